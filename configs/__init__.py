@@ -1,0 +1,1 @@
+"""Recipes (*.conf), their schema and the loader."""

@@ -1,0 +1,80 @@
+"""Checks over more than one key: what contradicts itself, and what is allowed but unwise."""
+
+from configs.schema import Config
+
+# The policy's convolutions: 8 x 8 with stride 4, 4 x 4 with stride 2, then ThirdKernel.
+_KERNELS_AND_STRIDES = ((8, 4), (4, 2))
+
+
+def contradictions(config: Config) -> list[str]:
+    """Return one message for each pair of values that cannot stand together."""
+    return [*_environment(config), *_optimisation(config), *_run(config)]
+
+
+def warnings(config: Config) -> list[str]:
+    """Return one message for each pair of values that will do, but hardly as intended."""
+    run = config.run
+    replacing = run.step_timeout + run.reset_timeout
+    if run.collective_timeout > replacing:
+        return []
+    return [
+        f"CollectiveTimeout = {run.collective_timeout} is no longer than WorkerStepTimeout = "
+        f"{run.step_timeout} + WorkerResetTimeout = {run.reset_timeout}: a rank that replaces a "
+        "hung worker may be taken for lost"
+    ]
+
+
+def _environment(config: Config) -> list[str]:
+    environment, found = config.environment, []
+    of_games = environment.env_type in ("atari", "mario")
+    if of_games and not config.observes_pixels:
+        found.append(
+            f"ObservationType = state with EnvType = {environment.env_type}: "
+            "these environments show frames only; set ObservationType = pixels"
+        )
+    if of_games and environment.learning_reward == "goal":
+        found.append(
+            f"LearningReward = goal with EnvType = {environment.env_type}: an episode of a game "
+            "terminates where it is lost, which is no goal; set LearningReward = sign"
+        )
+    smallest = min(environment.frame_height, environment.frame_width)
+    if config.observes_pixels and _convolved(smallest, config.ppo.third_kernel) < 1:
+        found.append(
+            f"PreProcHeight = {environment.frame_height} and PreProcWidth = "
+            f"{environment.frame_width} with ThirdKernel = {config.ppo.third_kernel}: "
+            "nothing is left after the third convolution; use larger frames or ThirdKernel = 3"
+        )
+    return found
+
+
+def _optimisation(config: Config) -> list[str]:
+    ppo, intrinsic, found = config.ppo, config.intrinsic, []
+    samples = ppo.rollout_steps * config.run.num_envs
+    if samples < ppo.num_minibatches:
+        found.append(
+            f"NumStep = {ppo.rollout_steps} x NumEnv = {config.run.num_envs} gives {samples} "
+            f"samples, fewer than MiniBatch = {ppo.num_minibatches} minibatches"
+        )
+    bonus_counts = intrinsic.kind != "none" and intrinsic.coef > 0
+    if ppo.extrinsic_coef == 0 and not bonus_counts:
+        found.append(
+            f"ExtCoef = {ppo.extrinsic_coef} with IntrinsicReward = {intrinsic.kind} and "
+            f"IntCoef = {intrinsic.coef}: no reward is left to learn from"
+        )
+    return found
+
+
+def _run(config: Config) -> list[str]:
+    run = config.run
+    if run.environment_groups == "auto" or run.environment_groups <= run.num_envs:
+        return []
+    return [
+        f"EnvironmentGroups = {run.environment_groups} with NumEnv = {run.num_envs}: "
+        "each group needs an environment"
+    ]
+
+
+def _convolved(size: int, third_kernel: int) -> int:
+    for kernel, stride in _KERNELS_AND_STRIDES:
+        size = (size - kernel) // stride + 1
+    return size - third_kernel + 1

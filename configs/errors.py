@@ -1,0 +1,47 @@
+"""The errors that end a run, each with its exit code and one message for the user."""
+
+
+class ScoutError(Exception):
+    """An end with a reason: the message says what was wrong, where, and how to mend it.
+
+    `repeated` is set where another rank tells the same story, so that it is printed once.
+    """
+
+    exit_code = 1
+    repeated = False
+
+
+class ConfigurationError(ScoutError):
+    """A bad configuration file, command line or start-up condition."""
+
+    exit_code = 2
+
+
+class CheckpointError(ScoutError):
+    """A checkpoint that cannot be read or does not fit."""
+
+    exit_code = 3
+
+
+class EnvironmentFailure(ScoutError):  # noqa: N818 - EnvironmentError is a built-in's name
+    """An environment that failed beyond its limit."""
+
+    exit_code = 4
+
+
+class NonFiniteError(ScoutError):
+    """A loss or gradient that is not a finite number."""
+
+    exit_code = 5
+
+
+class PeerLostError(ScoutError):
+    """Another rank that was lost or did not answer in time."""
+
+    exit_code = 6
+
+
+class StorageError(ScoutError):
+    """A file that could not be written."""
+
+    exit_code = 7

@@ -1,0 +1,86 @@
+"""From what the user wrote to one value per key: spellings, older names, sections, duplicates."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from configs.legacy import ALIASES, OPTIONS_SECTION, Translation, own_spelling, translate
+from configs.options import all_options, nearest
+from configs.reading import Problems, Setting, printable
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The value of a key, as text, and the setting that it was read from."""
+
+    value: str
+    setting: Setting
+
+
+def resolve(
+    settings: Sequence[Setting], problems: Problems
+) -> tuple[dict[str, Choice], tuple[str, ...]]:
+    """Return the choice for each key that is set, and notes on what was read as something else.
+
+    A key under its own name wins over one under an older name (GAELambda over Lambda).
+    """
+    chosen: dict[str, Choice] = {}
+    notes: list[tuple[Setting, str]] = []
+    older: list[tuple[Setting, Translation]] = []
+    for setting in _read_once(settings, problems):
+        translation = translate(setting.key, setting.value)
+        if setting.section == OPTIONS_SECTION:
+            notes.append((setting, "ignored: a list of allowed values; see --config_options"))
+        elif translation is not None:
+            older.append((setting, translation))
+        else:
+            _choose(setting, chosen, problems)
+    for setting, translation in older:
+        if translation.problem:
+            problems.add(f"{setting.label}: {translation.problem}", setting.line)
+        elif translation.key in chosen:
+            notes.append((setting, f"ignored: {translation.key} is set"))
+        else:
+            notes.append((setting, translation.note))
+            if translation.key:
+                chosen[translation.key] = Choice(translation.value, setting)
+    return chosen, _told_together(notes)
+
+
+def _read_once(settings: Iterable[Setting], problems: Problems) -> Iterator[Setting]:
+    first: dict[tuple[str, bool], Setting] = {}
+    for setting in settings:
+        spelled = own_spelling(setting.key).casefold()
+        earlier = first.setdefault((spelled, setting.section == OPTIONS_SECTION), setting)
+        if earlier is setting:
+            yield setting
+        else:
+            problems.add(f"{setting.label}: is set twice; first {earlier.label}", setting.line)
+
+
+def _choose(setting: Setting, chosen: dict[str, Choice], problems: Problems) -> None:
+    option = all_options().get(own_spelling(setting.key).casefold())
+    if option is None:
+        known = [option.key for option in all_options().values()]
+        near = nearest(setting.key, [*known, *ALIASES])
+        hint = f"did you mean {near}?" if near else "see --config_options for all keys"
+        problems.add(f"{setting.label}: unknown key; {hint}", setting.line)
+        return
+    if setting.section not in ("", option.section):
+        problems.add(
+            f"{setting.label}: {option.key} belongs in [{option.section}], not in "
+            f"[{setting.section}]",
+            setting.line,
+        )
+    chosen[option.key] = Choice(setting.value, setting)
+
+
+def _told_together(notes: Sequence[tuple[Setting, str]]) -> tuple[str, ...]:
+    """Return one line per note; settings with the same note share one."""
+    grouped: dict[str, list[Setting]] = {}
+    for setting, text in notes:
+        grouped.setdefault(text, []).append(setting)
+    told = []
+    for text, settings in grouped.items():
+        others = ", ".join(printable(setting.key) for setting in settings[1:])
+        told.append(f"{settings[0].label}{' and ' + others if others else ''}: {text}")
+    return tuple(told)

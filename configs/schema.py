@@ -1,0 +1,358 @@
+"""The configuration's schema: one frozen section per concern.
+
+Every field has a type, a default (the RND paper's setting for Montezuma's Revenge unless a preset
+or a recipe says otherwise), bounds, and a help text with its unit. The alias is the key as it is
+spelled in a .conf file; keys are unique over all sections, so a flat file loads too.
+"""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+Auto = Literal["auto"]
+
+
+def _split_numbers(value: Any) -> Any:
+    """Turn "32, 64, 64" of a .conf file into a tuple of its parts; leave anything else alone."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _choices(annotation: Any) -> tuple[str | int, ...]:
+    """Return the literals that a field's type allows, those inside a union included."""
+    parts = get_args(annotation)
+    own = tuple(part for part in parts if isinstance(part, (str, int)))
+    return own + tuple(choice for part in parts for choice in _choices(part))
+
+
+PositiveInt = Annotated[int, Field(ge=1)]
+IntTuple = Annotated[tuple[PositiveInt, ...], BeforeValidator(_split_numbers)]
+
+
+class Section(BaseModel):
+    """A group of keys: immutable, strict about unknown names, filled by alias or by field name.
+
+    A choice may be written in any case ("rnd" is RND); numbers are finite.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _match_choice(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str) or info.field_name is None:
+            return value
+        choices = _choices(cls.model_fields[info.field_name].annotation)
+        spelled = {str(choice).casefold(): choice for choice in choices}
+        return spelled.get(value.strip().casefold(), value)
+
+
+class EnvironmentSection(Section):
+    """What is simulated, and how its frames and rewards reach the agent."""
+
+    env_type: Literal["atari", "mario", "classic_control", "gymnasium"] = Field(
+        "atari", alias="EnvType", description="simulator family"
+    )
+    env_id: str = Field(
+        "MontezumaRevengeNoFrameskip-v4",
+        alias="EnvID",
+        pattern=r"^[\w./:-]+$",
+        description="environment id, for instance PongNoFrameskip-v4, ALE/Pong-v5, "
+        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own",
+    )
+    observation_type: Literal["auto", "pixels", "state"] = Field(
+        "auto",
+        alias="ObservationType",
+        description="pixels = grey frames, state = the environment's own vector; "
+        "auto = pixels for atari and mario, state for the others",
+    )
+    max_episode_steps: Auto | PositiveInt = Field(
+        4500,
+        alias="MaxStepPerEpisode",
+        description="episode cap in env steps, a truncation; auto = the environment's own limit",
+    )
+    sticky_actions: bool = Field(
+        True,
+        alias="StickyAction",
+        description="repeat the last action with ActionProb, drawn per emulator frame (atari)",
+    )
+    sticky_probability: float = Field(
+        0.25, alias="ActionProb", ge=0, lt=1, description="probability of a repeated action"
+    )
+    frame_skip: int = Field(
+        4, alias="FrameSkip", ge=1, le=60, description="emulator frames per env step (pixels)"
+    )
+    stack_size: int = Field(
+        4, alias="StateStackSize", ge=1, le=16, description="frames in the policy's input (pixels)"
+    )
+    frame_height: int = Field(
+        84, alias="PreProcHeight", ge=36, le=512, description="height of a frame in pixels"
+    )
+    frame_width: int = Field(
+        84, alias="PreProcWidth", ge=36, le=512, description="width of a frame in pixels"
+    )
+    life_done: bool = Field(
+        False, alias="LifeDone", description="a lost life ends the episode for learning (atari)"
+    )
+    learning_reward: Literal["raw", "sign", "goal"] = Field(
+        "sign",
+        alias="LearningReward",
+        description="reward the agent learns from: raw, its sign, or goal = 1 where the episode "
+        "terminates and 0 elsewhere; reports always show the raw score",
+    )
+
+
+class PPOSection(Section):
+    """The policy's optimisation (Schulman et al. 2017, arXiv 1707.06347)."""
+
+    preset: Literal["paper", "jcwleo", "cleanrl"] = Field(
+        "paper",
+        alias="Preset",
+        description="defaults of the details in which the RND paper and two well-known PyTorch "
+        "ports differ; keys set in the file win over it",
+    )
+    rollout_steps: int = Field(
+        128, alias="NumStep", ge=1, description="env steps per environment and rollout (T)"
+    )
+    epochs: int = Field(4, alias="Epoch", ge=1, description="passes over a rollout")
+    num_minibatches: int = Field(
+        4, alias="MiniBatch", ge=1, description="minibatches per epoch (a count, not a size)"
+    )
+    learning_rate: float = Field(
+        1e-4, alias="LearningRate", gt=0, le=1, description="Adam's step size"
+    )
+    learning_rate_schedule: Literal["constant", "linear"] = Field(
+        "constant",
+        alias="LearningRateSchedule",
+        description="constant, or linear to 0 at TotalEnvSteps",
+    )
+    adam_epsilon: float = Field(1e-8, alias="AdamEps", gt=0, description="Adam's epsilon")
+    clip_range: float = Field(
+        0.1, alias="PPOEps", gt=0, le=1, description="clip range of the probability ratio"
+    )
+    clip_value_loss: bool = Field(
+        False, alias="ClipValueLoss", description="clip the extrinsic value's change by PPOEps"
+    )
+    entropy_coef: float = Field(
+        0.001, alias="Entropy", ge=0, description="weight of the entropy bonus"
+    )
+    value_coef: float = Field(
+        0.5, alias="ValueCoef", ge=0, description="weight of each value head's squared error"
+    )
+    use_gae: bool = Field(
+        True,
+        alias="UseGAE",
+        description="generalised advantage estimation; False = discounted returns (lambda 1)",
+    )
+    gae_lambda: float = Field(
+        0.95, alias="GAELambda", ge=0, le=1, description="lambda of the advantage estimate"
+    )
+    gamma: float = Field(0.999, alias="Gamma", ge=0, le=1, description="extrinsic discount")
+    extrinsic_coef: float = Field(
+        2.0, alias="ExtCoef", ge=0, description="weight of the extrinsic advantage"
+    )
+    normalize_advantage: bool = Field(
+        False,
+        alias="NormalizeAdvantage",
+        description="normalise the summed advantage per minibatch, by moments over all ranks",
+    )
+    use_gradient_clipping: bool = Field(
+        False, alias="UseGradClipping", description="clip the gradient's global norm"
+    )
+    max_grad_norm: float = Field(
+        0.5, alias="MaxGradNorm", gt=0, description="largest gradient norm if clipped"
+    )
+    conv_channels: IntTuple = Field(
+        (32, 64, 64),
+        alias="ConvChannels",
+        min_length=3,
+        max_length=3,
+        description="channels of the three convolutions (pixels)",
+    )
+    third_kernel: Literal[3, 4] = Field(
+        4,
+        alias="ThirdKernel",
+        description="kernel of the policy's third convolution: 4 in the paper's code, "
+        "3 in the PyTorch ports",
+    )
+    hidden_size: int = Field(
+        256, alias="HiddenSize", ge=1, description="width of the first dense layer (pixels)"
+    )
+    feature_size: int = Field(
+        448, alias="FeatureDim", ge=1, description="width of the policy's features (pixels)"
+    )
+    state_hidden_sizes: IntTuple = Field(
+        (64, 64),
+        alias="StateHiddenSizes",
+        min_length=1,
+        description="layers of the policy and value networks (state observations)",
+    )
+    value_init_gain: float = Field(
+        0.01,
+        alias="ValueInitGain",
+        ge=0,
+        description="gain of the value heads' start; 0 = values start at zero",
+    )
+
+
+class IntrinsicSection(Section):
+    """The exploration bonus (Burda et al. 2018, arXiv 1810.12894)."""
+
+    kind: Literal["none", "RND"] = Field(
+        "RND", alias="IntrinsicReward", description="the bonus; none = plain PPO"
+    )
+    gamma: float = Field(0.99, alias="IntGamma", ge=0, le=1, description="intrinsic discount")
+    coef: float = Field(1.0, alias="IntCoef", ge=0, description="weight of the intrinsic advantage")
+    predictor_share: Auto | Annotated[float, Field(gt=0, le=1)] = Field(
+        "auto",
+        alias="UpdateProportion",
+        description="share of samples that train the predictor; "
+        "auto = 32 / environments of all ranks, at most 1",
+    )
+    warmup_rollouts: int = Field(
+        50,
+        alias="ObsNormStep",
+        ge=1,
+        description="rollouts of random actions that seed the observation statistics",
+    )
+    feature_size: int = Field(
+        512, alias="RNDFeatureDim", ge=1, description="outputs of target and predictor"
+    )
+    hidden_size: int = Field(
+        512,
+        alias="RNDHiddenSize",
+        ge=1,
+        description="width of the predictor's two extra layers (pixels)",
+    )
+    conv_channels: IntTuple = Field(
+        (32, 64, 64),
+        alias="RNDConvChannels",
+        min_length=3,
+        max_length=3,
+        description="channels of target and predictor (pixels)",
+    )
+    state_hidden_sizes: IntTuple = Field(
+        (64, 64),
+        alias="RNDStateHiddenSizes",
+        min_length=1,
+        description="layers of target and predictor (state observations)",
+    )
+    leaky_slope: float = Field(
+        0.2,
+        alias="RNDLeakySlope",
+        ge=0,
+        lt=1,
+        description="negative slope of target and predictor: 0.2 in the paper's code, "
+        "0.01 in the PyTorch ports",
+    )
+    predictor_learning_rate: Auto | Annotated[float, Field(gt=0, le=1)] = Field(
+        "auto",
+        alias="PredictorLearningRate",
+        description="Adam's step size for the predictor; auto = LearningRate",
+    )
+
+
+class RepresentationSection(Section):
+    """The representation head beside the policy."""
+
+    kind: Literal["None"] = Field(
+        "None",
+        alias="RepresentationLearningParameter",
+        description="representation head; this version trains without one",
+    )
+
+
+class RunSection(Section):
+    """How long, how often, how fast, and when to give up."""
+
+    total_env_steps: int = Field(
+        491_520_000,
+        alias="TotalEnvSteps",
+        ge=1,
+        description="env steps of all ranks until the run ends (frames = env steps x FrameSkip)",
+    )
+    num_envs: int = Field(
+        32,
+        alias="NumEnv",
+        ge=1,
+        description="environments of each agent process; --num_env_per_process wins over it",
+    )
+    seed: int = Field(
+        1, alias="Seed", ge=0, lt=2**31, description="the run's seed; every stream derives from it"
+    )
+    load_model: bool = Field(
+        False, alias="loadModel", description="continue from --load_model_path"
+    )
+    checkpoint_every: int = Field(
+        100, alias="saveCkptEvery", ge=1, description="updates between two checkpoints"
+    )
+    log_every: int = Field(1, alias="LogEvery", ge=1, description="updates between two log rows")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        alias="Precision",
+        description="arithmetic of the networks; weights and statistics stay float32 or wider",
+    )
+    environment_groups: Auto | Annotated[int, Field(ge=1, le=2)] = Field(
+        "auto",
+        alias="EnvironmentGroups",
+        description="2 = act on one half while the other half steps; auto = 2 with a GPU, else 1",
+    )
+    learner_threads: Auto | PositiveInt = Field(
+        "auto",
+        alias="LearnerThreads",
+        description="torch threads of a rank on the CPU; auto = 1 for state observations, "
+        "this rank's share of the cores for pixels",
+    )
+    max_worker_restarts: int = Field(
+        100, alias="MaxWorkerRestarts", ge=0, description="lost workers a rank replaces, in all"
+    )
+    step_timeout: float = Field(
+        60.0, alias="WorkerStepTimeout", gt=0, description="seconds a step may take"
+    )
+    reset_timeout: float = Field(
+        120.0, alias="WorkerResetTimeout", gt=0, description="seconds a start or reset may take"
+    )
+    collective_timeout: float = Field(
+        240.0,
+        alias="CollectiveTimeout",
+        gt=0,
+        description="seconds to wait for a peer in training; longer than WorkerStepTimeout + "
+        "WorkerResetTimeout, so that a peer that replaces a hung worker is waited for",
+    )
+    start_timeout: float = Field(
+        600.0, alias="StartTimeout", gt=0, description="seconds to wait for all peers at start"
+    )
+    verbose_logging: bool = Field(
+        False, alias="verbose_logging", description="log every episode's end and debug messages"
+    )
+
+
+class Config(BaseModel):
+    """The whole configuration of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    environment: EnvironmentSection = Field(default_factory=EnvironmentSection, alias="Environment")
+    ppo: PPOSection = Field(default_factory=PPOSection, alias="PPO")
+    intrinsic: IntrinsicSection = Field(default_factory=IntrinsicSection, alias="Intrinsic")
+    representation: RepresentationSection = Field(
+        default_factory=RepresentationSection, alias="Representation"
+    )
+    run: RunSection = Field(default_factory=RunSection, alias="Run")
+
+    @property
+    def observes_pixels(self) -> bool:
+        """Whether the agent sees frames (else the environment's own vector)."""
+        if self.environment.observation_type == "auto":
+            return self.environment.env_type in ("atari", "mario")
+        return self.environment.observation_type == "pixels"

@@ -1,0 +1,173 @@
+"""Files in the style of the two codes that this tool grew out of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from configs.errors import ConfigurationError
+from configs.loading import LoadedConfig, load_config
+
+Load = Callable[[str], LoadedConfig]
+
+JCWLEO = """\
+[DEFAULT]
+TrainMethod = RND
+
+# EnvType = mario
+EnvType = atari
+EnvID = MontezumaRevengeNoFrameskip-v4
+MaxStepPerEpisode = 4500
+ExtCoef = 2.
+
+LearningRate = 1e-4
+NumEnv = 128
+NumStep = 128
+Gamma = 0.999
+IntGamma = 0.99
+Lambda = 0.95
+StableEps = 1e-8
+StateStackSize = 4
+PreProcHeight = 84
+ProProcWidth = 84
+UseGAE = True
+UseGPU = True
+UseNorm = False
+UseNoisyNet = False
+ClipGradNorm = 0.5
+Entropy = 0.001
+Epoch = 4
+MiniBatch = 4
+PPOEps = 0.1
+IntCoef = 1.
+StickyAction = True
+ActionProb = 0.25
+UpdateProportion = 0.25
+LifeDone = False
+ObsNormStep = 50
+
+[OPTIONS]
+EnvType = [atari, mario]
+"""
+
+STUDY = """\
+[DEFAULT]
+SSL_pretraining = False
+freeze_shared_backbone = False
+TrainMethod = original_RND
+use_EMA_updated_shared_ppo_backbone_for_RND = False
+EMA_tau = 0.01
+representationLearningMethod = None
+use_gradient_projection = False
+EnvType = classic_control
+EnvID = CartPole-v1
+extracted_feature_embedding_dim = 2048
+NumStep = 128
+MaxStepPerEpisode = 18000
+GAELambda = 0.9 ; lambda in GAE
+ProProcWidth = 64
+UseNoisyNet = False
+apply_same_transform_to_batch = False
+BYOL_projectionHiddenSize = 896
+BYOL_projectionSize = 256
+BYOL_movingAverageDecay = 0.99
+BYOL_representationLossCoef = 1.0
+BarlowTwinsLambda = 0.0051
+BarlowTwinsProjectionSizes = [1024, 1024, 1024]
+BarlowTwins_representationLossCoef = 1.0
+RepresentationCoef = 0.01
+loadModel = False
+render = False
+saveCkptEvery = 2
+verbose_logging = True
+StableEps = 1e-8
+UseGPU = False
+UseGradClipping = True
+MaxGradNorm = 0.4
+
+[OPTIONS]
+EnvType = [atari, mario, classic_control]
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def load(text: str) -> LoadedConfig:
+        path = tmp_path / "old.conf"
+        path.write_text(text)
+        return load_config(path)
+
+    return load
+
+
+def test_a_file_of_jcwleos_port_loads_with_its_values(load: Load) -> None:
+    loaded = load(JCWLEO)
+    config = loaded.config
+    assert config.intrinsic.kind == "RND"
+    assert (config.ppo.extrinsic_coef, config.intrinsic.coef) == (2.0, 1.0)
+    assert (config.ppo.gae_lambda, config.ppo.gamma, config.intrinsic.gamma) == (0.95, 0.999, 0.99)
+    assert (config.environment.frame_width, config.run.num_envs) == (84, 128)
+    assert config.intrinsic.predictor_share == 0.25
+    assert (config.ppo.use_gradient_clipping, config.ppo.max_grad_norm) == (False, 0.5)
+    assert loaded.sources["GAELambda"] == "file"
+
+
+def test_what_is_read_otherwise_or_ignored_is_told(load: Load) -> None:
+    notes = "\n".join(load(JCWLEO).notes)
+    for told in (
+        "TrainMethod = RND: read as IntrinsicReward = RND",
+        "Lambda = 0.95: read as GAELambda = 0.95",
+        "ClipGradNorm = 0.5: read as MaxGradNorm = 0.5, which clips only with UseGradClipping",
+        "StableEps = 1e-8: ignored",
+        "UseGPU = True: ignored",
+        "UseNoisyNet = False: ignored",
+        "EnvType = [atari, mario]: ignored: a list of allowed values",
+    ):
+        assert told in notes
+
+
+def test_a_file_of_the_representation_study_loads_without_a_head(load: Load) -> None:
+    loaded = load(STUDY)
+    config = loaded.config
+    assert config.representation.kind == "None"
+    assert config.ppo.feature_size == 2048
+    assert config.environment.frame_width == 64
+    assert (config.ppo.use_gradient_clipping, config.ppo.max_grad_norm) == (True, 0.4)
+    assert config.run.verbose_logging is True
+    without_head = [note for note in loaded.notes if "ignored: no representation head" in note]
+    assert len(without_head) == 1
+    assert "BYOL_projectionHiddenSize" in without_head[0]
+    assert "BarlowTwinsLambda" in without_head[0]
+    assert "RepresentationCoef" in without_head[0]
+
+
+def test_plain_ppo_of_an_older_file_has_no_bonus(load: Load) -> None:
+    assert load("TrainMethod = PPO").config.intrinsic.kind == "none"
+
+
+def test_the_key_under_its_own_name_wins_over_the_older_one(load: Load) -> None:
+    loaded = load("Lambda = 0.5\nGAELambda = 0.9")
+    assert loaded.config.ppo.gae_lambda == 0.9
+    assert "Lambda = 0.5: ignored: GAELambda is set" in loaded.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("UseNoisyNet = True", "UseNoisyNet = True: this version has no noisy layers"),
+        ("UseNorm = True", "UseNorm = True: set NormalizeAdvantage instead"),
+        ("render = True", "render = True: environments have no window"),
+        ("TrainMethod = modified_RND", "computes the bonus on the frame"),
+        ("TrainMethod = ICM", "is not one of the choices; allowed: RND, original_RND, PPO"),
+        ("SSL_pretraining = True", "nothing to pretrain"),
+        ("representationLearningMethod = BYOL", "trains without a representation head"),
+        ("Lambda = 2", "Lambda = 2: is out of bounds; allowed: a number at least 0 and at most 1"),
+        ("StableEps = 1\nStableEps = 1", "StableEps = 1: is set twice"),
+    ],
+)
+def test_what_would_change_the_run_is_refused_with_the_reason(
+    load: Load, text: str, told: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(text)
+    assert told in str(caught.value)
