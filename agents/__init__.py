@@ -1,0 +1,1 @@
+"""The learner side: all that is differentiated. torch, never gymnasium."""

@@ -1,0 +1,1 @@
+"""The intrinsic-reward components, one file each."""

@@ -1,0 +1,215 @@
+"""One rollout of this rank: every frame once, as it came, and what happened after it.
+
+Axes: T rollout length, N environments of this rank, S frames in the policy's input, B samples.
+Time t = 0 .. T-1 are the steps; the observation at t = T opens the next rollout. Frames lie in rows
+of one flat store: first S-1 time slots of history, then t = 0 .. T, then the true last observations
+of episodes that ended. Stacks are put together when they are asked for.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RolloutShape:
+    """The sizes of a rollout.
+
+    Attributes:
+        rollout_steps: T. num_envs: N. stack_size: S (1 for vectors).
+        observation_shape: [C, H, W] or [D] of one frame.
+        observation_dtype: torch.uint8 for frames, torch.float32 for vectors.
+        action_shape: () for discrete actions, (A,) for continuous ones.
+    """
+
+    rollout_steps: int
+    num_envs: int
+    stack_size: int
+    observation_shape: tuple[int, ...]
+    observation_dtype: torch.dtype
+    action_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CarriedState:
+    """What one rollout hands to the next: the last S time slots of frames and the ages at t = T."""
+
+    frames: Tensor
+    ages: Tensor
+
+
+class RolloutBuffer:
+    """Storage of a rollout on `device`; see the module's text for the axes."""
+
+    def __init__(self, shape: RolloutShape, device: torch.device) -> None:
+        self.shape = shape
+        self.device = device
+        T, N, S = shape.rollout_steps, shape.num_envs, shape.stack_size
+        self._num_time_rows = (S - 1 + T + 1) * N
+        self._num_final = 0
+        self._allocate_frames(self._num_time_rows + N)
+        self._ages = torch.zeros(T + 1, N, dtype=torch.int64, device=device)
+        self._final_rows = torch.full((T, N), -1, dtype=torch.int64, device=device)
+        action_dtype = torch.float32 if shape.action_shape else torch.int64
+        self.actions = torch.zeros(T, N, *shape.action_shape, dtype=action_dtype, device=device)
+        self.log_probs = torch.zeros(T, N, device=device)
+        self.values_extrinsic = torch.zeros(T, N, device=device)
+        self.values_intrinsic = torch.zeros(T, N, device=device)
+        self.rewards = torch.zeros(T, N, device=device)
+        self.terminated = torch.zeros(T, N, dtype=torch.bool, device=device)
+        self.truncated = torch.zeros(T, N, dtype=torch.bool, device=device)
+
+    def start(self, observations: Tensor) -> None:
+        """Open the first rollout with the observations [N, ...] of fresh episodes."""
+        self._time_slots(0, 1).copy_(observations.unsqueeze(0))
+        self._ages[0] = 0
+
+    def carried_state(self) -> CarriedState:
+        """Return a copy of what the next rollout starts from; valid after `carry_over`."""
+        return CarriedState(
+            self._time_slots(1 - self.shape.stack_size, 1).clone(), self._ages[0].clone()
+        )
+
+    def restore(self, state: CarriedState) -> None:
+        """Start from what `carried_state` returned."""
+        self._time_slots(1 - self.shape.stack_size, 1).copy_(state.frames)
+        self._ages[0] = state.ages.to(self.device)
+
+    def carry_over(self) -> None:
+        """Open the next rollout: its t = 0 is this rollout's t = T, with its history."""
+        T, S = self.shape.rollout_steps, self.shape.stack_size
+        last = self._time_slots(T + 1 - S, T + 1).clone()
+        self._time_slots(1 - S, 1).copy_(last)
+        self._ages[0] = self._ages[T].clone()
+        self._final_rows.fill_(-1)
+        self._num_final = 0
+
+    def store_decision(
+        self,
+        t: int,
+        envs: slice,
+        actions: Tensor,
+        log_probs: Tensor,
+        values_extrinsic: Tensor,
+        values_intrinsic: Tensor,
+    ) -> None:
+        """Keep what the policy chose at time t for the environments `envs` ([n] each)."""
+        self.actions[t, envs] = actions
+        self.log_probs[t, envs] = log_probs
+        self.values_extrinsic[t, envs] = values_extrinsic
+        self.values_intrinsic[t, envs] = values_intrinsic
+
+    def store_transition(
+        self,
+        t: int,
+        envs: slice,
+        observations: Tensor,
+        rewards: Tensor,
+        terminated: Tensor,
+        truncated: Tensor,
+        final_observations: Tensor,
+    ) -> None:
+        """Keep what followed the actions of time t.
+
+        Args:
+            t: time in [0, T).
+            envs: the environments these [n] rows belong to.
+            observations: [n, ...] the next observations, after auto-reset.
+            rewards: [n] the rewards to learn from.
+            terminated, truncated: [n] bool, on the CPU.
+            final_observations: [n, ...] the true last observations; read where an episode ended.
+        """
+        self._time_slots(t + 1, t + 2)[0, envs] = observations.to(self.device)
+        self.rewards[t, envs] = rewards.to(self.device)
+        self.terminated[t, envs] = terminated.to(self.device)
+        self.truncated[t, envs] = truncated.to(self.device)
+        ended = terminated | truncated
+        age = (self._ages[t, envs] + 1).clamp_max(self.shape.stack_size - 1)
+        self._ages[t + 1, envs] = age.masked_fill(ended.to(self.device), 0)
+        if bool(ended.any()):
+            where = ended.nonzero().flatten()
+            self._store_final(t, where + envs.start, final_observations[where])
+
+    def observation(self, t: int, envs: slice) -> Tensor:
+        """Return the policy's input at time t: [n, S * C, H, W], oldest frame first, or [n, D]."""
+        env_indices = torch.arange(envs.start, envs.stop, device=self.device)
+        return self._stacked(self._stack_rows(torch.full_like(env_indices, t), env_indices))
+
+    def observations(self, samples: Tensor) -> Tensor:
+        """Return the policy's inputs of samples [B], each an index t * N + n: [B, S * C, H, W]."""
+        N = self.shape.num_envs
+        return self._stacked(self._stack_rows(samples // N, samples % N))
+
+    def next_frames(self, samples: Tensor) -> Tensor:
+        """Return the frames that followed samples [B]: [B, C, H, W], the true last ones at ends."""
+        return self._gather(self._next_rows(samples))
+
+    def truncated_samples(self) -> Tensor:
+        """Return the samples [K] (t * N + n) whose episode was cut without terminating."""
+        cut = self.truncated & ~self.terminated
+        return cut.flatten().nonzero().flatten()
+
+    def final_observations(self, samples: Tensor) -> Tensor:
+        """Return the policy's inputs at the true last observations of samples [K] that ended."""
+        N, S = self.shape.num_envs, self.shape.stack_size
+        t, n = samples // N, samples % N
+        steps_back = torch.arange(S - 1, 0, -1, device=self.device)
+        reachable = torch.minimum(steps_back - 1, self._ages[t, n].unsqueeze(1))
+        older = self._row(t.unsqueeze(1) - reachable, n.unsqueeze(1))
+        newest = self._final_rows[t, n].unsqueeze(1)
+        return self._stacked(torch.cat([older, newest], dim=1))
+
+    def _allocate_frames(self, num_rows: int) -> None:
+        self._frames = torch.zeros(
+            num_rows,
+            *self.shape.observation_shape,
+            dtype=self.shape.observation_dtype,
+            device=self.device,
+        )
+        # index_select moves 8-byte words about six times faster than single bytes.
+        flat = self._frames.view(num_rows, -1)
+        whole_words = flat.shape[1] * flat.element_size() % 8 == 0
+        self._words = flat.view(torch.int64) if whole_words else flat
+
+    def _store_final(self, t: int, envs: Tensor, observations: Tensor) -> None:
+        first = self._num_time_rows + self._num_final
+        if first + len(envs) > len(self._frames):
+            old = self._frames
+            self._allocate_frames(2 * (first + len(envs)))
+            self._frames[: len(old)] = old
+        rows = torch.arange(first, first + len(envs), device=self.device)
+        self._frames[rows] = observations.to(self.device)
+        self._final_rows[t, envs.to(self.device)] = rows
+        self._num_final += len(envs)
+
+    def _time_slots(self, start: int, stop: int) -> Tensor:
+        """View the frames of times [start, stop), start >= 1 - S, as [time, N, ...]."""
+        N, history = self.shape.num_envs, self.shape.stack_size - 1
+        rows = self._frames[(start + history) * N : (stop + history) * N]
+        return rows.view(stop - start, N, *self.shape.observation_shape)
+
+    def _row(self, t: Tensor, n: Tensor) -> Tensor:
+        return (t + self.shape.stack_size - 1) * self.shape.num_envs + n
+
+    def _stack_rows(self, t: Tensor, n: Tensor) -> Tensor:
+        """Return rows [B, S] of the stacks at times t [B]; none reaches before its episode."""
+        steps_back = torch.arange(self.shape.stack_size - 1, -1, -1, device=self.device)
+        reachable = torch.minimum(steps_back, self._ages[t, n].unsqueeze(1))
+        return self._row(t.unsqueeze(1) - reachable, n.unsqueeze(1))
+
+    def _next_rows(self, samples: Tensor) -> Tensor:
+        N = self.shape.num_envs
+        t, n = samples // N, samples % N
+        final = self._final_rows[t, n]
+        return torch.where(final >= 0, final, self._row(t + 1, n))
+
+    def _gather(self, rows: Tensor) -> Tensor:
+        words = self._words.index_select(0, rows.flatten())
+        frames = words.view(self.shape.observation_dtype)
+        return frames.view(*rows.shape, *self.shape.observation_shape)
+
+    def _stacked(self, rows: Tensor) -> Tensor:
+        """Gather rows [B, S] and lay the S frames of a sample along its channels."""
+        frames = self._gather(rows)
+        return frames.flatten(1, 2) if frames.dim() > 3 else frames.squeeze(1)
