@@ -1,0 +1,1 @@
+"""The actor side: simulators in processes. numpy and gymnasium, never torch."""

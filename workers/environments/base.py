@@ -1,0 +1,69 @@
+"""What every environment of Scout is: a Gymnasium environment that tells its shape and its state.
+
+An observation is one frame (uint8 [C, H, W]) or one vector (float32 [D]); stacks are built by the
+learner. `step` and `reset` follow Gymnasium's API. Rewards are always the raw ones: what the agent
+learns from is decided by the learner.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+Observation = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """Everything the learner must know of an environment before the first step.
+
+    Attributes:
+        env_id: the id as configured.
+        observation_shape: [C, H, W] for frames, [D] for vectors.
+        observation_dtype: "uint8" or "float32".
+        discrete: True for A choices, False for an A-dimensional continuous action.
+        num_actions: A, the number of choices or of dimensions.
+        action_low, action_high: bounds of a continuous action, A values each; empty if discrete.
+        frame_skip: emulator frames per env step (1 where there is no emulator).
+        observation_low, observation_high: bounds of a state vector, D values each; empty for
+            frames; infinite where the simulator gives none.
+        can_snapshot: whether `snapshot` and `restore` continue an episode exactly.
+    """
+
+    env_id: str
+    observation_shape: tuple[int, ...]
+    observation_dtype: str
+    discrete: bool
+    num_actions: int
+    action_low: tuple[float, ...] = ()
+    action_high: tuple[float, ...] = ()
+    frame_skip: int = 1
+    observation_low: tuple[float, ...] = ()
+    observation_high: tuple[float, ...] = ()
+    can_snapshot: bool = False
+
+
+class Environment(gymnasium.Env[Observation, Any]):
+    """A Gymnasium environment with a spec and, where the simulator can give one, a snapshot.
+
+    `info` of `step` may hold, and the worker passes on at an episode's end:
+        "game_over": bool, False where only a life was lost (the score runs on); default True.
+        "rooms": sorted tuple of int, the rooms visited in this episode (Montezuma).
+        "metrics": dict[str, float], further figures of the episode so far (Mario: "distance").
+    """
+
+    environment_spec: EnvironmentSpec
+
+    def render(self) -> NDArray[np.uint8]:
+        """Return the real screen as uint8 [H, W, 3] (RGB)."""
+        raise NotImplementedError
+
+    def snapshot(self) -> bytes:
+        """Return the whole state, random streams included, as bytes that hold no code."""
+        raise NotImplementedError
+
+    def restore(self, snapshot: bytes) -> None:
+        """Continue exactly from `snapshot`, in this or in another process."""
+        raise NotImplementedError

@@ -1,0 +1,142 @@
+"""Gymnasium's classic control: state vectors or rendered frames, with exact snapshots."""
+
+import os
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import ConfigurationError
+from configs.schema import EnvironmentSection
+from workers.environments.base import Environment, Observation
+from workers.environments.snapshots import (
+    decode,
+    encode,
+    generator_state,
+    pack,
+    restore_generator,
+    unpack,
+)
+from workers.environments.spaces import legal_action, spec_of
+
+ENTRY_POINT = "gymnasium.envs.classic_control"
+# Everything that a simulator of this family changes while it runs, its random stream apart.
+PHYSICAL_STATE = ("state", "steps_beyond_terminated", "last_u")
+
+
+class ClassicControlEnvironment(Environment):
+    """CartPole, MountainCar (also continuous), Acrobot, Pendulum.
+
+    Observations are the state as float32 [D], or with ObservationType = pixels the rendered
+    picture as a grey frame uint8 [1, H, W]. There is no emulator, hence no frame skip and no
+    sticky action: FrameSkip and StickyAction do not apply, one step is one step of the physics.
+    Continuous actions are clipped to their bounds here.
+    """
+
+    def __init__(self, section: EnvironmentSection) -> None:
+        """Build the simulator that `section.env_id` names.
+
+        Raises:
+            ConfigurationError: no such id, or the package that draws is missing.
+        """
+        # pygame, which draws, would greet on standard output and look for a display.
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        registered = _registration(section.env_id)
+        made: Any = gymnasium.make(registered, render_mode="rgb_array", disable_env_checker=True)
+        self._simulator = made.unwrapped
+        cap = section.max_episode_steps
+        self._max_steps = registered.max_episode_steps if cap == "auto" else cap
+        self._sees_pixels = section.observation_type == "pixels"
+        self._height, self._width = section.frame_height, section.frame_width
+        self._num_steps = 0
+
+        self.action_space = self._simulator.action_space
+        space: gymnasium.spaces.Box = self._simulator.observation_space
+        if self._sees_pixels:
+            space = gymnasium.spaces.Box(0, 255, (1, self._height, self._width), np.uint8)
+        self.observation_space = space
+        self.environment_spec = spec_of(section.env_id, space, self.action_space, can_snapshot=True)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode; see `gymnasium.Env.reset`."""
+        super().reset(seed=seed)
+        state, _ = self._simulator.reset(seed=seed)
+        self._num_steps = 0
+        return self._observation(state), {}
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Apply a choice (int) or a continuous action (float32 [A]) for one step of the physics."""
+        state, reward, terminated, _, _ = self._simulator.step(
+            legal_action(self.action_space, action)
+        )
+        self._num_steps += 1
+        truncated = self._max_steps is not None and self._num_steps >= self._max_steps
+        truncated = truncated and not terminated
+        return self._observation(state), float(reward), bool(terminated), truncated, {}
+
+    def render(self) -> NDArray[np.uint8]:
+        """Draw the present state, uint8 [h, w, 3].
+
+        Raises:
+            ConfigurationError: the package that draws is missing.
+        """
+        try:
+            return np.asarray(self._simulator.render(), np.uint8)
+        except gymnasium.error.DependencyNotInstalled as error:
+            raise ConfigurationError(
+                f"pictures of {self.environment_spec.env_id} need pygame: "
+                "pip install 'gymnasium[classic-control]'"
+            ) from error
+
+    def snapshot(self) -> bytes:
+        """Return the physical state, the random stream and the step count."""
+        physical = {
+            name: encode(getattr(self._simulator, name))
+            for name in PHYSICAL_STATE
+            if hasattr(self._simulator, name)
+        }
+        state = {
+            "physical": physical,
+            "random": generator_state(self._simulator.np_random),
+            "num_steps": self._num_steps,
+        }
+        return pack(self.environment_spec.env_id, state)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Continue exactly from `snapshot`, in this or in another process."""
+        state = unpack(self.environment_spec.env_id, snapshot)
+        for name, form in state["physical"].items():
+            setattr(self._simulator, name, decode(form))
+        restore_generator(self._simulator.np_random, state["random"])
+        self._num_steps = state["num_steps"]
+
+    def close(self) -> None:
+        """Close the simulator; again is allowed."""
+        self._simulator.close()
+
+    def _observation(self, state: NDArray[Any]) -> Observation:
+        if not self._sees_pixels:
+            return np.asarray(state, np.float32)
+        # OpenCV is loaded only by those who see pixels: it takes more memory than the simulator.
+        from workers.environments.preprocessing import grey_frame  # noqa: PLC0415
+
+        return grey_frame(self.render(), self._height, self._width)
+
+
+def _registration(env_id: str) -> gymnasium.envs.registration.EnvSpec:
+    """Return gymnasium's registration of a classic-control id."""
+    family = {
+        name: registered
+        for name, registered in gymnasium.registry.items()
+        if str(registered.entry_point).startswith(ENTRY_POINT)
+    }
+    if env_id not in family:
+        raise ConfigurationError(
+            f"EnvID = {env_id} is not of EnvType = classic_control; there are "
+            f"{', '.join(sorted(family))}; any other registered id needs EnvType = gymnasium"
+        )
+    return family[env_id]

@@ -1,0 +1,34 @@
+"""From a configuration to an environment: the one place that knows every family.
+
+Each family is imported only when it is built, so that a worker holds one simulator in memory.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from configs.schema import EnvironmentSection
+from workers.environments.base import Environment
+
+
+def make_environment(section: EnvironmentSection) -> Environment:
+    """Build the environment that `section` describes.
+
+    Raises:
+        ConfigurationError: an unknown id, a missing package, or a combination that cannot be.
+    """
+    match section.env_type:
+        case "atari":
+            from workers.environments.atari import AtariEnvironment
+
+            return AtariEnvironment(section)
+        case "mario":
+            from workers.environments.mario import MarioEnvironment
+
+            return MarioEnvironment(section)
+        case "classic_control":
+            from workers.environments.classic_control import ClassicControlEnvironment
+
+            return ClassicControlEnvironment(section)
+        case "gymnasium":
+            from workers.environments.registered import RegisteredEnvironment
+
+            return RegisteredEnvironment(section)

@@ -1,0 +1,79 @@
+"""Gymnasium's spaces, as far as an agent can use them: their facts, and actions made legal."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from configs.errors import ConfigurationError
+from workers.environments.base import EnvironmentSpec
+
+
+def spec_of(
+    env_id: str,
+    observation_space: gymnasium.spaces.Box,
+    action_space: gymnasium.Space[Any],
+    *,
+    can_snapshot: bool,
+) -> EnvironmentSpec:
+    """Return the spec of a simulator that has no emulator frames (frame_skip 1).
+
+    Args:
+        env_id: the id as configured.
+        observation_space: of what the agent sees: uint8 [1, H, W] or float32 [D].
+        action_space: Discrete, or a Box of floats of any shape (A is its size).
+        can_snapshot: whether the environment can.
+
+    Raises:
+        ConfigurationError: actions of another kind.
+    """
+    is_vector = observation_space.dtype == np.float32
+    low, high = _bounds(observation_space) if is_vector else ((), ())
+    discrete = isinstance(action_space, gymnasium.spaces.Discrete)
+    action_low: tuple[float, ...] = ()
+    action_high: tuple[float, ...] = ()
+    if isinstance(action_space, gymnasium.spaces.Discrete):
+        num_actions = int(action_space.n)
+    elif isinstance(action_space, gymnasium.spaces.Box) and _holds_floats(action_space):
+        num_actions = int(np.prod(action_space.shape))
+        action_low, action_high = _bounds(action_space)
+    else:
+        raise ConfigurationError(
+            f"{env_id} has actions of the kind {action_space}; the agent can choose among "
+            "Discrete ones or set a Box of floats: wrap the environment in a "
+            "gymnasium.ActionWrapper and register that under an id of your own"
+        )
+    return EnvironmentSpec(
+        env_id=env_id,
+        observation_shape=observation_space.shape,
+        observation_dtype="float32" if is_vector else "uint8",
+        discrete=discrete,
+        num_actions=num_actions,
+        action_low=action_low,
+        action_high=action_high,
+        observation_low=low,
+        observation_high=high,
+        can_snapshot=can_snapshot,
+    )
+
+
+def legal_action(space: gymnasium.Space[Any], action: Any) -> Any:
+    """Return the agent's action as the simulator wants it.
+
+    A choice 0 to A - 1 is counted from the space's start; a continuous action float32 [A] takes
+    the space's shape and is clipped to its bounds.
+    """
+    if isinstance(space, gymnasium.spaces.Box):
+        shaped = np.asarray(action, space.dtype).reshape(space.shape)
+        return np.clip(shaped, space.low, space.high)
+    if isinstance(space, gymnasium.spaces.Discrete):
+        return int(action) + int(space.start)
+    raise TypeError(f"an action for {space}, which spec_of refuses")
+
+
+def _holds_floats(space: gymnasium.spaces.Box) -> bool:
+    return bool(np.issubdtype(space.dtype, np.floating))
+
+
+def _bounds(space: gymnasium.spaces.Box) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(space.low.ravel().tolist()), tuple(space.high.ravel().tolist())

@@ -1,0 +1,266 @@
+"""A pool of environments in worker processes, stepped together: the actor side's front door.
+
+Use it from the main thread, as a context manager:
+
+    with WorkerPool(make, num_environments=64, num_processes=2, base_seed=1) as pool:
+        observations = pool.reset()
+        pool.send(0, actions)
+        batch = pool.recv(0)
+"""
+
+import os
+from enum import Enum
+from types import TracebackType
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from workers.environments.base import EnvironmentSpec, Observation
+from workers.layout import Layout
+from workers.owned_environments import MakeEnvironment
+from workers.protocol import (
+    Attach,
+    EpisodeSummary,
+    PoolStateError,
+    Reset,
+    Restore,
+    Snapshot,
+    Step,
+    StepBatch,
+)
+from workers.recovery import Seeds
+from workers.shared_arrays import SharedArrays, allocate, field_table
+from workers.supervision import Limits, Supervisor
+
+
+class GroupState(Enum):
+    """What a group of environments waits for; the value says what must come next."""
+
+    NEW = "reset() must come first"
+    IDLE = "send() must come first"
+    STEPPING = "recv() must come first"
+    BROKEN = "the pool has failed and can only be closed"
+    CLOSED = "the pool is closed"
+
+
+class WorkerPool:
+    """N environments in worker processes, in G groups that step independently of each other.
+
+    Two groups let the caller act on one while the other steps. A worker that dies, raises or hangs
+    is logged and replaced; its games are reported as truncated and lost (see workers/recovery.py).
+
+    Attributes:
+        spec: what the environments are.
+        num_environments: N.
+        num_groups: G.
+    """
+
+    spec: EnvironmentSpec
+
+    def __init__(
+        self,
+        make: MakeEnvironment,
+        *,
+        num_environments: int,
+        num_processes: int,
+        num_groups: int = 1,
+        base_seed: int,
+        first_index: int = 0,
+        step_timeout: float = 60.0,
+        reset_timeout: float = 120.0,
+        max_restarts: int = 100,
+    ) -> None:
+        """Start the workers and wait until their environments are built.
+
+        Args:
+            make: makes one environment; picklable.
+            num_environments: N.
+            num_processes: worker processes; at most one per environment of a group is used.
+            num_groups: G.
+            base_seed, first_index: environment i is first reset with base_seed + first_index + i.
+            step_timeout: seconds that a step of a worker's environments may take.
+            reset_timeout: seconds that a start or a reset of them may take.
+            max_restarts: lost workers that are replaced, in all.
+
+        Raises:
+            ScoutError: an environment could not be built, a worker could not be started, or memory
+                or file descriptors do not suffice.
+        """
+        layout = Layout.plan(num_environments, num_processes, num_groups)
+        self.num_environments = num_environments
+        self.num_groups = num_groups
+        self._layout = layout
+        self._seeds = Seeds(base_seed, first_index)
+        self._states = [GroupState.NEW] * num_groups
+        self._memory_file: int | None = None
+        limits = Limits(step_timeout, reset_timeout, max_restarts)
+        self._supervisor = Supervisor(make, layout, limits, self._seeds)
+        self._owners = [
+            [worker for worker in self._supervisor.workers if worker.rows[group]]
+            for group in range(num_groups)
+        ]
+        try:
+            self.spec = self._supervisor.start()
+            table = field_table(self.spec, num_environments, layout.num_workers)
+            self._memory_file = allocate(table)
+            self._arrays = SharedArrays(self._memory_file, table)
+            attach = Attach(num_environments, layout.num_workers)
+            self._supervisor.attach(self._arrays, attach, self._memory_file)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def num_processes(self) -> int:
+        """Worker processes in use."""
+        return self._layout.num_workers
+
+    @property
+    def worker_restarts(self) -> int:
+        """Lost workers replaced so far."""
+        return self._supervisor.restarts
+
+    def group(self, group: int) -> slice:
+        """Return the rows of a group in [0, N)."""
+        rows = self._layout.groups[group]
+        return slice(rows.start, rows.stop)
+
+    def reset(self) -> Observation:
+        """Begin a new episode in all environments, seeded by global index at the first call.
+
+        Returns:
+            the observations [N, *shape], a view that is valid until the next `send`.
+        """
+        is_first = self._states[0] is GroupState.NEW
+        self._expect_all(GroupState.NEW if is_first else GroupState.IDLE)
+        for group, owners in enumerate(self._owners):
+            for worker in owners:
+                rows = worker.rows[group]
+                seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                self._supervisor.order(worker, Reset(group, seeds))
+        self._collect_all()
+        self._states = [GroupState.IDLE] * self.num_groups
+        return self._arrays.observations
+
+    def send(self, group: int, actions: NDArray[Any]) -> None:
+        """Begin a step of the n environments of a group.
+
+        Args:
+            group: the group's number.
+            actions: int64 [n] of discrete choices, or float32 [n, A].
+
+        Raises:
+            ValueError: actions of another shape or dtype.
+        """
+        self._expect(group, GroupState.IDLE)
+        shared = self._arrays.actions[self.group(group)]
+        if actions.shape != shared.shape or actions.dtype != shared.dtype:
+            raise ValueError(
+                f"actions must be {shared.dtype} {list(shared.shape)}, "
+                f"not {actions.dtype} {list(actions.shape)}"
+            )
+        shared[...] = actions
+        command = Step(group)
+        for worker in self._owners[group]:
+            self._supervisor.order(worker, command)
+        self._states[group] = GroupState.STEPPING
+
+    def recv(self, group: int) -> StepBatch:
+        """Wait for the step that `send` began.
+
+        Raises:
+            BadTransitionError: an environment returned what no batch may hold.
+            WorkerError: more workers were lost than may be replaced.
+        """
+        self._expect(group, GroupState.STEPPING)
+        episodes, _ = self._collect(group)
+        self._states[group] = GroupState.IDLE
+        arrays, rows = self._arrays, self.group(group)
+        return StepBatch(
+            observations=arrays.observations[rows],
+            final_observations=arrays.final_observations[rows],
+            rewards=arrays.rewards[rows],
+            terminated=arrays.terminated[rows],
+            truncated=arrays.truncated[rows],
+            episodes=episodes,
+        )
+
+    def snapshot(self) -> list[bytes | None]:
+        """Return the state of every environment, its running score and length included.
+
+        None stands for an environment that cannot give its state, or whose worker was just lost.
+        """
+        self._expect_all(GroupState.IDLE)
+        for group, owners in enumerate(self._owners):
+            for worker in owners:
+                self._supervisor.order(worker, Snapshot(group))
+        return self._collect_all()
+
+    def restore(self, snapshots: list[bytes]) -> None:
+        """Let every environment continue exactly from what `snapshot` returned.
+
+        The observations in shared memory stay what they were: the caller holds the right ones.
+
+        Raises:
+            ValueError: not one snapshot per environment.
+            WorkerError: an environment refused its snapshot, or a worker was lost.
+        """
+        if len(snapshots) != self.num_environments:
+            raise ValueError(f"{len(snapshots)} snapshots for {self.num_environments} environments")
+        self._expect_all(GroupState.IDLE)
+        for group, owners in enumerate(self._owners):
+            for worker in owners:
+                rows = worker.rows[group]
+                command = Restore(group, tuple(snapshots[rows.start : rows.stop]))
+                self._supervisor.order(worker, command)
+        self._collect_all()
+
+    def close(self) -> None:
+        """End the workers, by force if they take longer than a second; may be called again."""
+        if self._states[0] is GroupState.CLOSED:
+            return
+        self._states = [GroupState.CLOSED] * self.num_groups
+        self._supervisor.close()
+        if self._memory_file is not None:
+            os.close(self._memory_file)
+
+    def _expect(self, group: int, wanted: GroupState) -> None:
+        state = self._states[group]
+        if state is not wanted:
+            raise PoolStateError(f"call out of order for group {group}: {state.value}")
+
+    def _expect_all(self, wanted: GroupState) -> None:
+        for group in range(self.num_groups):
+            self._expect(group, wanted)
+
+    def _collect_all(self) -> list[bytes | None]:
+        snapshots = []
+        for group in range(self.num_groups):
+            snapshots += self._collect(group)[1]
+        return snapshots
+
+    def _collect(self, group: int) -> tuple[list[EpisodeSummary], list[bytes | None]]:
+        """Wait for the answers of a group; return its ended episodes and its snapshots, if any."""
+        try:
+            self._supervisor.wait(lambda worker: group in worker.in_flight)
+        except BaseException:
+            self._states = [GroupState.BROKEN] * self.num_groups
+            raise
+        episodes: list[EpisodeSummary] = []
+        snapshots: list[bytes | None] = []
+        for worker in self._owners[group]:
+            answer = worker.answers.pop(group)
+            episodes += worker.cut.pop(group, []) + answer.episodes
+            snapshots += answer.snapshots
+        return episodes, snapshots

@@ -1,0 +1,172 @@
+"""What the pool and its workers say to each other, what the pool hands out, and what can go wrong.
+
+Commands and replies are small named tuples: they travel through one pipe per worker, one message
+per worker and step. Observations, actions, rewards and flags never do; they lie in shared memory
+(see workers/shared_arrays.py).
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import EnvironmentFailure, ScoutError
+from workers.environments.base import EnvironmentSpec, Observation
+
+
+class WorkerError(EnvironmentFailure):
+    """A worker that could not be started, or more lost workers than may be replaced."""
+
+
+class BadTransitionError(WorkerError):
+    """A value from an environment that no batch may hold: not finite, wrong shape or dtype."""
+
+
+class PoolStateError(RuntimeError):
+    """A call out of order: a mistake in the calling program, not in an environment."""
+
+
+@dataclass(frozen=True)
+class EpisodeSummary:
+    """A full game that has ended.
+
+    Attributes:
+        environment: index of the environment in its pool, in [0, N).
+        score: sum of the raw rewards.
+        length: number of env steps.
+        rooms, metrics: as the environment's `info` gave them; empty if it gave none.
+        lost: True if the game was cut because its worker was lost; score and length then end at
+            the last step that the worker completed.
+    """
+
+    environment: int
+    score: float
+    length: int
+    rooms: tuple[int, ...]
+    metrics: dict[str, float]
+    lost: bool
+
+
+@dataclass(frozen=True, eq=False)
+class StepBatch:
+    """One step of the n environments of a group.
+
+    The arrays are views of shared memory, valid until the next `send` to the same group.
+
+    Attributes:
+        observations: [n, *shape], the next observations; after a reset where an episode ended.
+        final_observations: [n, *shape], the true last observations of episodes; valid where
+            terminated | truncated.
+        rewards: float32 [n], raw.
+        terminated, truncated: bool [n].
+        episodes: the full games that ended in this step.
+    """
+
+    observations: Observation
+    final_observations: Observation
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    episodes: list[EpisodeSummary]
+
+
+class Phase(IntEnum):
+    """What a worker is doing; kept in shared memory, so that it outlives the worker."""
+
+    IDLE = 0
+    BUILD = 1
+    RESET = 2
+    STEP = 3
+    SNAPSHOT = 4
+    RESTORE = 5
+    CLOSE = 6
+
+
+_PHASE_WORDS = {
+    Phase.BUILD: "building",
+    Phase.RESET: "resetting",
+    Phase.STEP: "stepping",
+    Phase.SNAPSHOT: "taking a snapshot of",
+    Phase.RESTORE: "restoring",
+    Phase.CLOSE: "closing",
+}
+
+
+def describe_progress(environment: int, phase: int) -> str:
+    """Say what a worker was doing: "while stepping environment 5"."""
+    if phase == Phase.IDLE:
+        return "while waiting for a command"
+    return f"while {_PHASE_WORDS[Phase(phase)]} environment {environment}"
+
+
+class Attach(NamedTuple):
+    """Map the shared arrays; their file descriptor follows on the same socket."""
+
+    num_environments: int
+    num_workers: int
+
+
+class Reset(NamedTuple):
+    """Reset the worker's environments of a group; a seed of None continues the stream."""
+
+    group: int
+    seeds: tuple[int | None, ...]
+
+
+class Step(NamedTuple):
+    """Step the worker's environments of a group with the actions in shared memory."""
+
+    group: int
+
+
+class Snapshot(NamedTuple):
+    """Send the state of the worker's environments of a group."""
+
+    group: int
+
+
+class Restore(NamedTuple):
+    """Continue the worker's environments of a group from snapshots."""
+
+    group: int
+    snapshots: tuple[bytes, ...]
+
+
+class Close(NamedTuple):
+    """Close the environments and exit."""
+
+
+GroupCommand = Reset | Step | Snapshot | Restore
+Command = Attach | GroupCommand | Close
+
+
+class Ready(NamedTuple):
+    """The environments are built."""
+
+    spec: EnvironmentSpec
+
+
+class Done(NamedTuple):
+    """A command for a group is done, and the worker's rows of it are written."""
+
+    group: int
+    episodes: list[EpisodeSummary]
+    snapshots: list[bytes | None]
+
+
+class Failed(NamedTuple):
+    """An exception in the worker, after which it closes its environments and exits.
+
+    `activity` says what it was doing, `summary` is "type: text"; `error` is the exception itself
+    where its own words are meant for the user.
+    """
+
+    activity: str
+    summary: str
+    traceback: str
+    error: ScoutError | None
+
+
+Reply = Ready | Done | Failed

@@ -1,0 +1,121 @@
+"""The arrays that the pool and its workers share: one table of fields, one block of memory.
+
+The block is an anonymous memory file (memfd): it has no name, so nothing can be left behind
+however a process ends, and it does not lie under /dev/shm, so a container's --shm-size does not
+bound it. Its pages are allocated before the first use: too little memory is an error then, never
+a SIGBUS later.
+"""
+
+import math
+import mmap
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import StorageError
+from workers.environments.base import EnvironmentSpec
+
+ALIGNMENT = 64  # bytes: a cache line, so that no two fields share one
+
+
+class Field(NamedTuple):
+    """Shape and dtype of one shared array."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def num_bytes(self) -> int:
+        """Size without padding."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+def field_table(spec: EnvironmentSpec, num_environments: int, num_workers: int) -> dict[str, Field]:
+    """Return every shared field: who writes it is said in brackets.
+
+    actions [pool]; observations, final_observations, rewards, terminated, truncated and the running
+    scores and lengths of full games [the worker that owns the row; the pool for a lost worker's
+    rows]; progress: environment and `Phase` of each worker [that worker].
+    """
+    N = num_environments
+    observation = Field((N, *spec.observation_shape), spec.observation_dtype)
+    return {
+        "actions": Field((N,), "int64")
+        if spec.discrete
+        else Field((N, spec.num_actions), "float32"),
+        "observations": observation,
+        "final_observations": observation,
+        "rewards": Field((N,), "float32"),
+        "terminated": Field((N,), "bool"),
+        "truncated": Field((N,), "bool"),
+        "scores": Field((N,), "float64"),
+        "lengths": Field((N,), "int64"),
+        "progress": Field((num_workers, 2), "int32"),
+    }
+
+
+class SharedArrays:
+    """Numpy views of one block of shared memory, one attribute per field of `field_table`.
+
+    Views stay valid as long as anyone holds them; the memory goes when the last one does.
+    """
+
+    actions: NDArray[Any]
+    observations: NDArray[Any]
+    final_observations: NDArray[Any]
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+    progress: NDArray[np.int32]
+
+    def __init__(self, file_descriptor: int, table: dict[str, Field]) -> None:
+        """Map the memory file behind `file_descriptor`, which may be closed afterwards."""
+        memory = mmap.mmap(file_descriptor, total_bytes(table))
+        offset = 0
+        for name, field in table.items():
+            count = math.prod(field.shape)
+            flat = np.frombuffer(memory, np.dtype(field.dtype), count, offset)
+            setattr(self, name, flat.reshape(field.shape))
+            offset += _padded(field.num_bytes)
+
+
+def allocate(table: dict[str, Field]) -> int:
+    """Make a zeroed memory file that holds `table`; return its descriptor, the caller's to close.
+
+    Raises:
+        StorageError: the memory cannot be had.
+    """
+    needed = total_bytes(table)
+    file_descriptor = os.memfd_create("scout-arrays", os.MFD_CLOEXEC)
+    try:
+        os.posix_fallocate(file_descriptor, 0, needed)
+    except OSError as error:
+        os.close(file_descriptor)
+        raise StorageError(
+            f"the environments' shared arrays need {needed:,} bytes of memory, which the system "
+            f"refused ({error.strerror}; {_available_memory()}): lower NumEnv, or raise the memory "
+            "or file-size limit (docker --memory, ulimit -f)"
+        ) from error
+    return file_descriptor
+
+
+def total_bytes(table: dict[str, Field]) -> int:
+    """Size of the block that holds `table`, padding included."""
+    return sum(_padded(field.num_bytes) for field in table.values())
+
+
+def _padded(num_bytes: int) -> int:
+    return -(-num_bytes // ALIGNMENT) * ALIGNMENT
+
+
+def _available_memory() -> str:
+    with open("/proc/meminfo", encoding="ascii") as lines:
+        for line in lines:
+            name, value = line.split(":")
+            if name == "MemAvailable":
+                return f"{int(value.split()[0]) * 1024:,} bytes available"
+    return "available memory unknown"
