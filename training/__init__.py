@@ -1,0 +1,1 @@
+"""The loops, and what the machine gives them."""

@@ -1,0 +1,70 @@
+"""What a run is about to do, said before it does it."""
+
+import math
+
+import torch
+
+from agents.ranks import Ranks
+from configs.loading import LoadedConfig
+from training.distributed import available_memory
+from training.options import RunOptions
+from workers.pool import WorkerPool
+
+
+def banner_rows(
+    loaded: LoadedConfig,
+    options: RunOptions,
+    pool: WorkerPool,
+    ranks: Ranks,
+    device: torch.device,
+) -> list[tuple[str, str]]:
+    """Return the rows of the start table: what, how much, where, and what was set by hand."""
+    config, spec = loaded.config, pool.spec
+    total_envs = pool.num_environments * ranks.world_size
+    steps = config.run.total_env_steps
+    per_update = config.ppo.rollout_steps * total_envs
+    bonus = "no bonus" if config.intrinsic.kind == "none" else f"bonus {config.intrinsic.kind}"
+    by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
+    rows = [
+        ("run", options.log_name),
+        ("environment", f"{spec.env_id} ({_observation(spec.observation_shape)}), {bonus}"),
+        (
+            "environments",
+            f"{ranks.world_size} rank(s) x {pool.num_environments} = {total_envs}, on "
+            f"{pool.num_processes} worker process(es) per rank",
+        ),
+        (
+            "length",
+            f"{steps:,} env steps = {steps * spec.frame_skip:,} frames, "
+            f"{math.ceil(steps / per_update):,} updates of {per_update:,} env steps",
+        ),
+        ("computes on", f"{_device(device)}, {config.run.precision}"),
+        (
+            "memory",
+            f"{_rollout_bytes(loaded, pool) / 1e6:,.0f} MB for a rank's rollout; "
+            f"{available_memory() / 1e9:,.1f} GB free",
+        ),
+        ("seed", str(config.run.seed)),
+        ("checkpoint", str(options.save_model_path)),
+        ("curves", f"logs/tb_logs/{options.log_name} (make start_tensorboard)"),
+    ]
+    if by_hand:
+        rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
+    return rows
+
+
+def _observation(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) + (" pixels" if len(shape) > 1 else " state vector")
+
+
+def _device(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"the CPU, {torch.get_num_threads()} thread(s)"
+
+
+def _rollout_bytes(loaded: LoadedConfig, pool: WorkerPool) -> int:
+    """Return the size of the frames of one rollout, each kept once."""
+    size = 1 if pool.spec.observation_dtype == "uint8" else 4
+    slots = loaded.config.ppo.rollout_steps + loaded.config.environment.stack_size
+    return slots * pool.num_environments * math.prod(pool.spec.observation_shape) * size

@@ -1,0 +1,85 @@
+"""Whether a checkpoint fits the configuration it is to be continued or evaluated with."""
+
+from collections.abc import Iterable, Mapping
+
+from configs.errors import CheckpointError
+from configs.schema import Config
+
+# What a network's shape or an environment's meaning depends on, as section.field.
+ENVIRONMENT_FIELDS = (
+    "environment.env_type",
+    "environment.env_id",
+    "environment.observation_type",
+    "environment.frame_skip",
+    "environment.stack_size",
+    "environment.frame_height",
+    "environment.frame_width",
+)
+NETWORK_FIELDS = (
+    "ppo.conv_channels",
+    "ppo.third_kernel",
+    "ppo.hidden_size",
+    "ppo.feature_size",
+    "ppo.state_hidden_sizes",
+    "intrinsic.kind",
+    "intrinsic.feature_size",
+    "intrinsic.hidden_size",
+    "intrinsic.conv_channels",
+    "intrinsic.state_hidden_sizes",
+    "intrinsic.leaky_slope",
+)
+
+
+def check_fit(
+    wanted: Config, found: Config, source: str, fields: Iterable[str] | None = None
+) -> None:
+    """Compare the configuration asked for with that of the checkpoint `source`.
+
+    Args:
+        wanted: the configuration of this run.
+        found: the checkpoint's own.
+        source: the checkpoint's path, for the message.
+        fields: what to compare; by default all that shapes environment and networks.
+
+    Raises:
+        CheckpointError: with a table of what differs.
+
+    """
+    names = (*ENVIRONMENT_FIELDS, *NETWORK_FIELDS) if fields is None else tuple(fields)
+    rows = [
+        (_key(wanted, name), _value(wanted, name), _value(found, name))
+        for name in names
+        if _value(wanted, name) != _value(found, name)
+    ]
+    if rows:
+        raise CheckpointError(
+            f"{source} does not fit the configuration:\n{_table(rows)}\n"
+            "change these keys, or choose the checkpoint that belongs to this configuration"
+        )
+
+
+def differing_keys(configurations: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return the keys whose text is not the same in all of the flat `configurations`."""
+    first, *others = configurations
+    return [key for key, text in first.items() if any(other.get(key) != text for other in others)]
+
+
+def _value(config: Config, name: str) -> str:
+    section, field = name.split(".")
+    value = getattr(getattr(config, section), field)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _key(config: Config, name: str) -> str:
+    section, field = name.split(".")
+    alias = type(getattr(config, section)).model_fields[field].alias
+    return alias or field
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    lines = [("key", "wanted", "found in the checkpoint"), *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )

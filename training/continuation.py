@@ -1,0 +1,148 @@
+"""Whether a run starts anew or goes on, and from which file."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agents.ranks import Ranks
+from configs.errors import CheckpointError, ConfigurationError
+from configs.loading import LoadedConfig
+from training.agreement import on_first_rank
+from training.checkpoint import (
+    companions,
+    load_payload,
+    newest_whole,
+    read_checkpoint,
+    unpack_payload,
+)
+from training.options import RunOptions
+from training.run_folder import RunFolder, next_free_name
+
+LOGS = Path("logs")
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run begins.
+
+    Attributes:
+        options: as given, but with free names where a profiling run would meet an existing one.
+        source: the checkpoint to continue from, or None.
+        mode: what to do with the run's folder.
+    """
+
+    options: RunOptions
+    source: Path | None
+    mode: Literal["fresh", "resume", "overwrite"]
+
+
+def check_load_flags(options: RunOptions, loaded: LoadedConfig) -> None:
+    """Refuse a loadModel that contradicts --load_model_path.
+
+    Raises:
+        ConfigurationError: says which of the two to change.
+
+    """
+    wanted = loaded.config.run.load_model
+    if wanted and options.load_model_path is None and not options.resume:
+        raise ConfigurationError(
+            "loadModel = True, but no checkpoint is named; add --load_model_path=FILE (or --resume "
+            "to continue the run of this name), or set loadModel = False"
+        )
+    if not wanted and options.load_model_path and loaded.sources["loadModel"] != "default":
+        raise ConfigurationError(
+            f"--load_model_path={options.load_model_path} contradicts loadModel = False, set by "
+            f"the {loaded.sources['loadModel']}; remove that key or set it to True"
+        )
+
+
+def choose_start(options: RunOptions) -> Start:
+    """Decide how the run begins; rank 0 alone looks at the files.
+
+    Raises:
+        CheckpointError: where there is nothing whole to continue from.
+        ConfigurationError: where the checkpoint to write belongs to another run.
+
+    """
+    if options.resume:
+        return _resumed(options)
+    if options.load_model_path is not None:
+        facts = load_payload(options.load_model_path)["facts"]
+        same = facts["log_name"] == options.log_name
+        if same and not options.overwrite and RunFolder(LOGS, options.log_name).holds_results():
+            return Start(options, options.load_model_path, "resume")
+    profiling = options.profile_updates is not None or options.pytorch_profiling
+    if profiling and not options.overwrite:
+        options = _with_free_names(options)
+    mode: Literal["fresh", "overwrite"] = "overwrite" if options.overwrite else "fresh"
+    if mode == "fresh":
+        _check_free(options.save_model_path)
+    return Start(options, options.load_model_path, mode)
+
+
+def agree_on_start(ranks: Ranks, options: RunOptions) -> Start:
+    """Choose the start on rank 0 and tell all ranks (a collective).
+
+    Raises:
+        ScoutError: as `choose_start`, on every rank.
+    """
+    start = on_first_rank(ranks, lambda: choose_start(options))
+    text = ""
+    if start is not None:
+        text = json.dumps(
+            [
+                start.options.log_name,
+                str(start.options.save_model_path),
+                str(start.source or ""),
+                start.mode,
+            ]
+        )
+    name, path, source, mode = json.loads(ranks.broadcast_bytes(text.encode()))
+    options = dataclasses.replace(options, log_name=name, save_model_path=Path(path))
+    return Start(options, Path(source) if source else None, mode)
+
+
+def source_bytes(start: Start) -> bytes:
+    """Read the packed payload that the run continues from; there must be one."""
+    assert start.source is not None
+    data = read_checkpoint(start.source)
+    unpack_payload(data, start.source)
+    return data
+
+
+def _resumed(options: RunOptions) -> Start:
+    path = options.save_model_path
+    source = newest_whole(path)
+    if source is not None:
+        return Start(options, source, "resume")
+    run = RunFolder(LOGS, options.log_name)
+    if any(file.exists() for file in companions(path)):
+        load_payload(path)  # says what is wrong with it
+    if run.holds_results():
+        raise CheckpointError(
+            f"{path}: there is no checkpoint, but run {options.log_name!r} has results in "
+            f"{run.path}; give the --save_model_path it was started with, or --overwrite it"
+        )
+    return Start(options, None, "fresh")
+
+
+def _with_free_names(options: RunOptions) -> RunOptions:
+    """Give a profiling run a name and a checkpoint of its own; it must never replace a run."""
+    path = options.save_model_path
+    number = 2
+    while path.exists():
+        path = options.save_model_path.with_stem(f"{options.save_model_path.stem}-{number}")
+        number += 1
+    return dataclasses.replace(
+        options, log_name=next_free_name(LOGS, options.log_name), save_model_path=path
+    )
+
+
+def _check_free(path: Path) -> None:
+    if path.exists():
+        raise ConfigurationError(
+            f"--save_model_path={path} exists and belongs to an earlier run; continue it with "
+            "--resume, replace it with --overwrite, or choose another file"
+        )

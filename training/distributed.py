@@ -1,0 +1,160 @@
+"""What torchrun gives a rank: its place, its device, its process group, and its end."""
+
+import ctypes
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psutil
+import torch
+import torch.distributed as dist
+
+from configs.errors import ConfigurationError, PeerLostError
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PEER_ERROR = re.compile(
+    r"gloo|nccl|connection (closed|reset|refused)|broken pipe|timed? ?out|socket", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this process stands among all agent processes."""
+
+    rank: int
+    world_size: int
+    local_rank: int
+    local_world_size: int
+
+    @property
+    def cores(self) -> int:
+        """The cores this rank may use: its share of those this process may run on."""
+        return max(1, len(os.sched_getaffinity(0)) // self.local_world_size)
+
+
+def read_place() -> Place:
+    """Read torchrun's variables; without them this is the only process.
+
+    Raises:
+        ConfigurationError: where a variable is not a number.
+
+    """
+    try:
+        return Place(
+            rank=int(os.environ.get("RANK", "0")),
+            world_size=int(os.environ.get("WORLD_SIZE", "1")),
+            local_rank=int(os.environ.get("LOCAL_RANK", "0")),
+            local_world_size=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        )
+    except ValueError as error:
+        raise ConfigurationError(
+            f"RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE must be numbers: {error}"
+        ) from error
+
+
+def choose_device(place: Place, gpu_id: int | None) -> torch.device:
+    """Return this rank's device: its own GPU where there are any, else the CPU.
+
+    Raises:
+        ConfigurationError: where the GPU asked for, or one for each rank, is not there.
+
+    """
+    count = torch.cuda.device_count()
+    if gpu_id is not None:
+        if place.world_size != 1:
+            raise ConfigurationError(
+                f"--gpu_id needs exactly one process, but there are {place.world_size}; leave it "
+                "out and every process takes a GPU of its own"
+            )
+        if not 0 <= gpu_id < count:
+            raise ConfigurationError(
+                f"--gpu_id={gpu_id}: this machine has {count} usable GPU(s)"
+                + (f", numbered 0 to {count - 1}" if count else "; leave --gpu_id out")
+            )
+        return torch.device("cuda", gpu_id)
+    if count == 0:
+        return torch.device("cpu")
+    if place.local_world_size > count:
+        raise ConfigurationError(
+            f"--nproc_per_node {place.local_world_size}, but this machine has {count} GPU(s); use "
+            f'at most {count}, or CUDA_VISIBLE_DEVICES="" to train on the CPU'
+        )
+    return torch.device("cuda", place.local_rank)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this rank if torchrun is killed; it would train on as an orphan."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextmanager
+def process_group(
+    place: Place, device: torch.device, start_timeout: float, timeout: float
+) -> Iterator[None]:
+    """Join the process group of all ranks: NCCL on GPUs, gloo on CPUs.
+
+    Args:
+        place: where this process stands.
+        device: this rank's device.
+        start_timeout: seconds to wait for all peers.
+        timeout: seconds a collective may take afterwards.
+
+    Raises:
+        PeerLostError: where the peers do not come.
+
+    """
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    alone = "RANK" not in os.environ
+    try:
+        dist.init_process_group(
+            backend,
+            store=dist.HashStore() if alone else None,  # type: ignore[attr-defined] # not in __all__
+            rank=place.rank,
+            world_size=place.world_size,
+            timeout=timedelta(seconds=start_timeout),
+        )
+        dist.barrier()
+    except (RuntimeError, ValueError) as error:
+        raise PeerLostError(
+            f"rank {place.rank} could not join {place.world_size} processes through "
+            f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({error}); check "
+            "that the address is reachable, the port free, and GLOO_SOCKET_IFNAME or "
+            "NCCL_SOCKET_IFNAME names the interface between the nodes"
+        ) from error
+    dist.distributed_c10d._set_pg_timeout(timedelta(seconds=timeout))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def peer_errors(place: Place) -> Iterator[None]:
+    """Turn the back end's errors about a lost or silent peer into PeerLostError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if place.world_size > 1 and PEER_ERROR.search(str(error)):
+            raise PeerLostError(
+                f"rank {place.rank} lost a peer or waited too long for it: {error}; see that "
+                "rank's own last message, then continue with --resume"
+            ) from error
+        raise
+
+
+def set_threads(device: torch.device, threads: int) -> None:
+    """Set torch's threads on the CPU; on a GPU leave them to torch's default."""
+    if device.type == "cpu":
+        torch.set_num_threads(threads)
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that can still be used on this machine."""
+    return int(psutil.virtual_memory().available)

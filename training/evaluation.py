@@ -1,0 +1,268 @@
+"""A checkpoint, N episodes, a report, a video."""
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.frame_stack import FrameStack
+from configs.errors import ConfigurationError
+from configs.loading import LoadedConfig, config_from_mapping
+from configs.schema import Config
+from training.building import build_learner, stack_size
+from training.checkpoint import Payload, load_payload
+from training.compatibility import ENVIRONMENT_FIELDS, check_fit
+from training.continuation import LOGS
+from training.distributed import choose_device, die_with_parent, read_place, set_threads
+from training.launch import learner_threads, set_up_logging
+from training.options import RunOptions
+from training.progress import final_message
+from training.run_folder import replace_file, validate_log_name
+from training.seeding import make_generator, stream_seed
+from training.statistics_report import summarize
+from training.video import VideoWriter
+from workers.environments.base import EnvironmentSpec
+from workers.environments.make import make_environment
+from workers.pool import WorkerPool
+from workers.protocol import EpisodeSummary
+
+DEFAULT_ENVIRONMENTS = 8
+FRAMES_PER_SECOND = 60  # of the consoles; an env step shows every FrameSkip-th frame
+STATE_FRAMES_PER_SECOND = 30
+
+
+Summary = dict[str, float | None]
+"""See training.statistics_report.summarize."""
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What the episodes came to; see `training.statistics_report` for the summaries."""
+
+    checkpoint: str
+    env_id: str
+    env_steps_trained: int
+    seed: int
+    action_choice: str
+    episodes: int
+    score: Summary
+    length: Summary
+    metrics: dict[str, Summary]
+    rooms: list[int]
+    scores: list[float]
+
+
+def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
+    """Play the episodes asked for under the training protocol; print and write a report.
+
+    Environment and networks come from the checkpoint; seed and environments of this process from
+    the command line or the .conf file.
+
+    Raises:
+        ConfigurationError: where there is more than one process.
+        CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
+    """
+    die_with_parent()
+    place = read_place()
+    if place.world_size != 1:
+        raise ConfigurationError(
+            f"--eval needs exactly one process, but there are {place.world_size}: the episodes "
+            "asked for are played and counted once; use --nproc_per_node 1 and --nnodes 1"
+        )
+    log_name = validate_log_name(options.log_name)
+    assert options.load_model_path is not None  # main.py asks for it
+    device = choose_device(place, options.gpu_id)
+    set_up_logging(place, verbose=loaded.config.run.verbose_logging)
+    set_threads(device, learner_threads(loaded.config, place))
+    payload = load_payload(options.load_model_path)
+    config = config_from_mapping(payload["facts"]["config"])
+    check_fit(loaded.config, config, str(options.load_model_path), ENVIRONMENT_FIELDS)
+    player = Player(config, payload, device, loaded.config.run.seed, greedy=options.greedy)
+    num_envs = _num_environments(options, loaded)
+    with WorkerPool(
+        functools.partial(make_environment, config.environment),
+        num_environments=num_envs,
+        num_processes=min(options.num_workers or place.cores, num_envs),
+        base_seed=stream_seed(loaded.config.run.seed, "evaluation environments"),
+        step_timeout=config.run.step_timeout,
+        reset_timeout=config.run.reset_timeout,
+        max_restarts=config.run.max_worker_restarts,
+    ) as pool:
+        episodes = play_episodes(pool, player, options.episodes)
+    report = make_report(options, config, payload, loaded.config.run.seed, episodes)
+    folder = LOGS / "runs" / log_name / "evaluation"
+    path = write_report(report, folder)
+    if options.video:
+        video = record_video(config, player, path.with_suffix(".mp4"), loaded.config.run.seed)
+        final_message(f"video       {video}")
+    return 0
+
+
+class Player:
+    """The checkpoint's policy, with the frames it needs to remember.
+
+    Args:
+        config: the checkpoint's configuration.
+        payload: the checkpoint.
+        device: where to compute.
+        seed: of the sampled actions.
+        greedy: take the likeliest action instead of sampling.
+    """
+
+    def __init__(
+        self, config: Config, payload: Payload, device: torch.device, seed: int, *, greedy: bool
+    ) -> None:
+        self.spec = spec_from_text(payload["facts"]["spec"])
+        self.device = device
+        self._learner = build_learner(config, self.spec, num_envs=1).to(device)
+        self._learner.load_state_dict(payload["learner"])
+        self._stack_size = stack_size(config, self.spec)
+        self._greedy = greedy
+        self._generator = make_generator(seed, "evaluation actions", 0, device)
+
+    def remember(self, observations: Tensor) -> FrameStack:
+        """Return the memory of episodes that begin with `observations` [n, ...]."""
+        return FrameStack(observations.to(self.device), self._stack_size)
+
+    @torch.no_grad()
+    def act(self, frames: FrameStack) -> Tensor:
+        """Return the actions [n] or [n, A] for what `frames` remembers, on the CPU."""
+        with self._learner.precision(self.device):
+            distribution = self._learner.policy(frames.observation).distribution
+        action: Tensor = (
+            distribution.mode() if self._greedy else distribution.sample(self._generator)
+        )
+        return action.cpu()
+
+
+def play_episodes(pool: WorkerPool, player: Player, num_episodes: int) -> list[EpisodeSummary]:
+    """Play `num_episodes` and return their summaries, by environment and time.
+
+    Every environment plays a share fixed beforehand: taking the first to finish would favour short
+    episodes. Episodes of a lost worker are played again.
+    """
+    shares = [
+        num_episodes // pool.num_environments + (index < num_episodes % pool.num_environments)
+        for index in range(pool.num_environments)
+    ]
+    played: list[list[EpisodeSummary]] = [[] for _ in shares]
+    frames = player.remember(torch.from_numpy(pool.reset()))
+    while any(len(done) < share for done, share in zip(played, shares, strict=True)):
+        pool.send(0, player.act(frames).numpy())
+        batch = pool.recv(0)
+        ended = torch.from_numpy(batch.terminated | batch.truncated).to(player.device)
+        frames.push(torch.from_numpy(batch.observations.copy()).to(player.device), ended)
+        for episode in batch.episodes:
+            if not episode.lost and len(played[episode.environment]) < shares[episode.environment]:
+                played[episode.environment].append(episode)
+    return [episode for done in played for episode in done]
+
+
+def make_report(
+    options: RunOptions,
+    config: Config,
+    payload: Payload,
+    seed: int,
+    episodes: list[EpisodeSummary],
+) -> EvaluationReport:
+    """Summarise the episodes."""
+    scores = [episode.score for episode in episodes]
+    names = sorted({name for episode in episodes for name in episode.metrics})
+    return EvaluationReport(
+        checkpoint=str(options.load_model_path),
+        env_id=config.environment.env_id,
+        env_steps_trained=payload["env_steps"],
+        seed=seed,
+        action_choice="greedy" if options.greedy else "sampled",
+        episodes=len(episodes),
+        score=summarize(scores),
+        length=summarize([float(episode.length) for episode in episodes]),
+        metrics={
+            name: summarize([e.metrics[name] for e in episodes if name in e.metrics])
+            for name in names
+        },
+        rooms=sorted({room for episode in episodes for room in episode.rooms}),
+        scores=scores,
+    )
+
+
+def write_report(report: EvaluationReport, folder: Path) -> Path:
+    """Print the report and write it as JSON; return the file's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = Path(report.checkpoint).stem
+    name = f"{stem}_{report.env_steps_trained}_{report.action_choice}_seed{report.seed}.json"
+    path = folder / name
+    replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
+    lines = [
+        f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "
+        f"{report.env_id}, {report.episodes} episodes, actions {report.action_choice}",
+        f"score       {_figures(report.score)}",
+        f"length      {_figures(report.length)}, in env steps",
+    ]
+    lines += [f"{key:<11} {_figures(value)}" for key, value in report.metrics.items()]
+    if report.rooms:
+        lines.append(f"rooms       {len(report.rooms)}: {', '.join(map(str, report.rooms))}")
+    final_message("\n".join([*lines, f"report      {path}"]))
+    return path
+
+
+def _figures(summary: Summary) -> str:
+    """Return a summary on one line; one episode has no spread."""
+    figures = {name: f"{value:,.2f}" for name, value in summary.items() if value is not None}
+    text = f"mean {figures['mean']}"
+    if "std" in figures:
+        text += (
+            f"  std {figures['std']}  95% interval [{figures['interval_low']}, "
+            f"{figures['interval_high']}]"
+        )
+    return f"{text}  min {figures['min']}  max {figures['max']}"
+
+
+def record_video(config: Config, player: Player, path: Path, seed: int) -> Path:
+    """Play one episode and write its real screen as an mp4; return the path."""
+    section = config.environment
+    if player.spec.frame_skip > 1:
+        rate = FRAMES_PER_SECOND / player.spec.frame_skip
+    else:
+        rate = float(STATE_FRAMES_PER_SECOND)
+    environment = make_environment(section)
+    try:
+        observation, _ = environment.reset(seed=stream_seed(seed, "evaluation video"))
+        screen = environment.render()
+        frames = player.remember(torch.from_numpy(observation).unsqueeze(0))
+        with VideoWriter(path, fps=rate, height=screen.shape[0], width=screen.shape[1]) as video:
+            video.write(screen)
+            over = False
+            while not over:
+                action = player.act(frames)[0].numpy()
+                observation, _, terminated, truncated, info = environment.step(action)
+                video.write(environment.render())
+                ended = terminated or truncated
+                over = ended and info.get("game_over", True)
+                if ended and not over:
+                    observation, _ = environment.reset()
+                newest = torch.from_numpy(observation).unsqueeze(0).to(player.device)
+                frames.push(newest, torch.tensor([ended], device=player.device))
+    finally:
+        environment.close()
+    return path
+
+
+def _num_environments(options: RunOptions, loaded: LoadedConfig) -> int:
+    """Return how many environments play: as asked for, else a few; never more than episodes."""
+    by_hand = loaded.sources["NumEnv"] == "command line"
+    wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
+    return min(wanted, options.episodes)
+
+
+def spec_from_text(text: str) -> EnvironmentSpec:
+    """Return the spec that a checkpoint holds as JSON, with JSON's lists as tuples."""
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in json.loads(text).items()
+    }
+    return EnvironmentSpec(**fields)

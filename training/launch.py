@@ -1,0 +1,142 @@
+"""One training run, from the first signal handler to the last word."""
+
+import logging
+import platform
+from contextlib import ExitStack
+
+import torch
+
+from agents.ranks import Ranks
+from configs.errors import ScoutError
+from configs.loading import LoadedConfig, config_from_mapping
+from configs.schema import Config
+from training.agreement import check_same_start, on_first_rank
+from training.assembly import Parts, assemble
+from training.checkpoint import Payload, unpack
+from training.compatibility import check_fit
+from training.continuation import (
+    LOGS,
+    Start,
+    agree_on_start,
+    check_load_flags,
+    source_bytes,
+)
+from training.distributed import (
+    Place,
+    choose_device,
+    die_with_parent,
+    peer_errors,
+    process_group,
+    read_place,
+    set_threads,
+)
+from training.options import RunOptions
+from training.progress import ConsoleLogHandler, final_message
+from training.run_folder import RunFolder
+from training.session import Session
+from training.stop_request import StopRequest
+from training.trainer import Outcome
+
+STOPPED_EXIT_CODE = 75  # sysexits.h: try again later
+
+
+def train(options: RunOptions, loaded: LoadedConfig) -> int:
+    """Train as one of the ranks; return the exit code.
+
+    Raises:
+        ScoutError: with the message for the user; the run's status.json says the same.
+    """
+    stop = StopRequest()
+    stop.install()
+    die_with_parent()
+    check_load_flags(options, loaded)
+    place = read_place()
+    session = Session(place, choose_device(place, options.gpu_id))
+    run = loaded.config.run
+    set_up_logging(place, verbose=run.verbose_logging)
+    set_threads(session.device, learner_threads(loaded.config, place))
+    try:
+        with (
+            process_group(place, session.device, run.start_timeout, run.collective_timeout),
+            peer_errors(place),
+        ):
+            outcome = _train_in_group(session, options, loaded, stop)
+    except ScoutError as error:
+        if not error.repeated:
+            session.write_status(error.exit_code, str(error))
+        raise
+    except BaseException as error:
+        session.write_status(1, f"{type(error).__name__}: {error}")
+        raise
+    return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
+
+
+def learner_threads(config: Config, place: Place) -> int:
+    """Return torch's threads on the CPU; small networks on state vectors are fastest with one."""
+    if config.run.learner_threads != "auto":
+        return config.run.learner_threads
+    return place.cores if config.observes_pixels else 1
+
+
+def set_up_logging(place: Place, *, verbose: bool) -> None:
+    """Print log records above the live line, with the rank where there are several."""
+    handler = ConsoleLogHandler()
+    prefix = f"[rank {place.rank}] " if place.world_size > 1 else ""
+    handler.setFormatter(logging.Formatter(f"{prefix}%(levelname)s: %(message)s"))
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, handlers=[handler])
+    for noisy in ("torch", "tensorboard", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _train_in_group(
+    session: Session, options: RunOptions, loaded: LoadedConfig, stop: StopRequest
+) -> Outcome:
+    ranks = Ranks(session.device)
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    check_same_start(ranks, loaded.config, versions)
+    start = agree_on_start(ranks, options)
+    payload = _load_everywhere(ranks, start, loaded.config)
+    with ExitStack() as stack:
+        opened = on_first_rank(
+            ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)
+        )
+        session.folder = opened or RunFolder(LOGS, start.options.log_name)
+        if opened is not None:
+            stack.enter_context(opened)
+        parts = Parts(session, session.folder, start.options, loaded, ranks, stop)
+        trainer, fresh = assemble(parts, payload, stack)
+        outcome = trainer.run(fresh=fresh)
+    if ranks.rank == 0:
+        _say_how_it_ended(session, outcome, stop)
+    return outcome
+
+
+def _load_everywhere(ranks: Ranks, start: Start, wanted: Config) -> Payload | None:
+    """Read the checkpoint on rank 0 and give it to all ranks, which may not see its disk.
+
+    Raises:
+        CheckpointError: where it cannot be read or does not fit the configuration.
+    """
+    if start.source is None:
+        return None
+    data = on_first_rank(ranks, lambda: source_bytes(start))
+    payload = unpack(ranks.broadcast_bytes(data or b""))
+    check_fit(wanted, config_from_mapping(payload["facts"]["config"]), str(start.source))
+    return payload
+
+
+def _say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:
+    saved = session.last_checkpoint
+    where = f"saved to {saved}" if saved is not None else "nothing to save yet"
+    steps = f"{session.clock.env_steps:,} env steps"
+    if outcome is Outcome.DONE:
+        session.write_status(0, "done")
+        final_message(f"done: {steps}; {where}")
+        return
+    reason = stop.signal_name or "a stop was asked for on another rank"
+    session.write_status(STOPPED_EXIT_CODE, f"stopped on request ({reason})")
+    final_message(
+        f"stopped on request ({reason}) at {steps}; {where}; "
+        "the same command with --resume continues"
+    )

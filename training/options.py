@@ -1,0 +1,24 @@
+"""What the command line asks for, beside the configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One run's options; each is a flag of main.py (see `main.py -h`)."""
+
+    command_line: str
+    log_name: str
+    save_model_path: Path
+    load_model_path: Path | None = None
+    num_workers: int | None = None
+    gpu_id: int | None = None
+    resume: bool = False
+    overwrite: bool = False
+    profile_updates: int | None = None
+    pytorch_profiling: bool = False
+    use_wandb: bool = False
+    episodes: int = 20
+    greedy: bool = False
+    video: bool = False

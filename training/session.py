@@ -1,0 +1,44 @@
+"""What is known of a run from its first moment, so that its end can be told whatever happens."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from training.clock import Clock
+from training.distributed import Place
+from training.run_folder import RunFolder
+
+
+@dataclass
+class Session:
+    """This process's part in a run.
+
+    Attributes:
+        place, device: this process among all, and what it computes on.
+        folder: the run's folder, once its name is settled.
+        clock: how far the run is.
+        last_checkpoint: what was saved last.
+    """
+
+    place: Place
+    device: torch.device
+    folder: RunFolder | None = None
+    clock: Clock = field(default_factory=Clock)
+    last_checkpoint: Path | None = None
+
+    def remember_checkpoint(self, path: Path) -> None:
+        """Note what was saved last."""
+        self.last_checkpoint = path
+
+    def write_status(self, code: int, reason: str) -> None:
+        """Leave the run's last word in its folder, if it has one."""
+        if self.folder is not None:
+            self.folder.write_status(
+                code,
+                reason,
+                rank=self.place.rank,
+                update=self.clock.updates,
+                env_steps=self.clock.env_steps,
+                checkpoint=self.last_checkpoint,
+            )

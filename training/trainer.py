@@ -1,0 +1,187 @@
+"""The training loop: collect, learn, then the clocks."""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.ppo_agent import Decision, PPOAgent
+from agents.ranks import Ranks
+from agents.rollout import RolloutBuffer
+from training.clock import Clock
+from training.collector import Collector, Policy
+from training.episodes import EpisodeLog
+from training.profiling import Profiler
+from training.reporting import Reporter
+from training.run_state import RankState, RunState
+from training.stopwatch import Stopwatch
+from training.visits import VisitRecorder
+
+
+class Outcome(enum.Enum):
+    """How a training run ended."""
+
+    DONE = "done"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When the run ends, and what happens how often.
+
+    Attributes:
+        total_env_steps: env steps of all ranks.
+        max_updates: updates after which to stop anyway (profiling), or None.
+        warmup_rollouts: rollouts of random actions before the first update.
+        checkpoint_every, log_every: updates between two of each.
+        anneal: whether the learning rate falls to 0 at `total_env_steps`.
+    """
+
+    total_env_steps: int
+    max_updates: int | None
+    warmup_rollouts: int
+    checkpoint_every: int
+    log_every: int
+    anneal: bool
+
+
+class Trainer:
+    """Runs the loop; every rank runs the same code, others than rank 0 with silent writers."""
+
+    def __init__(
+        self,
+        *,
+        agent: PPOAgent,
+        rollout: RolloutBuffer,
+        collector: Collector,
+        ranks: Ranks,
+        episodes: EpisodeLog,
+        visits: VisitRecorder,
+        state: RunState,
+        reporter: Reporter,
+        profiler: Profiler,
+        schedule: Schedule,
+        clock: Clock,
+        stopwatch: Stopwatch,
+        random_policy: Policy,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._agent = agent
+        self._rollout = rollout
+        self._collector = collector
+        self._ranks = ranks
+        self._episodes = episodes
+        self._visits = visits
+        self._state = state
+        self._reporter = reporter
+        self._profiler = profiler
+        self._schedule = schedule
+        self._clock = clock
+        self._stopwatch = stopwatch
+        self._random_policy = random_policy
+        self._should_stop = should_stop
+        self._first_update = clock.updates
+        T, N = rollout.shape.rollout_steps, rollout.shape.num_envs
+        self._steps_per_update = T * N * ranks.world_size
+
+    def run(self, *, fresh: bool) -> Outcome:
+        """Train to the end of the schedule, or until a stop is asked for.
+
+        Args:
+            fresh: whether to reset the environments and warm the statistics up first; a run that
+                was resumed exactly goes on where it was.
+
+        """
+        if fresh:
+            self._collector.start()
+        if fresh and self._clock.updates == 0 and not self._warm_up():
+            return Outcome.STOPPED
+        while not self._finished():
+            boundary = self._state.capture()
+            if self._due(self._schedule.checkpoint_every):
+                self._save(boundary)
+            if not self._update():
+                self._save(boundary)
+                return Outcome.STOPPED
+        self._save(self._state.capture())
+        return Outcome.DONE
+
+    def _finished(self) -> bool:
+        limit = self._schedule.max_updates
+        if limit is not None and self._clock.updates - self._first_update >= limit:
+            return True
+        return self._clock.env_steps >= self._schedule.total_env_steps
+
+    def _due(self, interval: int) -> bool:
+        return self._clock.updates > self._first_update and self._clock.updates % interval == 0
+
+    def _warm_up(self) -> bool:
+        """Seed the observation statistics with random actions; these env steps do not count."""
+        for index in range(self._schedule.warmup_rollouts):
+            complete, _ = self._collector.collect(self._random_policy, self._should_stop)
+            if self._ranks.any(flag=not complete):
+                return False
+            self._agent.observe(self._rollout)
+            self._rollout.carry_over()
+            self._reporter.warm_up(index + 1, self._schedule.warmup_rollouts)
+        self._stopwatch.read()
+        return True
+
+    def _update(self) -> bool:
+        """Collect one rollout and learn from it; False if a stop was asked for meanwhile."""
+        with self._stopwatch.measure("collect"):
+            complete, finished = self._collector.collect(self._agent.act, self._should_stop)
+        with self._stopwatch.measure("sync"):
+            if self._ranks.any(flag=not complete):
+                return False
+            self._episodes.exchange(finished, self._ranks)
+        self._visits.add(self._rollout)
+        with self._stopwatch.measure("learn"):
+            if self._schedule.anneal:
+                done = self._clock.env_steps / self._schedule.total_env_steps
+                self._agent.set_progress(min(done, 1.0))
+            losses = self._agent.learn(self._rollout)
+        self._rollout.carry_over()
+        self._clock.updates += 1
+        self._clock.env_steps += self._steps_per_update
+        self._log(losses)
+        self._profiler.step()
+        return True
+
+    def _log(self, losses: dict[str, Tensor]) -> None:
+        if self._clock.updates % self._schedule.log_every and not self._finished():
+            return
+        self._reporter.report(self._clock, losses, self._episodes, self._stopwatch)
+
+    def _save(self, boundary: RankState) -> None:
+        with self._stopwatch.measure("save"):
+            self._state.save(boundary, self._clock, self._episodes)
+            self._visits.save()
+
+
+def uniform_policy(
+    num_actions: int, action_bounds: tuple[Tensor, Tensor] | None, generator: torch.Generator
+) -> Policy:
+    """Return a policy that draws every action with equal probability, for the warm-up.
+
+    Args:
+        num_actions: A.
+        action_bounds: (low [A], high [A]) of continuous actions, or None for A choices.
+        generator: this rank's stream.
+
+    """
+
+    def decide(observations: Tensor) -> Decision:
+        n, device = len(observations), generator.device
+        nothing = torch.zeros(n, device=device)
+        if action_bounds is None:
+            actions = torch.randint(num_actions, (n,), generator=generator, device=device)
+        else:
+            low, high = action_bounds
+            draws = torch.rand(n, num_actions, generator=generator, device=device)
+            actions = low + (high - low) * draws
+        return Decision(actions, nothing, nothing, nothing)
+
+    return decide
