@@ -87,7 +87,7 @@ class WorkerProcess:
         )
         try:
             _bound_transfers(ours, self._transfer_timeout)
-            with _birth_conditions():
+            with birth_conditions():
                 process.start()
         except BaseException:
             ours.close()
@@ -195,7 +195,7 @@ def _bound_transfers(connection: "pipes.Connection[Command, Reply]", seconds: fl
 
 
 @contextmanager
-def _birth_conditions() -> Iterator[None]:
+def birth_conditions() -> Iterator[None]:
     """Give a new process its environment variables, and signals that wait until it ignores them.
 
     A process inherits its starter's blocked signals. Without this a Ctrl-C, which reaches the whole

@@ -16,9 +16,9 @@ OBSERVED = 5  # seed, episode, step, action, draw
 class CountingEnvironment(Environment):
     """Counts: an observation is (seed, episode, step, last action, draw), each as it is known.
 
-    `seed` is that of the last seeded reset; `episode` counts from 0 since then; `step` from 0 at a reset; the last
-    action is 0 after a reset (its first number if continuous); `draw` is a number in [0, 256) from
-    the environment's random stream, drawn anew at every reset and step.
+    `seed` is that of the last seeded reset; `episode` counts from 0 since then; `step` from 0 at a
+    reset; the last action is 0 after a reset (its first number if continuous); `draw` is a number
+    in [0, 256) from the environment's random stream, drawn anew at every reset and step.
 
     Episode e has `lengths[e % len(lengths)]` steps; it terminates if e is even and is truncated if
     odd. Step t of an episode (from 1) is rewarded with t, so a length L scores L (L + 1) / 2.

@@ -14,6 +14,7 @@ from configs.schema import EnvironmentSection
 from workers.environments.base import Environment, Observation
 from workers.environments.spaces import legal_action, spec_of
 
+RENDER_MODE = "rgb_array"
 CHANNEL_COUNTS = frozenset({1, 3})
 
 
@@ -63,11 +64,11 @@ class RegisteredEnvironment(Environment):
         Raises:
             ConfigurationError: it draws none.
         """
-        picture: Any = self._simulator.render()
-        if picture is None:
+        if self._simulator.render_mode != RENDER_MODE:
             raise ConfigurationError(
-                f"{self.environment_spec.env_id} draws no pictures (no render mode rgb_array)"
+                f"{self.environment_spec.env_id} draws no pictures (no render mode {RENDER_MODE})"
             )
+        picture: Any = self._simulator.render()
         return np.asarray(picture, np.uint8)
 
     def close(self) -> None:
@@ -93,7 +94,7 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
         if module:
             importlib.import_module(module)
         if _can_draw(env_id):
-            options["render_mode"] = "rgb_array"
+            options["render_mode"] = RENDER_MODE
         return gymnasium.make(env_id, disable_env_checker=True, **options)
     except gymnasium.error.DependencyNotInstalled as error:
         raise ConfigurationError(f"EnvID = {section.env_id} needs a package: {error}") from error
@@ -110,7 +111,7 @@ def _can_draw(env_id: str) -> bool:
     entry_point = registered.entry_point
     creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     modes = getattr(creator, "metadata", {}).get("render_modes", ())
-    return "rgb_array" in modes and "render_mode" in inspect.signature(creator).parameters
+    return RENDER_MODE in modes and "render_mode" in inspect.signature(creator).parameters
 
 
 def _observed_space(

@@ -1,0 +1,1 @@
+"""Throughput and learning curves, measured side by side; see docs/benchmarks.md."""
