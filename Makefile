@@ -1,0 +1,214 @@
+# Scout's commands. `make` lists them; every variable below can be given on the command line.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DELETE_ON_ERROR:
+
+CONFIG      ?= configs/demo_config.conf
+NPROC       ?= 1
+NUM_ENV     ?=
+GPU         ?= 1
+PORT        ?= 6006
+PYTHON      ?= python3
+TORCH_INDEX ?=
+ARGS        ?=
+# Where the packages live. VENV=none takes the python on the PATH (conda, the container).
+VENV        ?= .venv
+
+# The run's name comes from the recipe's path: configs/demo_config.conf is demo,
+# configs/MontezumaRevenge/config_rnd00.conf is MontezumaRevenge_rnd00.
+recipe_folder := $(filter-out configs .,$(notdir $(patsubst %/,%,$(dir $(CONFIG)))))
+recipe_stem   := $(patsubst config_%,%,$(patsubst %_config,%,$(basename $(notdir $(CONFIG)))))
+LOG_NAME    ?= $(if $(recipe_folder),$(recipe_folder)_)$(recipe_stem)
+CKPT        ?= checkpoints/$(LOG_NAME).ckpt
+
+ifeq ($(VENV),none)
+  BIN   :=
+  READY :=
+else
+  BIN   := $(VENV)/bin/
+  READY := $(VENV)/.ready
+endif
+PY       := $(BIN)python
+PIP      := $(PY) -m pip --disable-pip-version-check
+PYTEST   := $(PY) -m pytest --jaxtyping-packages=agents.losses,agents.networks,beartype.beartype
+TORCHRUN := $(BIN)torchrun --nnodes 1 --nproc_per_node $(NPROC) --standalone
+ONE_RANK := $(BIN)torchrun --nnodes 1 --nproc_per_node 1 --standalone
+
+num_env_flag := $(if $(NUM_ENV),--num_env_per_process $(NUM_ENV))
+rerun_flag   := $(if $(OVERWRITE),--overwrite) $(if $(RESUME),--resume)
+profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --config_path=$(CONFIG)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
+
+# Set-up
+.PHONY: install
+ifeq ($(VENV),none)
+install:
+	@echo "VENV=none: nothing to install, $$(command -v python) is used as it is."
+else
+install: $(VENV)/.installed $(VENV)/.mario ## make .venv and install the tested packages (runs once)
+	@touch $(READY)
+
+# The other targets need the packages once; only `make install` tries again what was left out.
+$(READY): $(VENV)/.installed
+	@$(MAKE) --no-print-directory $(VENV)/.mario
+	@touch $@
+
+# torch comes first and alone, so that TORCH_INDEX chooses its build and nothing else.
+$(VENV)/.installed: requirements.txt requirements-dev.txt requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Scout needs Python 3.11 or newer: name one with make install PYTHON=python3.11"; exit 1; }
+	@command -v nvidia-smi > /dev/null || [ -n "$(TORCH_INDEX)" ] || echo "No NVIDIA driver here." \
+	  "To spare the CUDA download: make install TORCH_INDEX=https://download.pytorch.org/whl/cpu"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c requirements.lock torch
+	$(PIP) install -r requirements.txt -r requirements-dev.txt -c requirements.lock
+	@$(PY) -c 'import cv2' 2> /dev/null || { \
+	  echo "opencv-python does not load here (no libGL or libglib): its headless twin takes its place."; \
+	  $(PIP) uninstall -q -y opencv-python && \
+	  $(PIP) install --force-reinstall --no-deps -c requirements.lock opencv-python-headless; }
+	@touch $@
+
+$(VENV)/.mario: requirements-mario.txt requirements.lock | $(VENV)/.installed
+	@if $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then touch $@; \
+	elif ! command -v g++ > /dev/null; then \
+	  echo "Super Mario Bros is left out: install g++ and run \`make install\` again."; \
+	elif $(PIP) install --no-deps -r requirements-mario.txt -c requirements.lock; then touch $@; \
+	else echo "Super Mario Bros is left out: its emulator did not build (see above). All else is installed."; fi
+endif
+
+.PHONY: doctor
+doctor: ## what this machine has, what is missing, how to mend it
+	@if [ -x "$$(command -v $(PY))" ]; then $(PY) -m training.doctor; else $(PYTHON) -m training.doctor; fi
+
+# Training
+.PHONY: train
+train: $(READY) ## train CONFIG (default: the demo), evaluate it, say where all lies
+	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME) --save_model_path=$(CKPT) $(rerun_flag) $(ARGS)
+	$(ONE_RANK) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video
+ifeq ($(notdir $(CONFIG)),demo_config.conf)
+	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --set IntrinsicReward=none --log_name=$(LOG_NAME)_no_bonus --save_model_path=$(basename $(CKPT))_no_bonus.ckpt $(rerun_flag) $(ARGS)
+	$(PY) -m training.demo_report $(LOG_NAME) $(LOG_NAME)_no_bonus
+endif
+	@echo
+	@echo "  checkpoint        $(CKPT)"
+	@echo "  curves            logs/tb_logs/$(LOG_NAME)        make start_tensorboard"
+	@echo "  rows and report   logs/runs/$(LOG_NAME)"
+	@echo "  video             $$(ls -t logs/runs/$(LOG_NAME)/evaluation/*.mp4 2> /dev/null | head -n 1)"
+	@echo
+	@echo "  evaluate again    make eval CONFIG=$(CONFIG)"
+	@echo "  train further     make continue_training CONFIG=$(CONFIG) ARGS=\"--max_env_steps N\""
+	@echo "  the real thing    make train CONFIG=configs/MontezumaRevenge/config_rnd00.conf NUM_ENV=64 NPROC=2"
+
+.PHONY: continue_training
+continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont00
+	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME)_cont00 --load_model_path=$(CKPT) --save_model_path=$(basename $(CKPT))_cont00.ckpt $(rerun_flag) $(ARGS)
+
+.PHONY: train_with_specific_gpu
+train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
+	$(ONE_RANK) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME) --save_model_path=$(CKPT) --gpu_id=$(GPU) $(rerun_flag) $(ARGS)
+
+.PHONY: eval
+eval: $(READY) ## evaluate CKPT over full episodes, with a report and a video
+	$(ONE_RANK) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video $(ARGS)
+
+.PHONY: kill
+kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
+	@$(PY) -m training.kill_runs $(ARGS)
+
+# Curves and profiles
+.PHONY: start_tensorboard
+start_tensorboard: $(READY) ## curves of all runs, on localhost:PORT
+	$(BIN)tensorboard --logdir logs/tb_logs --host localhost --port $(PORT)
+
+.PHONY: scalene_profiling
+scalene_profiling: $(READY) ## profile three rollouts line by line with Scalene
+	$(PY) -m scalene run --cpu-only --profile-all -o scaleneProfiler00_$(LOG_NAME).json --- -m torch.distributed.run --nnodes 1 --nproc_per_node 1 --standalone $(profile_run) --log_name=$(LOG_NAME)_scalene --save_model_path=checkpoints/$(LOG_NAME)_scalene.ckpt --scalene_profiling 3 $(ARGS)
+
+.PHONY: view_scalene
+view_scalene: $(READY) ## open the Scalene profile in the browser (ARGS=--cli: in the terminal)
+	$(PY) -m scalene view $(ARGS) scaleneProfiler00_$(LOG_NAME).json
+
+.PHONY: pytorch_profiling
+pytorch_profiling: $(READY) ## trace a few updates with torch.profiler
+	$(ONE_RANK) $(profile_run) --log_name=$(LOG_NAME)_torch --save_model_path=checkpoints/$(LOG_NAME)_torch.ckpt --pytorch_profiling $(ARGS)
+
+.PHONY: start_tensorboard_profiles
+start_tensorboard_profiles: $(READY) ## the traces of torch.profiler, on localhost:PORT
+	@$(PY) -c 'import torch_tb_profiler' 2> /dev/null || $(PIP) install -c requirements.lock torch-tb-profiler==0.4.3
+	$(BIN)tensorboard --logdir logs/torch_profiler_logs --host localhost --port $(PORT)
+
+.PHONY: line_profiling lineProfiler_profiling
+line_profiling: $(READY) ## time ten rollouts line by line with line_profiler
+	LOCAL_RANK=0 RANK=0 LOCAL_WORLD_SIZE=1 WORLD_SIZE=1 MASTER_ADDR=127.0.0.1 MASTER_PORT=29501 $(BIN)kernprof -l $(profile_run) --log_name=$(LOG_NAME)_line --save_model_path=checkpoints/$(LOG_NAME)_line.ckpt --scalene_profiling 10 $(ARGS)
+lineProfiler_profiling: line_profiling ## the older name of line_profiling
+
+.PHONY: view_line_profiler
+view_line_profiler: $(READY) ## print the times of line_profiling
+	$(PY) -m line_profiler -rmt main.py.lprof
+
+.PHONY: bench
+bench: $(READY) ## measure the worker pool beside others on this machine
+	$(PY) -m benchmarks.pool $(ARGS)
+
+# Checks
+.PHONY: check
+check: $(READY) ## all that must be green before a change goes in: format, lint, types, tests
+	$(BIN)ruff format --check .
+	$(BIN)ruff check .
+	$(BIN)mypy .
+	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+
+.PHONY: test
+test: $(READY) ## the fast tests
+	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+
+.PHONY: test_slow
+test_slow: $(READY) ## the tests that take minutes
+	$(PYTEST) -m "slow and not gpu" $(ARGS)
+
+.PHONY: test_faults
+test_faults: $(READY) ## kill, hang, cut and fill, and look what happens
+	$(PYTEST) -m "not gpu" tests/workers/test_pool_faults.py tests/test_stop.py $(ARGS)
+
+.PHONY: test_gpu
+test_gpu: $(READY) ## the tests that need a CUDA device
+	$(PYTEST) -m gpu $(ARGS)
+
+.PHONY: format
+format: $(READY) ## lay the code out and mend what the linter can mend
+	$(BIN)ruff format .
+	$(BIN)ruff check --fix .
+
+.PHONY: clean
+clean: ## remove caches and profiles; logs/, checkpoints/ and .venv stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis *.lprof scaleneProfiler*.json scalene-profile*
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# Container
+FLAVOR       ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
+SHM_SIZE     ?= 2g
+# The container writes logs and checkpoints as you, so that they are yours outside; never as root.
+docker_owner := $(or $(SUDO_UID),$(shell id -u)):$(or $(SUDO_GID),$(shell id -g))
+docker_user  := $(if $(filter 0:%,$(docker_owner)),1000:1000,$(docker_owner))
+docker_gpus   = $$(docker info --format '{{json .Runtimes}}' | grep -q nvidia && echo --gpus all)
+docker_run    = docker run -it --name scout --init --shm-size $(SHM_SIZE) --user $(docker_user) \
+  $(docker_gpus) -v "$(CURDIR)/logs:/scout/logs" -v "$(CURDIR)/checkpoints:/scout/checkpoints" scout $(ARGS)
+
+.PHONY: docker_build
+docker_build: ## build the image scout (FLAVOR=cpu or cuda; default: what this machine has)
+	docker build --build-arg FLAVOR=$(FLAVOR) -t scout .
+
+.PHONY: docker_start
+docker_start: ## open a shell in the container scout, created once (with GPUs where there are)
+	@mkdir -p logs checkpoints && { [ "$$(id -u)" != 0 ] || chown $(docker_user) logs checkpoints; }
+	@if docker container inspect scout > /dev/null 2>&1; then docker start -ai scout; else $(docker_run); fi
+
+.PHONY: docker_rm
+docker_rm: ## remove the container scout, and no other
+	docker rm -f scout

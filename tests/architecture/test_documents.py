@@ -1,0 +1,55 @@
+"""The documents tell the truth about files, targets and flags."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from main import build_parser, check_modes
+from tests.architecture.test_floors import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+TARGET = re.compile(r"^([a-zA-Z_]+(?: [a-zA-Z_]+)*):", re.MULTILINE)
+SHELL_BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every command line of main.py that a document shows, from its flags on."""
+    blocks = (block for path in DOCUMENTS for block in SHELL_BLOCK.findall(path.read_text()))
+    lines = (line.partition("#")[0] for block in blocks for line in block.splitlines())
+    return sorted({line.split(" main.py ")[1] for line in lines if " main.py --" in line})
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    links = LINK.findall(document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_make_target_that_a_document_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = {name for names in TARGET.findall(makefile) for name in names.split()}
+    named = {
+        (path.name, name)
+        for path in DOCUMENTS
+        for name in re.findall(r"(?:`|^)make ([a-z][a-zA-Z_]*)", path.read_text(), re.MULTILINE)
+    }
+    assert {(path, name) for path, name in named if name not in targets} == set()
+
+
+def test_every_target_says_what_it_does() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = {name for line in re.findall(r"\.PHONY: (.*)", makefile) for name in line.split()}
+    described = set(re.findall(r"^([a-zA-Z_]+):.*## \S", makefile, re.MULTILINE))
+    assert phony - described == set()
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_shown_is_one_that_the_command_line_takes(command: str) -> None:
+    parser = build_parser()
+    arguments = parser.parse_args(shlex.split(command))
+    if not arguments.config_options:
+        check_modes(parser, arguments)
+        assert (ROOT / arguments.config_path).is_file()

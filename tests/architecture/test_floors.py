@@ -1,0 +1,184 @@
+"""Imports go down only, never up, never in a circle, and the workers stay free of torch."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ROOMS = ("agents", "workers", "configs", "training", "benchmarks")
+FLOORS = {
+    "main": 4,
+    "benchmarks": 4,
+    "training": 3,
+    "agents": 2,
+    "workers": 2,
+    "agents.networks": 1,
+    "agents.losses": 0,
+    "configs": 0,
+}
+# Pairs that must not know each other though their floors would allow it.
+STRANGERS = {
+    ("agents", "workers"),
+    ("workers", "agents"),
+    ("workers", "agents.networks"),
+    ("workers", "agents.losses"),
+    ("agents.networks", "configs"),
+    ("agents.losses", "configs"),
+    ("configs", "agents.losses"),
+}
+# Top-level names that would shadow the standard library's or a package's.
+SHADOWS = sys.stdlib_module_names | {"test", "datasets", "torch", "numpy", "gymnasium"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every module of the project (tests aside) with its syntax tree."""
+    paths = [ROOT / "main.py", *(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))]
+    return {
+        module_name(path): ast.parse(path.read_text(encoding="utf-8"), str(path))
+        for path in paths
+        if path.exists()
+    }
+
+
+def room_of(module: str) -> str | None:
+    """The longest entry of FLOORS that a module lies in; None for other people's modules."""
+    parts = module.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in FLOORS), None)
+
+
+def names_in(statement: ast.AST) -> list[str]:
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom) and statement.module is not None:
+        members = [f"{statement.module}.{alias.name}" for alias in statement.names]
+        return [name if name in trees() else statement.module for name in members]
+    return []
+
+
+def imports_of(module: str) -> set[str]:
+    """Modules that a module imports anywhere, also within functions."""
+    return {name for node in ast.walk(trees()[module]) for name in names_in(node)}
+
+
+def imports_at_top(module: str) -> set[str]:
+    """Modules that are imported when a module is: not those within its functions."""
+
+    def statements(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                yield child
+                yield from statements(child)
+
+    return {name for node in statements(trees()[module]) for name in names_in(node)}
+
+
+def violations() -> Iterator[str]:
+    for module in trees():
+        room = room_of(module)
+        assert room is not None, f"{module} lies on no floor: name it in FLOORS"
+        for imported in sorted(imports_of(module)):
+            target = room_of(imported)
+            if target is None or target == room:
+                continue
+            if FLOORS[target] > FLOORS[room] or (room, target) in STRANGERS:
+                yield f"{module} imports {imported}"
+
+
+def test_imports_go_down_only() -> None:
+    assert list(violations()) == []
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    ended: set[str] = set()
+
+    def follow(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module in ended:
+            return
+        for imported in sorted(imports_at_top(module) & trees().keys()):
+            follow(imported, (*path, module))
+        ended.add(module)
+
+    for module in trees():
+        follow(module, ())
+
+
+@pytest.mark.parametrize("room", ["workers", "configs"])
+def test_actors_and_configurations_name_torch_nowhere(room: str) -> None:
+    modules = [module for module in trees() if module.split(".")[0] == room]
+    assert modules
+    named = [module for module in modules if any(uses_torch(name) for name in imports_of(module))]
+    assert named == []
+
+
+def uses_torch(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] == "torch"
+
+
+def test_the_command_line_imports_torch_only_within_its_commands() -> None:
+    assert not any(uses_torch(name) for name in imports_at_top("main"))
+
+
+@pytest.mark.parametrize(
+    "module", ["main", "workers.pool", "workers.worker", "workers.environments.make"]
+)
+def test_a_clean_interpreter_has_no_torch_after_importing(module: str) -> None:
+    program = f"import {module}, sys; print('torch' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.stdout.strip(), result.returncode) == ("False", 0), result.stderr
+
+
+def swallows(node: ast.AST) -> bool:
+    """Whether a handler or a `suppress` lets any error at all vanish."""
+    if isinstance(node, ast.ExceptHandler):
+        silent = all(isinstance(line, ast.Pass | ast.Continue) for line in node.body)
+        return silent and (node.type is None or is_any_error(node.type))
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        return any(is_any_error(argument) for argument in node.args)
+    return False
+
+
+def is_any_error(expression: ast.expr) -> bool:
+    names = {part.id for part in ast.walk(expression) if isinstance(part, ast.Name)}
+    return bool(names & {"Exception", "BaseException"})
+
+
+def test_no_error_is_swallowed_unseen() -> None:
+    places = [
+        f"{module}:{getattr(node, 'lineno', 0)}"
+        for module, tree in trees().items()
+        for node in ast.walk(tree)
+        if swallows(node)
+    ]
+    assert places == []
+
+
+def test_no_top_level_name_shadows_another_module() -> None:
+    names = {path.stem for path in ROOT.glob("*.py")}
+    names |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert names & SHADOWS == set()
+
+
+def test_every_folder_with_modules_is_a_package_that_says_what_it_is_for() -> None:
+    folders = {path.parent for room in ROOMS for path in (ROOT / room).rglob("*.py")}
+    unnamed = [
+        str(folder.relative_to(ROOT))
+        for folder in sorted(folders)
+        if module_name(folder / "__init__.py") not in trees()
+        or ast.get_docstring(trees()[module_name(folder / "__init__.py")]) is None
+    ]
+    assert unnamed == []
