@@ -1,4 +1,4 @@
-"""State vectors laid into [-1, 1] by the bounds that the environment states."""
+"""State vectors laid into [-3, 3] by the bounds that the environment states."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
+SPAN = 3.0  # about what a whitened variable spans
 LARGEST_BOUND = 1e6  # some simulators write the largest float32 for "none"
 
 
 class BoundScaling(nn.Module):
-    """(x - centre) / half range, per dimension; a dimension without finite bounds is left alone.
+    """3 (x - centre) / half range; a dimension without finite bounds is multiplied by 3 alone.
 
-    A velocity within ±0.07 beside a position within ±1 is all but invisible to a fresh network:
-    without this PPO + RND does not leave MountainCar's valley.
+    A velocity within ±0.07 beside a position within ±1 is all but invisible to a fresh network, and
+    inputs within ±1 leave its features too flat for the values to follow (docs/details.md).
 
     Args:
         low, high: bounds of the S dimensions.
@@ -31,4 +32,4 @@ class BoundScaling(nn.Module):
 
     def forward(self, observation: Float[Tensor, "B S"]) -> Float32[Tensor, "B S"]:
         """Scale vectors [B, S]."""
-        return (observation - self.centre) / self.half_range
+        return SPAN * (observation - self.centre) / self.half_range
