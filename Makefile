@@ -12,6 +12,8 @@ PORT        ?= 6006
 PYTHON      ?= python3
 TORCH_INDEX ?=
 ARGS        ?=
+# Seconds that torchrun gives a stopped run to save; a large update on a CPU takes longer than its 30.
+export TORCH_ELASTIC_SHUTDOWN_TIMEOUT ?= 300
 # Where the packages live. VENV=none takes the python on the PATH (conda, the container).
 VENV        ?= .venv
 

@@ -172,7 +172,9 @@ def test_a_file_without_any_key_is_refused(refused: Refused, text: str) -> None:
 
 def test_a_missing_file_and_a_folder_are_one_clear_line_each(tmp_path: Path) -> None:
     missing = tmp_path / "missing.conf"
-    assert message(missing) == f"{missing}: no such configuration file"
+    assert message(missing) == (
+        f"{missing}: no such configuration file; name a recipe with --config_path"
+    )
     assert message(tmp_path) == f"{tmp_path}: is a folder, not a configuration file"
 
 
