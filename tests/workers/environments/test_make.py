@@ -1,0 +1,54 @@
+"""Every family of environments can be built from its section, and none loads torch."""
+
+import importlib.util
+import subprocess
+import sys
+import typing
+
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from configs.schema import EnvironmentSection
+from workers.environments.make import make_environment
+
+SECTIONS = {
+    "atari": EnvironmentSection(env_type="atari", env_id="PongNoFrameskip-v4"),
+    "mario": EnvironmentSection(env_type="mario", env_id="SuperMarioBros-v0"),
+    "classic_control": EnvironmentSection(env_type="classic_control", env_id="CartPole-v1"),
+    "gymnasium": EnvironmentSection(env_type="gymnasium", env_id="Acrobot-v1"),
+}
+
+
+def skip_without_mario() -> None:
+    if importlib.util.find_spec("nes_py") is None:
+        pytest.skip("gym-super-mario-bros is not installed")
+
+
+def test_there_is_an_example_of_every_family() -> None:
+    field = EnvironmentSection.model_fields["env_type"]
+    assert set(SECTIONS) == set(typing.get_args(field.annotation))
+
+
+@pytest.mark.parametrize("family", SECTIONS)
+@pytest.mark.filterwarnings("ignore")
+def test_every_family_is_built_and_keeps_to_gymnasiums_rules(family: str) -> None:
+    if family == "mario":
+        skip_without_mario()
+    environment = make_environment(SECTIONS[family])
+    check_env(environment, skip_render_check=True)
+    spec = environment.environment_spec
+    assert spec.env_id == SECTIONS[family].env_id
+    assert environment.observation_space.shape == spec.observation_shape
+    assert str(environment.observation_space.dtype) == spec.observation_dtype
+    environment.close()
+
+
+def test_a_vector_environment_loads_neither_torch_nor_opencv_nor_an_emulator() -> None:
+    code = (
+        "import sys; from configs.schema import EnvironmentSection; "
+        "from workers.environments.make import make_environment; "
+        "make_environment(EnvironmentSection(env_type='classic_control', env_id='CartPole-v1'))"
+        ".reset(seed=0); "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'cv2', 'ale_py', 'nes_py')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
