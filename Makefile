@@ -92,7 +92,7 @@ doctor: ## what this machine has, what is missing, how to mend it
 .PHONY: train
 train: $(READY) ## train CONFIG (default: the demo), evaluate it, say where all lies
 	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME) --save_model_path=$(CKPT) $(rerun_flag) $(ARGS)
-	$(ONE_RANK) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video
+	$(ONE_RANK) main.py --eval --config_path=logs/runs/$(LOG_NAME)/config.conf --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video
 ifeq ($(notdir $(CONFIG)),demo_config.conf)
 	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --set IntrinsicReward=none --log_name=$(LOG_NAME)_no_bonus --save_model_path=$(basename $(CKPT))_no_bonus.ckpt $(rerun_flag) $(ARGS)
 	$(PY) -m training.demo_report $(LOG_NAME) $(LOG_NAME)_no_bonus
@@ -109,7 +109,7 @@ endif
 
 .PHONY: continue_training
 continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont00
-	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME)_cont00 --load_model_path=$(CKPT) --save_model_path=$(basename $(CKPT))_cont00.ckpt $(rerun_flag) $(ARGS)
+	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME)_cont00 --load_model_path=$(CKPT) --set loadModel=True --save_model_path=$(basename $(CKPT))_cont00.ckpt $(rerun_flag) $(ARGS)
 
 .PHONY: train_with_specific_gpu
 train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
@@ -164,7 +164,7 @@ check: $(READY) ## all that must be green before a change goes in: format, lint,
 	$(BIN)ruff format --check .
 	$(BIN)ruff check .
 	$(BIN)mypy .
-	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+	@$(MAKE) --no-print-directory test
 
 .PHONY: test
 test: $(READY) ## the fast tests

@@ -176,8 +176,6 @@ def check_modes(parser: Parser, args: argparse.Namespace) -> None:
         parser.error("--eval needs --load_model_path")
     if args.resume and args.overwrite:
         parser.error("--resume continues a run and --overwrite replaces it; give one of them")
-    if args.resume and args.load_model_path is not None:
-        parser.error("--resume finds the run's own checkpoint; leave --load_model_path out")
 
 
 def collect_overrides(args: argparse.Namespace) -> list[str]:
@@ -246,6 +244,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not error.repeated and not on_all:
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

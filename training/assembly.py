@@ -5,6 +5,7 @@ import json
 import shlex
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -17,7 +18,7 @@ from training.banner import banner_rows
 from training.building import build_learner, build_optimizer, learning_settings, rollout_shape
 from training.checkpoint import Payload, Saver
 from training.collector import Collector, Policy
-from training.distributed import Place
+from training.compatibility import differing_keys
 from training.episodes import EpisodeLog
 from training.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.options import RunOptions
@@ -31,7 +32,7 @@ from training.session import Session
 from training.stop_request import StopRequest
 from training.stopwatch import Stopwatch
 from training.tracking import track_with_wandb
-from training.trainer import Schedule, Trainer, uniform_policy
+from training.trainer import Beginning, Schedule, Trainer, uniform_policy
 from training.visits import VisitRecorder
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
@@ -54,7 +55,7 @@ class Parts:
         return self.loaded.config
 
 
-def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[Trainer, bool]:
+def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[Trainer, Beginning]:
     """Build all parts of a run, lay out what is continued, and put them together.
 
     Args:
@@ -63,11 +64,12 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         stack: closes what was opened, at the run's end.
 
     Returns:
-        the trainer, and whether the environments must be reset before it runs.
+        the trainer, and how it begins.
     """
     config, ranks, session = parts.config, parts.ranks, parts.session
-    pool = stack.enter_context(make_pool(config, parts.options, ranks, session.place))
-    agent, rollout = build_agent(config, pool, ranks, session.device)
+    steps_before = 0 if payload is None else int(payload["env_steps"])
+    pool = stack.enter_context(make_pool(parts, steps_before))
+    agent, rollout = build_agent(parts, pool, steps_before)
     visits = VisitRecorder(pool.spec, ranks, parts.folder.path / "visits.npz")
     episodes = EpisodeLog()
     facts = checkpoint_facts(config, parts.options, pool, ranks)
@@ -81,15 +83,16 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         facts=facts,
         on_saved=session.remember_checkpoint,
     )
-    fresh, notes = _continue_from(payload, state, session, episodes, facts)
+    beginning, notes = _continue_from(payload, state, session, episodes, facts)
     metrics, progress = _open_displays(parts, pool, notes, stack)
     reporter = Reporter(ranks, pool, metrics, progress, agent.optimizer)
     reporter.begin(session.clock.env_steps)
+    stopwatch = Stopwatch()
     profiler, max_updates = _choose_profiler(parts, stack)
     trainer = Trainer(
         agent=agent,
         rollout=rollout,
-        collector=Collector(pool, rollout, config.environment.learning_reward),
+        collector=Collector(pool, rollout, config.environment.learning_reward, stopwatch),
         ranks=ranks,
         episodes=episodes,
         visits=visits,
@@ -98,25 +101,31 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         profiler=profiler,
         schedule=make_schedule(config, max_updates),
         clock=session.clock,
-        stopwatch=Stopwatch(),
+        stopwatch=stopwatch,
         random_policy=_random_policy(agent, pool),
         should_stop=parts.stop,
     )
-    return trainer, fresh
+    return trainer, beginning
 
 
-def make_pool(config: Config, options: RunOptions, ranks: Ranks, place: Place) -> WorkerPool:
-    """Start this rank's environments."""
-    run = config.run
+def make_pool(parts: Parts, steps_before: int) -> WorkerPool:
+    """Start this rank's environments.
+
+    Args:
+        parts: what everything is made from.
+        steps_before: env steps of the checkpoint that is continued; environments that cannot go on
+            exactly must not see the run's first random streams again.
+    """
+    ranks, run = parts.ranks, parts.config.run
     groups = run.environment_groups
     if groups == "auto":
         groups = 2 if ranks.device.type == "cuda" else 1
     return WorkerPool(
-        functools.partial(make_environment, config.environment),
+        functools.partial(make_environment, parts.config.environment),
         num_environments=run.num_envs,
-        num_processes=min(options.num_workers or place.cores, run.num_envs),
+        num_processes=min(parts.options.num_workers or parts.session.place.cores, run.num_envs),
         num_groups=min(groups, run.num_envs),
-        base_seed=stream_seed(run.seed, "environments"),
+        base_seed=stream_seed(run.seed, f"environments from env step {steps_before}"),
         first_index=ranks.rank * run.num_envs,
         step_timeout=run.step_timeout,
         reset_timeout=run.reset_timeout,
@@ -125,9 +134,13 @@ def make_pool(config: Config, options: RunOptions, ranks: Ranks, place: Place) -
 
 
 def build_agent(
-    config: Config, pool: WorkerPool, ranks: Ranks, device: torch.device
+    parts: Parts, pool: WorkerPool, steps_before: int
 ) -> tuple[PPOAgent, RolloutBuffer]:
-    """Build the agent and its rollout; every rank starts from the same weights."""
+    """Build the agent and its rollout; every rank starts from the same weights.
+
+    `steps_before` as in `make_pool`, for this rank's own random stream.
+    """
+    config, ranks, device = parts.config, parts.ranks, parts.session.device
     torch.manual_seed(stream_seed(config.run.seed, "weights"))
     learner = build_learner(config, pool.spec, pool.num_environments).to(device)
     agent = PPOAgent(
@@ -135,7 +148,7 @@ def build_agent(
         build_optimizer(config, learner),
         learning_settings(config, pool.num_environments * ranks.world_size),
         ranks,
-        make_generator(config.run.seed, "acting and sampling", ranks.rank, device),
+        make_generator(config.run.seed, f"acting from env step {steps_before}", ranks.rank, device),
     )
     rollout = RolloutBuffer(rollout_shape(config, pool.spec, pool.num_environments), device)
     agent.prime(rollout)
@@ -157,12 +170,13 @@ def make_schedule(config: Config, max_updates: int | None) -> Schedule:
 
 def checkpoint_facts(
     config: Config, options: RunOptions, pool: WorkerPool, ranks: Ranks
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what a checkpoint tells of its run: text and numbers only."""
     return {
         "log_name": options.log_name,
         "config": dump_config(config),
         "spec": json.dumps(asdict(pool.spec)),
+        "device": ranks.device.type,
         "world_size": ranks.world_size,
         "num_envs": pool.num_environments,
         "threads": torch.get_num_threads(),
@@ -175,37 +189,49 @@ def _continue_from(
     state: RunState,
     session: Session,
     episodes: EpisodeLog,
-    facts: dict[str, object],
-) -> tuple[bool, list[str]]:
-    """Lay out a checkpoint.
-
-    Returns:
-        whether the environments must be reset first, and what the user should know.
-    """
+    facts: dict[str, Any],
+) -> tuple[Beginning, list[str]]:
+    """Lay out a checkpoint; return how the run begins, and what the user should know."""
     if payload is None:
-        return True, []
+        return Beginning.FROM_NOTHING, []
     state.restore_shared(payload, session.clock, episodes)
-    found = payload["facts"]
-    notes = [f"continued at {session.clock.env_steps:,} env steps"]
-    changed = [key for key in ("world_size", "num_envs") if found[key] != facts[key]]
+    found: dict[str, Any] = payload["facts"]
+    notes = [f"continued at {session.clock.env_steps:,} env steps", *_differences(found, facts)]
+    changed = [
+        f"{name} {found.get(name)} -> {facts[name]}"
+        for name in ("device", "world_size", "num_envs")
+        if found.get(name) != facts[name]
+    ]
     if changed:
-        differences = ", ".join(f"{key} {found[key]} -> {facts[key]}" for key in changed)
         notes.append(
-            f"not exact: {differences}; weights, optimiser and statistics go on, environments and "
-            "random streams start anew"
+            f"not exact: {', '.join(changed)}; weights, optimiser and statistics go on, "
+            "environments and random streams start anew"
         )
-        return True, notes
+        return Beginning.WITH_NEW_EPISODES, notes
+    if not state.restore_rank(payload):
+        notes.append(
+            "not exact: not every environment could be continued within its episode, so all of "
+            "them start new ones"
+        )
+        return Beginning.WITH_NEW_EPISODES, notes
+    return Beginning.WHERE_IT_WAS, notes
+
+
+def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    """Say what has changed since the checkpoint without ending what can be continued exactly."""
+    notes = []
+    keys = differing_keys([facts["config"], found["config"]])
+    if keys:
+        changes = (f"{key} {found['config'].get(key)} -> {facts['config'][key]}" for key in keys)
+        notes.append(f"changed since the checkpoint: {', '.join(changes)}")
+    names = differing_keys([facts["versions"], found["versions"]])
+    if names:
+        notes.append(f"not exact to the last bit, other versions: {', '.join(names)}")
     if found["threads"] != facts["threads"]:
         notes.append(
             f"not exact to the last bit: {found['threads']} torch threads -> {facts['threads']}"
         )
-    missing = state.restore_rank(payload)
-    if missing:
-        notes.append(
-            f"not exact: {len(missing)} environments of this simulator cannot be continued within "
-            "an episode and start a new one"
-        )
-    return bool(missing), notes
+    return notes
 
 
 def _open_displays(
@@ -248,8 +274,10 @@ def _random_policy(agent: PPOAgent, pool: WorkerPool) -> Policy:
     spec = pool.spec
     bounds = None
     if not spec.discrete:
+        # Where the environment states no bound, the policy's own start spans about ±1.
         low, high = (
-            torch.tensor(side, device=agent.device) for side in (spec.action_low, spec.action_high)
+            torch.tensor(side, device=agent.device).nan_to_num(posinf=1.0, neginf=-1.0)
+            for side in (spec.action_low, spec.action_high)
         )
         bounds = (low, high)
     return uniform_policy(spec.num_actions, bounds, agent.generator)

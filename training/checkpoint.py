@@ -22,6 +22,12 @@ MAGIC = b"SCOUTCKP"
 VERSION = 1
 HEADER_SIZE = len(MAGIC) + 4 + 32
 
+# What torch.load raises for bytes that are no payload: its restricted reader checks little itself.
+_UNREADABLE = (
+    *(pickle.UnpicklingError, struct.error, RuntimeError, EOFError, ValueError, LookupError),
+    *(TypeError, AttributeError, AssertionError, ArithmeticError),
+)
+
 Payload = dict[str, Any]
 
 
@@ -93,7 +99,7 @@ class Saver:
             newest.parent.mkdir(parents=True, exist_ok=True)
             temporary = _write_temporary(newest, data)
             try:
-                if newest.exists():
+                if is_whole(newest):
                     _replace_by_link(newest, previous)
                 os.replace(temporary, newest)
             finally:
@@ -143,7 +149,7 @@ def unpack_payload(data: bytes, path: Path) -> Payload:
     """Unpack verified bytes that came from `path`; CheckpointError where they hold code."""
     try:
         return unpack(data)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(f"{path}: its payload is refused: {error}") from error
 
 

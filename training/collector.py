@@ -8,6 +8,7 @@ from torch import Tensor
 
 from agents.ppo_agent import Decision
 from agents.rollout import RolloutBuffer
+from training.stopwatch import Stopwatch
 from workers.pool import WorkerPool
 from workers.protocol import EpisodeSummary, StepBatch
 
@@ -37,6 +38,7 @@ class Collector:
         pool: the environments.
         rollout: where everything is kept.
         reward_kind: the recipe's LearningReward.
+        stopwatch: told the time that the policy takes, as "act".
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Collector:
         pool: WorkerPool,
         rollout: RolloutBuffer,
         reward_kind: Literal["raw", "sign", "goal"],
+        stopwatch: Stopwatch,
     ) -> None:
         self._pool = pool
         self._rollout = rollout
         self._reward_kind = reward_kind
+        self._stopwatch = stopwatch
         self._groups = [pool.group(group) for group in range(pool.num_groups)]
 
     def start(self) -> None:
@@ -82,7 +86,8 @@ class Collector:
 
     def _decide(self, t: int, group: int, policy: Policy) -> None:
         envs = self._groups[group]
-        decision = policy(self._rollout.observation(t, envs))
+        with self._stopwatch.measure("act"):
+            decision = policy(self._rollout.observation(t, envs))
         self._rollout.store_decision(t, envs, *decision)
         self._pool.send(group, decision.actions.cpu().numpy())
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from configs.errors import CheckpointError
+from configs.loading import LoadedConfig
 from configs.schema import Config
 
 # What a network's shape or an environment's meaning depends on, as section.field.
@@ -14,6 +15,12 @@ ENVIRONMENT_FIELDS = (
     "environment.stack_size",
     "environment.frame_height",
     "environment.frame_width",
+)
+PROTOCOL_FIELDS = (
+    "environment.max_episode_steps",
+    "environment.sticky_actions",
+    "environment.sticky_probability",
+    "environment.life_done",
 )
 NETWORK_FIELDS = (
     "ppo.conv_channels",
@@ -28,6 +35,22 @@ NETWORK_FIELDS = (
     "intrinsic.state_hidden_sizes",
     "intrinsic.leaky_slope",
 )
+# These mean nothing where the agent sees state vectors, and those nothing where it sees frames.
+PIXEL_FIELDS = frozenset(
+    {
+        "environment.frame_skip",
+        "environment.stack_size",
+        "environment.frame_height",
+        "environment.frame_width",
+        "ppo.conv_channels",
+        "ppo.third_kernel",
+        "ppo.hidden_size",
+        "ppo.feature_size",
+        "intrinsic.hidden_size",
+        "intrinsic.conv_channels",
+    }
+)
+STATE_FIELDS = frozenset({"ppo.state_hidden_sizes", "intrinsic.state_hidden_sizes"})
 
 
 def check_fit(
@@ -46,16 +69,28 @@ def check_fit(
 
     """
     names = (*ENVIRONMENT_FIELDS, *NETWORK_FIELDS) if fields is None else tuple(fields)
+    unused = STATE_FIELDS if found.observes_pixels else PIXEL_FIELDS
+    if found.intrinsic.kind == "none":
+        unused |= {name for name in names if name.startswith("intrinsic.")} - {"intrinsic.kind"}
     rows = [
         (_key(wanted, name), _value(wanted, name), _value(found, name))
         for name in names
-        if _value(wanted, name) != _value(found, name)
+        if name not in unused and _value(wanted, name) != _value(found, name)
     ]
     if rows:
         raise CheckpointError(
             f"{source} does not fit the configuration:\n{_table(rows)}\n"
             "change these keys, or choose the checkpoint that belongs to this configuration"
         )
+
+
+def stated_fields(loaded: LoadedConfig) -> list[str]:
+    """Return the fields of environment and networks that file or command line give."""
+    return [
+        name
+        for name in (*ENVIRONMENT_FIELDS, *PROTOCOL_FIELDS, *NETWORK_FIELDS)
+        if loaded.sources[_key(loaded.config, name)] != "default"
+    ]
 
 
 def differing_keys(configurations: Iterable[Mapping[str, str]]) -> list[str]:
@@ -65,6 +100,8 @@ def differing_keys(configurations: Iterable[Mapping[str, str]]) -> list[str]:
 
 
 def _value(config: Config, name: str) -> str:
+    if name == "environment.observation_type":  # auto means one of the others
+        return "pixels" if config.observes_pixels else "state"
     section, field = name.split(".")
     value = getattr(getattr(config, section), field)
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

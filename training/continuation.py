@@ -4,11 +4,12 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from agents.ranks import Ranks
 from configs.errors import CheckpointError, ConfigurationError
-from configs.loading import LoadedConfig
+from configs.loading import LoadedConfig, config_from_mapping
+from configs.schema import Config
 from training.agreement import on_first_rank
 from training.checkpoint import (
     companions,
@@ -17,6 +18,7 @@ from training.checkpoint import (
     read_checkpoint,
     unpack_payload,
 )
+from training.compatibility import check_fit
 from training.options import RunOptions
 from training.run_folder import RunFolder, next_free_name
 
@@ -66,13 +68,11 @@ def choose_start(options: RunOptions) -> Start:
         ConfigurationError: where the checkpoint to write belongs to another run.
 
     """
-    if options.resume:
-        return _resumed(options)
-    if options.load_model_path is not None:
-        facts = load_payload(options.load_model_path)["facts"]
-        same = facts["log_name"] == options.log_name
-        if same and not options.overwrite and RunFolder(LOGS, options.log_name).holds_results():
-            return Start(options, options.load_model_path, "resume")
+    saved = newest_whole(options.save_model_path)
+    if options.resume and (options.load_model_path is None or saved is not None):
+        return _resumed(options, saved)
+    if _goes_on_under_its_name(options):
+        return Start(options, options.load_model_path, "resume")
     profiling = options.profile_updates is not None or options.pytorch_profiling
     if profiling and not options.overwrite:
         options = _with_free_names(options)
@@ -104,20 +104,71 @@ def agree_on_start(ranks: Ranks, options: RunOptions) -> Start:
     return Start(options, Path(source) if source else None, mode)
 
 
-def source_bytes(start: Start) -> bytes:
-    """Read the packed payload that the run continues from; there must be one."""
+def source_bytes(start: Start, wanted: Config) -> bytes:
+    """Read the packed payload that the run continues from; there must be one.
+
+    Raises:
+        CheckpointError: where it cannot be read or does not fit the configuration.
+    """
     assert start.source is not None
     data = read_checkpoint(start.source)
-    unpack_payload(data, start.source)
+    facts = unpack_payload(data, start.source)["facts"]
+    check_fit(wanted, stored_config(facts, start.source), str(start.source))
     return data
 
 
-def _resumed(options: RunOptions) -> Start:
+def discard_replaced(start: Start) -> None:
+    """Remove the checkpoints of the run that is replaced, so that none is taken for the new one's.
+
+    The one that the new run continues from stays.
+    """
+    if start.mode != "overwrite":
+        return
+    for path in companions(start.options.save_model_path):
+        if start.source is None or path.resolve() != start.source.resolve():
+            path.unlink(missing_ok=True)
+
+
+def stored_config(facts: dict[str, Any], path: Path) -> Config:
+    """Return the configuration that the checkpoint at `path` holds among its facts.
+
+    Raises:
+        CheckpointError: where this version cannot read it.
+    """
+    try:
+        return config_from_mapping(facts["config"])
+    except (ConfigurationError, KeyError) as error:
+        raise CheckpointError(f"{path}: its configuration cannot be read: {error}") from error
+
+
+def load_facts(path: Path) -> dict[str, Any]:
+    """Return what the checkpoint at `path` tells of its run."""
+    facts: dict[str, Any] = load_payload(path)["facts"]
+    return facts
+
+
+def _goes_on_under_its_name(options: RunOptions) -> bool:
+    """Whether --load_model_path names the newest checkpoint of the very run it is to continue."""
+    path = options.load_model_path
+    if path is None or options.overwrite:
+        return False
+    if path.resolve() != options.save_model_path.resolve():
+        return False
+    return bool(load_facts(path)["log_name"] == options.log_name)
+
+
+def _resumed(options: RunOptions, source: Path | None) -> Start:
     path = options.save_model_path
-    source = newest_whole(path)
-    if source is not None:
-        return Start(options, source, "resume")
     run = RunFolder(LOGS, options.log_name)
+    if source is not None:
+        owner = load_facts(source)["log_name"]
+        if owner != options.log_name and run.holds_results():
+            raise ConfigurationError(
+                f"{source} belongs to run {owner!r}, not to {options.log_name!r}, which has "
+                f"results of its own in {run.path}; give the "
+                "--save_model_path that belongs to the name"
+            )
+        return Start(options, source, "resume")
     if any(file.exists() for file in companions(path)):
         load_payload(path)  # says what is wrong with it
     if run.holds_results():

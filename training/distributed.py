@@ -43,6 +43,12 @@ def read_place() -> Place:
         ConfigurationError: where a variable is not a number.
 
     """
+    if "WORLD_SIZE" in os.environ and "RANK" not in os.environ:
+        raise ConfigurationError(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']} is set without RANK; start several processes "
+            "with torchrun, or unset WORLD_SIZE for one"
+        )
+    _check_restarts()
     try:
         return Place(
             rank=int(os.environ.get("RANK", "0")),
@@ -54,6 +60,16 @@ def read_place() -> Place:
         raise ConfigurationError(
             f"RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE must be numbers: {error}"
         ) from error
+
+
+def _check_restarts() -> None:
+    """Refuse --max-restarts where restarted ranks would read the addresses of the lost ones."""
+    restarts = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")
+    if restarts != "0" and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise ConfigurationError(
+            f"torchrun --max-restarts {restarts} cannot re-join its ranks by default; start it "
+            "again with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment"
+        )
 
 
 def choose_device(place: Place, gpu_id: int | None) -> torch.device:

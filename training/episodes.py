@@ -1,6 +1,7 @@
 """Finished episodes of all ranks: the last hundred, and the rooms visited."""
 
 import json
+import logging
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Any
 from agents.ranks import Ranks
 from workers.protocol import EpisodeSummary
 
+_LOG = logging.getLogger(__name__)
 WINDOW = 100  # scores are reported as the mean of the last 100 training episodes
 
 
@@ -32,11 +34,17 @@ class EpisodeLog:
                 self._last.append(episode)
                 self._rooms.update(episode["rooms"])
                 self.num_episodes += 1
+                _LOG.debug("episode %d: %s", self.num_episodes, episode)
 
     @property
     def mean_score(self) -> float | None:
         """The mean raw score of the last 100 episodes, or None before the first."""
         return fmean(episode["score"] for episode in self._last) if self._last else None
+
+    @property
+    def full_mean_score(self) -> float | None:
+        """The mean raw score of 100 episodes, or None before there are as many."""
+        return self.mean_score if len(self._last) == WINDOW else None
 
     @property
     def num_rooms(self) -> int | None:
@@ -45,9 +53,9 @@ class EpisodeLog:
 
     def metrics(self) -> dict[str, float]:
         """Return the charts of the last 100 episodes; empty before the first."""
-        if not self._last:
+        mean_score = self.mean_score
+        if mean_score is None:
             return {}
-        mean_score = fmean(episode["score"] for episode in self._last)
         mean_length = fmean(episode["length"] for episode in self._last)
         values = {
             "charts/episodic_return": mean_score,

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from agents.frame_stack import FrameStack
 from configs.errors import ConfigurationError
-from configs.loading import LoadedConfig, config_from_mapping
+from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.building import build_learner, stack_size
 from training.checkpoint import Payload, load_payload
-from training.compatibility import ENVIRONMENT_FIELDS, check_fit
-from training.continuation import LOGS
+from training.compatibility import check_fit, stated_fields
+from training.continuation import LOGS, stored_config
 from training.distributed import choose_device, die_with_parent, read_place, set_threads
 from training.launch import learner_threads, set_up_logging
 from training.options import RunOptions
@@ -79,8 +79,8 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     set_up_logging(place, verbose=loaded.config.run.verbose_logging)
     set_threads(device, learner_threads(loaded.config, place))
     payload = load_payload(options.load_model_path)
-    config = config_from_mapping(payload["facts"]["config"])
-    check_fit(loaded.config, config, str(options.load_model_path), ENVIRONMENT_FIELDS)
+    config = stored_config(payload["facts"], options.load_model_path)
+    check_fit(loaded.config, config, str(options.load_model_path), stated_fields(loaded))
     player = Player(config, payload, device, loaded.config.run.seed, greedy=options.greedy)
     num_envs = _num_environments(options, loaded)
     with WorkerPool(

@@ -1,24 +1,21 @@
 """One training run, from the first signal handler to the last word."""
 
 import logging
-import platform
 from contextlib import ExitStack
-
-import torch
 
 from agents.ranks import Ranks
 from configs.errors import ScoutError
-from configs.loading import LoadedConfig, config_from_mapping
+from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.agreement import check_same_start, on_first_rank
 from training.assembly import Parts, assemble
 from training.checkpoint import Payload, unpack
-from training.compatibility import check_fit
 from training.continuation import (
     LOGS,
     Start,
     agree_on_start,
     check_load_flags,
+    discard_replaced,
     source_bytes,
 )
 from training.distributed import (
@@ -32,7 +29,7 @@ from training.distributed import (
 )
 from training.options import RunOptions
 from training.progress import ConsoleLogHandler, final_message
-from training.run_folder import RunFolder
+from training.run_folder import RunFolder, software_versions
 from training.session import Session
 from training.stop_request import StopRequest
 from training.trainer import Outcome
@@ -93,10 +90,8 @@ def _train_in_group(
     session: Session, options: RunOptions, loaded: LoadedConfig, stop: StopRequest
 ) -> Outcome:
     ranks = Ranks(session.device)
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    check_same_start(ranks, loaded.config, versions)
+    check_same_start(ranks, loaded.config, software_versions())
     start = agree_on_start(ranks, options)
-    payload = _load_everywhere(ranks, start, loaded.config)
     with ExitStack() as stack:
         opened = on_first_rank(
             ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)
@@ -105,10 +100,14 @@ def _train_in_group(
         if opened is not None:
             stack.enter_context(opened)
         parts = Parts(session, session.folder, start.options, loaded, ranks, stop)
-        trainer, fresh = assemble(parts, payload, stack)
-        outcome = trainer.run(fresh=fresh)
+        on_first_rank(ranks, lambda: discard_replaced(start))
+        trainer, beginning = assemble(parts, _load_everywhere(ranks, start, loaded.config), stack)
+        outcome = trainer.run(beginning)
     if ranks.rank == 0:
         _say_how_it_ended(session, outcome, stop)
+    # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.
+    stop.ignore_signals()
+    ranks.any(flag=False)
     return outcome
 
 
@@ -120,10 +119,8 @@ def _load_everywhere(ranks: Ranks, start: Start, wanted: Config) -> Payload | No
     """
     if start.source is None:
         return None
-    data = on_first_rank(ranks, lambda: source_bytes(start))
-    payload = unpack(ranks.broadcast_bytes(data or b""))
-    check_fit(wanted, config_from_mapping(payload["facts"]["config"]), str(start.source))
-    return payload
+    data = on_first_rank(ranks, lambda: source_bytes(start, wanted))
+    return unpack(ranks.broadcast_bytes(data or b""))
 
 
 def _say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:

@@ -49,5 +49,7 @@ def torch_profiler(folder: Path, rank: int) -> Iterator[Profiler]:
         record_shapes=True,
     ) as profiler:
         yield profiler
+    if profiler.step_num <= SKIPPED_UPDATES + WARM_UPDATES:
+        return  # stopped before anything was recorded
     table = profiler.key_averages().table(sort_by="self_cpu_time_total", row_limit=20)
     (folder / f"top_operators_rank{rank}.txt").write_text(table)

@@ -12,7 +12,8 @@ from training.progress import ProgressReporter
 from training.stopwatch import Stopwatch
 from workers.pool import WorkerPool
 
-PARTS = ("collect", "learn", "sync", "save")
+# "act" is the part of "collect" that the policy takes.
+PARTS = ("collect", "act", "learn", "sync", "save")
 
 
 class Reporter:
@@ -69,7 +70,7 @@ class Reporter:
         self._steps_before = clock.env_steps
         local = {name: float(value) for name, value in losses.items()}
         local |= {f"time/fraction_{part}": seconds.get(part, 0.0) / elapsed for part in PARTS}
-        local["system/rss_megabytes"] = self._process.memory_info().rss / 1e6
+        local["system/rss"] = self._process.memory_info().rss / 1e6
         local["system/worker_restarts"] = float(self._pool.worker_restarts)
         names = sorted(local)
         rows = torch.stack(

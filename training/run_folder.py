@@ -297,6 +297,12 @@ def project_commit(project: Path) -> str:
         return "unknown"
 
 
+def software_versions() -> dict[str, str]:
+    """Return those of `collect_versions` that must be the same on all ranks."""
+    machine = ("platform", "cpu", "cores")
+    return {name: text for name, text in collect_versions().items() if name not in machine}
+
+
 def _next_name(run: RunFolder) -> str:
     siblings = (run.path, run.tensorboard_path, run.profiler_path)
     number = 2

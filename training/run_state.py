@@ -5,20 +5,27 @@ a rank: its random stream, the frames its next rollout starts from, its reward f
 visit counts and a snapshot of each of its environments.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks, bytes_tensor
 from agents.rollout import CarriedState, RolloutBuffer
+from configs.errors import StorageError
+from training.agreement import on_first_rank
 from training.checkpoint import Payload, Saver, pack, unpack
 from training.clock import Clock
 from training.episodes import EpisodeLog
 from training.visits import VisitRecorder
 from workers.pool import WorkerPool
+
+MOST_FAILED_SAVES = 3
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class RunState:
         visits: VisitRecorder,
         ranks: Ranks,
         saver: Saver,
-        facts: dict[str, object],
+        facts: dict[str, Any],
         on_saved: Callable[[Path], None],
     ) -> None:
         self._agent = agent
@@ -61,6 +68,7 @@ class RunState:
         self._facts = facts
         self._on_saved = on_saved
         self._best_score = float("-inf")
+        self._failed_saves = 0
 
     def capture(self) -> RankState:
         """Return what the next rollout will change; call between two updates."""
@@ -70,20 +78,26 @@ class RunState:
             self._pool.snapshot(),
         )
 
-    def save(self, boundary: RankState, clock: Clock, episodes: EpisodeLog) -> None:
+    def save(
+        self, boundary: RankState, clock: Clock, episodes: EpisodeLog, *, is_last: bool
+    ) -> None:
         """Write a checkpoint of the run as it was at `boundary` (a collective).
 
-        Raises:
-            StorageError: on rank 0, where the file cannot be written.
+        A disk that is full now may have room at the next save: training goes on after a failure.
 
+        Raises:
+            StorageError: on all ranks, at the third failure in a row or where `is_last`.
         """
         parts = self._ranks.gather_bytes(pack(self._rank_payload(boundary)))
-        if self._ranks.rank != 0:
-            return
-        score = episodes.mean_score
+        on_first_rank(self._ranks, lambda: self._write(parts, clock, episodes, is_last=is_last))
+
+    def _write(
+        self, parts: list[bytes], clock: Clock, episodes: EpisodeLog, *, is_last: bool
+    ) -> None:
+        score = episodes.full_mean_score
         is_best = score is not None and score > self._best_score
-        if is_best and score is not None:
-            self._best_score = score
+        if score is not None:
+            self._best_score = max(self._best_score, score)
         payload: Payload = {
             "facts": self._facts,
             "updates": clock.updates,
@@ -94,7 +108,15 @@ class RunState:
             "optimizer": self._agent.optimizer.state_dict(),
             "ranks": [bytes_tensor(part) for part in parts],
         }
-        self._saver.save(payload, is_best=is_best)
+        try:
+            self._saver.save(payload, is_best=is_best)
+        except StorageError as error:
+            self._failed_saves += 1
+            if is_last or self._failed_saves >= MOST_FAILED_SAVES:
+                raise
+            _LOG.warning("%s; the next save tries again", error)
+            return
+        self._failed_saves = 0
         self._on_saved(self._saver.path)
 
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
@@ -109,11 +131,12 @@ class RunState:
         for group, rate in zip(self._agent.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate  # the configuration's, which a user may have changed
 
-    def restore_rank(self, payload: Payload) -> list[int]:
-        """Lay out this rank's own part.
+    def restore_rank(self, payload: Payload) -> bool:
+        """Lay out this rank's own part (a collective).
 
         Returns:
-            the environments that had no snapshot, and so begin a new episode.
+            whether all environments of all ranks go on where they were; if not, all of them must
+            begin new episodes.
 
         """
         data = payload["ranks"][self._ranks.rank].numpy().tobytes()
@@ -123,13 +146,12 @@ class RunState:
             self._agent.learner.intrinsic.reward_filter.sums.copy_(part["filter_sums"])
         self._visits.restore(part["visits"])
         snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
-        missing = [index for index, snapshot in enumerate(snapshots) if not snapshot]
-        if missing:
-            return missing
+        if self._ranks.any(flag=not all(snapshots)):
+            return False
         self._rollout.restore(CarriedState(part["frames"], part["ages"]))
         self._pool.reset()
         self._pool.restore(snapshots)
-        return []
+        return True
 
     def _rank_payload(self, boundary: RankState) -> Payload:
         intrinsic = self._agent.learner.intrinsic

@@ -28,10 +28,11 @@ class Session:
     last_checkpoint: Path | None = None
 
     def remember_checkpoint(self, path: Path) -> None:
-        """Note what was saved last."""
+        """Note what was saved last, also in the run's folder, should the process be killed."""
         self.last_checkpoint = path
+        self.write_status(None, "under way")
 
-    def write_status(self, code: int, reason: str) -> None:
+    def write_status(self, code: int | None, reason: str) -> None:
         """Leave the run's last word in its folder, if it has one."""
         if self.folder is not None:
             self.folder.write_status(

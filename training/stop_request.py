@@ -29,6 +29,11 @@ class StopRequest:
         """Whether a stop was asked for."""
         return self.signal_name is not None
 
+    def ignore_signals(self) -> None:
+        """Take no more wishes: the run is over and everything is written."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal_name is None:
             self.signal_name = signal.Signals(number).name

@@ -20,6 +20,14 @@ from training.stopwatch import Stopwatch
 from training.visits import VisitRecorder
 
 
+class Beginning(enum.Enum):
+    """What a training run starts from."""
+
+    FROM_NOTHING = "fresh environments, and a warm-up of the statistics"
+    WITH_NEW_EPISODES = "a checkpoint's weights and statistics, fresh environments"
+    WHERE_IT_WAS = "a checkpoint, in the middle of its episodes"
+
+
 class Outcome(enum.Enum):
     """How a training run ended."""
 
@@ -86,26 +94,20 @@ class Trainer:
         T, N = rollout.shape.rollout_steps, rollout.shape.num_envs
         self._steps_per_update = T * N * ranks.world_size
 
-    def run(self, *, fresh: bool) -> Outcome:
-        """Train to the end of the schedule, or until a stop is asked for.
-
-        Args:
-            fresh: whether to reset the environments and warm the statistics up first; a run that
-                was resumed exactly goes on where it was.
-
-        """
-        if fresh:
+    def run(self, beginning: Beginning) -> Outcome:
+        """Train to the end of the schedule, or until a stop is asked for."""
+        if beginning is not Beginning.WHERE_IT_WAS:
             self._collector.start()
-        if fresh and self._clock.updates == 0 and not self._warm_up():
+        if beginning is Beginning.FROM_NOTHING and not self._warm_up():
             return Outcome.STOPPED
         while not self._finished():
             boundary = self._state.capture()
             if self._due(self._schedule.checkpoint_every):
-                self._save(boundary)
+                self._save(boundary, is_last=False)
             if not self._update():
-                self._save(boundary)
+                self._save(boundary, is_last=True)
                 return Outcome.STOPPED
-        self._save(self._state.capture())
+        self._save(self._state.capture(), is_last=True)
         return Outcome.DONE
 
     def _finished(self) -> bool:
@@ -155,9 +157,9 @@ class Trainer:
             return
         self._reporter.report(self._clock, losses, self._episodes, self._stopwatch)
 
-    def _save(self, boundary: RankState) -> None:
+    def _save(self, boundary: RankState, *, is_last: bool) -> None:
         with self._stopwatch.measure("save"):
-            self._state.save(boundary, self._clock, self._episodes)
+            self._state.save(boundary, self._clock, self._episodes, is_last=is_last)
             self._visits.save()
 
 

@@ -95,7 +95,10 @@ class AtariEnvironment(Environment):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start a game; after a lost life that ended the episode, go on with it by a no-op.
+        """Start a game; after a lost life that ended the episode, go on with the one at hand.
+
+        Differs from baselines' EpisodicLifeEnv, which plays a no-op first: a game that ended in it
+        would be counted as one with the next.
 
         Returns:
             The first frame uint8 [1, H, W], and `info` as in `Environment`.
@@ -105,9 +108,9 @@ class AtariEnvironment(Environment):
             self._load()
         elif self._life_was_lost:
             self._last_action = NOOP
-            observation, _, terminated, truncated, info = self._advance(NOOP)
-            if not (terminated or truncated):
-                return observation, info
+            self._life_was_lost = False
+            self._ale.getScreenGrayscale(self._screen)
+            return self._frame(), self._info()
         self._ale.reset_game()
         self._has_been_played = True
         self._last_action = NOOP
