@@ -165,8 +165,8 @@ class Gymnasium:
         self._environments.close(terminate=True)
 
 
-def make_gymnasium(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
-    """Build the environment as gymnasium's own wrappers do, without stacking frames."""
+def make_gymnasium(section: EnvironmentSection, num_frames: int) -> gymnasium.Env[Any, Any]:
+    """Build the environment as gymnasium's own wrappers do, with so many frames stacked."""
     if section.env_type != "atari":
         return gymnasium.make(section.env_id)
     import ale_py  # noqa: PLC0415 - only where it is needed
@@ -185,7 +185,10 @@ def make_gymnasium(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
         screen_size=(section.frame_width, section.frame_height),
     )
     cap = section.max_episode_steps
-    return frames if cap == "auto" else gymnasium.wrappers.TimeLimit(frames, cap)
+    capped = frames if cap == "auto" else gymnasium.wrappers.TimeLimit(frames, cap)
+    return (
+        capped if num_frames == 1 else gymnasium.wrappers.FrameStackObservation(capped, num_frames)
+    )
 
 
 @dataclass(frozen=True)
@@ -274,7 +277,12 @@ def main() -> None:
     sizes = (options.num_envs, options.num_processes)
     print_header(options)
     contenders: dict[str, Contender] = {  # gymnasium forks, so it comes before our pipes are open
-        "gymnasium AsyncVectorEnv": Gymnasium(partial(make_gymnasium, section), options.num_envs),
+        f"gymnasium AsyncVectorEnv, {frames} frame{'s' * (frames > 1)}": Gymnasium(
+            partial(make_gymnasium, section, frames), options.num_envs
+        )
+        for frames in ((1, section.stack_size) if section.env_type == "atari" else (1,))
+    }
+    contenders |= {
         "no transport": WithoutTransport(make, *sizes),
         "pool, 1 group": Ours(make, *sizes, num_groups=1),
         "pool, 2 groups": Ours(make, *sizes, num_groups=2),

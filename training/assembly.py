@@ -25,7 +25,7 @@ from training.options import RunOptions
 from training.profiling import PROFILED_UPDATES, NullProfiler, Profiler, torch_profiler
 from training.progress import NullProgress, Progress, ProgressReporter, start_banner
 from training.reporting import Reporter
-from training.run_folder import RunFolder, collect_versions
+from training.run_folder import RunFolder
 from training.run_state import RunState
 from training.seeding import make_generator, stream_seed
 from training.session import Session
@@ -33,6 +33,7 @@ from training.stop_request import StopRequest
 from training.stopwatch import Stopwatch
 from training.tracking import track_with_wandb
 from training.trainer import Beginning, Schedule, Trainer, uniform_policy
+from training.versions import collect_versions
 from training.visits import VisitRecorder
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.run_folder import replace_file
+from training.files import replace_file
 
 _UNBOUNDED = 4.0
 _LARGEST_BOUND = 1e6

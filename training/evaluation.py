@@ -18,10 +18,11 @@ from training.checkpoint import Payload, load_payload
 from training.compatibility import check_fit, stated_fields
 from training.continuation import LOGS, stored_config
 from training.distributed import choose_device, die_with_parent, read_place, set_threads
+from training.files import replace_file
 from training.launch import learner_threads, set_up_logging
 from training.options import RunOptions
 from training.progress import final_message
-from training.run_folder import replace_file, validate_log_name
+from training.run_folder import validate_log_name
 from training.seeding import make_generator, stream_seed
 from training.statistics_report import summarize
 from training.video import VideoWriter

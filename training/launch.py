@@ -29,10 +29,11 @@ from training.distributed import (
 )
 from training.options import RunOptions
 from training.progress import ConsoleLogHandler, final_message
-from training.run_folder import RunFolder, software_versions
+from training.run_folder import RunFolder
 from training.session import Session
 from training.stop_request import StopRequest
 from training.trainer import Outcome
+from training.versions import software_versions
 
 STOPPED_EXIT_CODE = 75  # sysexits.h: try again later
 
@@ -92,6 +93,9 @@ def _train_in_group(
     ranks = Ranks(session.device)
     check_same_start(ranks, loaded.config, software_versions())
     start = agree_on_start(ranks, options)
+    if start.mode == "overwrite" and start.source is not None:
+        # A source that is refused must not cost the run that was to be replaced.
+        on_first_rank(ranks, lambda: source_bytes(start, loaded.config))
     with ExitStack() as stack:
         opened = on_first_rank(
             ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)

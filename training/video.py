@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.run_folder import storage_error
+from training.files import storage_error
 
 Frame = NDArray[np.uint8]  # [H, W, 3], RGB
 

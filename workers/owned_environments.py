@@ -30,14 +30,16 @@ _TALLY = struct.Struct("<dq")  # running score and length, ahead of the environm
 
 
 class OwnedEnvironments:
-    """A worker's environments of every group, and the running score and length of each."""
+    """A worker's environments of every group.
+
+    The running score and length of each game are kept in shared memory, where they outlive the
+    worker.
+    """
 
     def __init__(self, rows: tuple[range, ...]) -> None:
         """`rows[group]` are the worker's environments of that group."""
         self._rows = rows
         self._environments: dict[int, Environment] = {}
-        self._scores = dict.fromkeys((row for span in rows for row in span), 0.0)
-        self._lengths = dict.fromkeys(self._scores, 0)
         self._progress: NDArray[np.int32] = np.zeros(2, np.int32)
 
     @property
@@ -51,7 +53,7 @@ class OwnedEnvironments:
         Raises:
             WorkerError: two of them differ in their spec.
         """
-        for row in self._scores:
+        for row in (row for span in self._rows for row in span):
             self._mark(row, Phase.BUILD)
             self._environments[row] = make()
         (first, spec), *others = [
@@ -70,36 +72,48 @@ class OwnedEnvironments:
         """Write to `arrays` from now on, as worker number `worker`."""
         self._arrays = arrays
         self._progress = arrays.progress[worker]
+        self._mark(0, Phase.IDLE)
 
-    def reset(self, group: int, seeds: tuple[int | None, ...]) -> None:
+    def reset(self, group: int, slot: int, seeds: tuple[int | None, ...]) -> None:
         """Begin a new episode in every environment of the group, and write the observations."""
         rows = self._rows[group]
-        observations = [self._reset_one(row, seed) for row, seed in zip(rows, seeds, strict=True)]
-        for row in rows:
-            self._scores[row], self._lengths[row] = 0.0, 0
-        self._arrays.observations[rows.start : rows.stop] = observations
-        self._publish_tallies(group)
+        observations = self._arrays.observations[slot]
+        for row, seed in zip(rows, seeds, strict=True):
+            observations[row] = self._reset_one(row, seed)
+        self._arrays.scores[rows.start : rows.stop] = 0.0
+        self._arrays.lengths[rows.start : rows.stop] = 0
+        self._mark(rows.start, Phase.IDLE)
 
-    def step(self, group: int) -> list[EpisodeSummary]:
+    def step(self, group: int, slot: int) -> list[EpisodeSummary]:
         """Step every environment of the group; return the full games that ended.
 
-        Rows are written when all are there: should this worker be lost half-way, the observations
-        of the last step are still what the pool's user knows.
+        What can be done for all environments at once is done at the end: between two emulators the
+        caches are cold, and every line of Python costs several times what it does elsewhere.
         """
         rows = self._rows[group]
         here = slice(rows.start, rows.stop)
-        arrays = self._arrays
-        choices = (
-            arrays.actions[here].tolist() if self._spec.discrete else arrays.actions[here].copy()
-        )
-        steps = [self._step_one(row, action) for row, action in zip(rows, choices, strict=True)]
-        observations, rewards, terminated, truncated, episodes = zip(*steps, strict=True)
-        arrays.observations[here] = observations
-        arrays.rewards[here] = rewards
-        arrays.terminated[here] = terminated
-        arrays.truncated[here] = truncated
-        self._publish_tallies(group)
-        return [episode for episode in episodes if episode is not None]
+        arrays, environments = self._arrays, self._environments
+        observations = arrays.observations[slot]
+        actions = arrays.actions[here]
+        choices = actions.tolist() if self._spec.discrete else actions.copy()
+        results = []
+        games = []
+        for row, action in zip(rows, choices, strict=True):
+            self._mark(row, Phase.STEP)
+            observation, reward, terminated, truncated, info = environments[row].step(action)
+            self._check_observation(row, observation)
+            _check_flags(row, terminated, truncated)
+            results.append((reward, terminated, truncated))
+            if terminated or truncated:
+                arrays.final_observations[row] = observation
+                if info.get("game_over", True):
+                    games.append((row, info.get("rooms", ()), dict(info.get("metrics", {}))))
+                observation = self._reset_one(row, None)
+            observations[row] = observation
+        rewards, arrays.terminated[here], arrays.truncated[here] = zip(*results, strict=True)
+        self._count_rewards(rows, rewards)
+        self._mark(rows.start, Phase.IDLE)
+        return [self._finish_game(*game) for game in games]
 
     def snapshot(self, group: int) -> list[bytes | None]:
         """Return the state of each environment of the group; None where it has none to give."""
@@ -109,7 +123,7 @@ class OwnedEnvironments:
         snapshots: list[bytes | None] = []
         for row in rows:
             self._mark(row, Phase.SNAPSHOT)
-            tally = _TALLY.pack(self._scores[row], self._lengths[row])
+            tally = _TALLY.pack(self._arrays.scores[row], self._arrays.lengths[row])
             snapshots.append(tally + self._environments[row].snapshot())
         self._mark(rows.start, Phase.IDLE)
         return snapshots
@@ -118,9 +132,10 @@ class OwnedEnvironments:
         """Continue each environment of the group from what `snapshot` returned."""
         for row, snapshot in zip(self._rows[group], snapshots, strict=True):
             self._mark(row, Phase.RESTORE)
-            self._scores[row], self._lengths[row] = _TALLY.unpack_from(snapshot)
+            score, length = _TALLY.unpack_from(snapshot)
+            self._arrays.scores[row], self._arrays.lengths[row] = score, length
             self._environments[row].restore(snapshot[_TALLY.size :])
-        self._publish_tallies(group)
+        self._mark(self._rows[group].start, Phase.IDLE)
 
     def close(self) -> None:
         """Close every environment; raise what they raised after the last one is closed."""
@@ -140,48 +155,36 @@ class OwnedEnvironments:
         self._progress[0] = row
         self._progress[1] = phase
 
-    def _publish_tallies(self, group: int) -> None:
-        """Let the pool see the running scores and lengths, should this worker be lost later."""
-        rows = self._rows[group]
-        self._arrays.scores[rows.start : rows.stop] = [self._scores[row] for row in rows]
-        self._arrays.lengths[rows.start : rows.stop] = [self._lengths[row] for row in rows]
-        self._mark(rows.start, Phase.IDLE)
-
     def _reset_one(self, row: int, seed: int | None) -> Observation:
         self._mark(row, Phase.RESET)
         observation, _ = self._environments[row].reset(seed=seed)
         self._check_observation(row, observation)
         return observation
 
-    def _step_one(
-        self, row: int, action: Any
-    ) -> tuple[Observation, float, bool, bool, EpisodeSummary | None]:
-        """Step one environment and, if its episode ended, write its end and reset it."""
-        self._mark(row, Phase.STEP)
-        observation, reward, terminated, truncated, info = self._environments[row].step(action)
-        self._check_observation(row, observation)
-        _check_reward(row, reward)
-        _check_flags(row, terminated, truncated)
-        self._scores[row] += float(reward)
-        self._lengths[row] += 1
-        episode = None
-        if terminated or truncated:
-            self._arrays.final_observations[row] = observation
-            if info.get("game_over", True):
-                episode = self._finish_game(row, info)
-            observation = self._reset_one(row, None)
-        return observation, float(reward), terminated, truncated, episode
+    def _count_rewards(self, rows: range, rewards: tuple[Any, ...]) -> None:
+        """Write the rewards of a step and add them to the running scores, if all are fine."""
+        here = slice(rows.start, rows.stop)
+        if not _are_numbers(rewards):
+            for row, reward in zip(rows, rewards, strict=True):
+                if not _are_numbers((reward,)):
+                    raise _bad(row, "reward", "a finite float32 number", repr(reward))
+        self._arrays.rewards[here] = rewards
+        self._arrays.scores[here] += rewards
+        self._arrays.lengths[here] += 1
 
-    def _finish_game(self, row: int, info: dict[str, Any]) -> EpisodeSummary:
+    def _finish_game(
+        self, row: int, rooms: tuple[int, ...], metrics: dict[str, float]
+    ) -> EpisodeSummary:
+        arrays = self._arrays
         episode = EpisodeSummary(
             environment=row,
-            score=self._scores[row],
-            length=self._lengths[row],
-            rooms=tuple(int(room) for room in info.get("rooms", ())),
-            metrics={name: float(value) for name, value in info.get("metrics", {}).items()},
+            score=float(arrays.scores[row]),
+            length=int(arrays.lengths[row]),
+            rooms=tuple(int(room) for room in rooms),
+            metrics={name: float(value) for name, value in metrics.items()},
             lost=False,
         )
-        self._scores[row], self._lengths[row] = 0.0, 0
+        arrays.scores[row], arrays.lengths[row] = 0.0, 0
         return episode
 
     def _check_observation(self, row: int, observation: object) -> None:
@@ -204,19 +207,22 @@ def _is_finite(values: NDArray[Any]) -> bool:
     return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
-def _check_reward(row: int, reward: Any) -> None:
+def _are_numbers(rewards: tuple[Any, ...]) -> bool:
+    """Whether all rewards are single numbers that float32 can hold."""
     try:
-        is_fine = -LARGEST_REWARD <= float(reward) <= LARGEST_REWARD
-    except (TypeError, ValueError):
-        is_fine = False
-    if not is_fine:
-        raise _bad(row, "reward", "a finite float32 number", repr(reward))
+        values = np.array(rewards)
+    except ValueError:  # arrays of several shapes
+        return False
+    if values.ndim != 1 or values.dtype.kind not in "fiub":
+        return False
+    return bool((np.abs(values) <= LARGEST_REWARD).all())
 
 
 def _check_flags(row: int, terminated: object, truncated: object) -> None:
-    for name, flag in (("terminated", terminated), ("truncated", truncated)):
-        if type(flag) not in _FLAG_TYPES:
-            raise _bad(row, name, "a bool", repr(flag))
+    if type(terminated) not in _FLAG_TYPES:
+        raise _bad(row, "terminated", "a bool", repr(terminated))
+    if type(truncated) not in _FLAG_TYPES:
+        raise _bad(row, "truncated", "a bool", repr(truncated))
 
 
 def _bad(row: int, field: str, wanted: str, found: str) -> BadTransitionError:

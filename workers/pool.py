@@ -9,7 +9,6 @@ Use it from the main thread, as a context manager:
 """
 
 import os
-from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,10 +16,12 @@ from numpy.typing import NDArray
 
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
+from workers.limits import Limits
 from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
     Attach,
     EpisodeSummary,
+    GroupState,
     PoolStateError,
     Reset,
     Restore,
@@ -30,17 +31,7 @@ from workers.protocol import (
 )
 from workers.recovery import Seeds
 from workers.shared_arrays import SharedArrays, allocate, field_table
-from workers.supervision import Limits, Supervisor
-
-
-class GroupState(Enum):
-    """What a group of environments waits for; the value says what must come next."""
-
-    NEW = "reset() must come first"
-    IDLE = "send() must come first"
-    STEPPING = "recv() must come first"
-    BROKEN = "the pool has failed and can only be closed"
-    CLOSED = "the pool is closed"
+from workers.supervision import Supervisor
 
 
 class WorkerPool:
@@ -92,6 +83,7 @@ class WorkerPool:
         self._layout = layout
         self._seeds = Seeds(base_seed, first_index)
         self._states = [GroupState.NEW] * num_groups
+        self._slots = [0] * num_groups
         self._memory_file: int | None = None
         limits = Limits(step_timeout, reset_timeout, max_restarts)
         self._supervisor = Supervisor(make, layout, limits, self._seeds)
@@ -148,10 +140,12 @@ class WorkerPool:
             for worker in owners:
                 rows = worker.rows[group]
                 seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
-                self._supervisor.order(worker, Reset(group, seeds))
+                self._supervisor.order(worker, Reset(group, 0, seeds))
         self._collect_all()
         self._states = [GroupState.IDLE] * self.num_groups
-        return self._arrays.observations
+        self._slots = [0] * self.num_groups
+        observations: Observation = self._arrays.observations[0]
+        return observations
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n environments of a group.
@@ -171,7 +165,8 @@ class WorkerPool:
                 f"not {actions.dtype} {list(actions.shape)}"
             )
         shared[...] = actions
-        command = Step(group)
+        self._slots[group] = 1 - self._slots[group]
+        command = Step(group, self._slots[group])
         for worker in self._owners[group]:
             self._supervisor.order(worker, command)
         self._states[group] = GroupState.STEPPING
@@ -188,7 +183,7 @@ class WorkerPool:
         self._states[group] = GroupState.IDLE
         arrays, rows = self._arrays, self.group(group)
         return StepBatch(
-            observations=arrays.observations[rows],
+            observations=arrays.observations[self._slots[group], rows],
             final_observations=arrays.final_observations[rows],
             rewards=arrays.rewards[rows],
             terminated=arrays.terminated[rows],

@@ -5,9 +5,11 @@ per worker and step. Observations, actions, rewards and flags never do; they lie
 (see workers/shared_arrays.py).
 """
 
+import pickle
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
+from enum import Enum, IntEnum
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +55,8 @@ class EpisodeSummary:
 class StepBatch:
     """One step of the n environments of a group.
 
-    The arrays are views of shared memory, valid until the next `send` to the same group.
+    The arrays are views of shared memory, valid until the next `send` to the same group;
+    `observations` until the send after that, so that they can be copied while the group steps.
 
     Attributes:
         observations: [n, *shape], the next observations; after a reset where an episode ended.
@@ -70,6 +73,16 @@ class StepBatch:
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     episodes: list[EpisodeSummary]
+
+
+class GroupState(Enum):
+    """What a group of environments waits for; the value says what must come next."""
+
+    NEW = "reset() must come first"
+    IDLE = "send() must come first"
+    STEPPING = "recv() must come first"
+    BROKEN = "the pool has failed and can only be closed"
+    CLOSED = "the pool is closed"
 
 
 class Phase(IntEnum):
@@ -109,9 +122,13 @@ class Attach(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """Reset the worker's environments of a group; a seed of None continues the stream."""
+    """Reset the worker's environments of a group; a seed of None continues the stream.
+
+    `slot` is which of the two copies of the observations to write, here and in `Step`.
+    """
 
     group: int
+    slot: int
     seeds: tuple[int | None, ...]
 
 
@@ -119,6 +136,7 @@ class Step(NamedTuple):
     """Step the worker's environments of a group with the actions in shared memory."""
 
     group: int
+    slot: int
 
 
 class Snapshot(NamedTuple):
@@ -170,3 +188,12 @@ class Failed(NamedTuple):
 
 
 Reply = Ready | Done | Failed
+
+
+def post(connection: "Connection[Any, Any]", message: Command | Reply) -> None:
+    """Send a message, which `Connection.recv` receives.
+
+    Pickled plainly: `Connection.send` builds a pickler of its own for every message, which takes
+    longer than all the rest of it.
+    """
+    connection.send_bytes(pickle.dumps(message))

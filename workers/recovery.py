@@ -59,22 +59,22 @@ def substitute(
     """
     rows = worker.rows[command.group]
     match command:
-        case Step(group):
-            worker.cut[group] = _cut(rows, arrays)
+        case Step(group, slot):
+            worker.cut[group] = _cut(rows, 1 - slot, arrays)
+            return Reset(group, slot, seeds.fresh(rows, worker.restarts))
+        case Reset(group, slot):
+            return Reset(group, slot, seeds.fresh(rows, worker.restarts))
         case Snapshot(group):
             worker.answers[group] = Done(group, [], [None] * len(rows))
             return None
         case Restore():
             raise WorkerError(f"{worker} was replaced before its environments could be restored")
-        case Reset():
-            pass
-    return Reset(command.group, seeds.fresh(rows, worker.restarts))
 
 
-def _cut(rows: range, arrays: SharedArrays) -> list[EpisodeSummary]:
+def _cut(rows: range, last_slot: int, arrays: SharedArrays) -> list[EpisodeSummary]:
     """Write the rows of a step that never happened: truncated, where the last one left off."""
     here = slice(rows.start, rows.stop)
-    arrays.final_observations[here] = arrays.observations[here]
+    arrays.final_observations[here] = arrays.observations[last_slot, here]
     arrays.rewards[here] = 0.0
     arrays.terminated[here] = False
     arrays.truncated[here] = True

@@ -38,15 +38,17 @@ def field_table(spec: EnvironmentSpec, num_environments: int, num_workers: int) 
     actions [pool]; observations, final_observations, rewards, terminated, truncated and the running
     scores and lengths of full games [the worker that owns the row; the pool for a lost worker's
     rows]; progress: environment and `Phase` of each worker [that worker].
+
+    There are two slots of observations, written in turn: while a step is under way, the last ones
+    are still whole, and a worker that is lost half-way has not spoilt them.
     """
-    N = num_environments
-    observation = Field((N, *spec.observation_shape), spec.observation_dtype)
+    N, shape, dtype = num_environments, spec.observation_shape, spec.observation_dtype
     return {
         "actions": Field((N,), "int64")
         if spec.discrete
         else Field((N, spec.num_actions), "float32"),
-        "observations": observation,
-        "final_observations": observation,
+        "observations": Field((2, N, *shape), dtype),
+        "final_observations": Field((N, *shape), dtype),
         "rewards": Field((N,), "float32"),
         "terminated": Field((N,), "bool"),
         "truncated": Field((N,), "bool"),

@@ -2,23 +2,19 @@
 
 import logging
 import multiprocessing
-import os
-import resource
 import selectors
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.util import Finalize
 
-from configs.errors import ConfigurationError
 from workers.environments.base import EnvironmentSpec
 from workers.layout import Layout
+from workers.limits import Limits, check_descriptors
 from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
     Attach,
     BadTransitionError,
-    Close,
     Done,
     Failed,
     GroupCommand,
@@ -35,17 +31,7 @@ from workers.worker_process import WorkerProcess
 logger = logging.getLogger(__name__)
 
 CLOSE_GRACE = 1.0  # seconds that environments have to close
-DESCRIPTORS_PER_WORKER = 4  # its pipe, both ends while it starts, and what multiprocessing keeps
-SPARE_DESCRIPTORS = 16
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Seconds that a step and a start or reset may take, and lost workers that are replaced."""
-
-    step_timeout: float
-    reset_timeout: float
-    max_restarts: int
+STOPPED = 1.0  # seconds more than asked for in a wait show that this process was stopped
 
 
 class Supervisor:
@@ -79,7 +65,7 @@ class Supervisor:
             ScoutError: what an environment's maker raised, as it was.
             WorkerError: any other failure; nothing is restarted.
         """
-        _check_descriptors(len(self.workers))
+        check_descriptors(len(self.workers))
         for worker in self.workers:
             self._start(worker)
         self.wait(lambda worker: worker.spec is None)
@@ -114,12 +100,16 @@ class Supervisor:
             BadTransitionError: an environment returned what no batch may hold.
             WorkerError: more workers were lost than may be replaced.
         """
+        now = time.monotonic()
         for worker in self.workers:
-            worker.heard = time.monotonic()
+            worker.heard = now
         while awaited := [worker for worker in self.workers if is_awaited(worker)]:
-            now = time.monotonic()
-            left = [worker.heard + self._allowance(worker) - now for worker in awaited]
-            events = self._selector.select(max(0.0, min(left)))
+            left = min(worker.heard + self._allowance(worker) for worker in awaited) - now
+            events = self._selector.select(max(0.0, left))
+            before, now = now, time.monotonic()
+            if now - before - max(0.0, left) > STOPPED:  # by Ctrl-Z, say, and the workers too
+                for worker in self.workers:
+                    worker.heard = now
             talking: dict[WorkerProcess, bool] = {}
             for key, _ in events:
                 worker, has_message = key.data
@@ -127,14 +117,14 @@ class Supervisor:
             for worker, has_message in talking.items():
                 self._listen(worker, has_message=has_message or worker.connection.poll())
             if not events:
-                self._lose_overdue(awaited)
+                self._lose_overdue(awaited, now)
 
     def close(self) -> None:
         """End all processes: those that wait for a command at once, the others after a grace."""
         self._selector.close()
         running = [worker for worker in self.workers if worker.is_running]
         for worker in running:
-            worker.send(Close())
+            worker.dismiss()
         deadline = time.monotonic() + CLOSE_GRACE
         for worker in running:
             _end(worker, max(0.0, deadline - time.monotonic()))
@@ -168,10 +158,10 @@ class Supervisor:
         environment, phase = self._arrays.progress[worker.index].tolist()
         return environment, phase
 
-    def _lose_overdue(self, awaited: list[WorkerProcess]) -> None:
+    def _lose_overdue(self, awaited: list[WorkerProcess], now: float) -> None:
         for worker in awaited:
             allowance = self._allowance(worker)
-            if time.monotonic() - worker.heard >= allowance:
+            if now - worker.heard >= allowance:
                 self._lose(worker, f"gave no answer within {allowance:g} seconds")
 
     def _listen(self, worker: WorkerProcess, *, has_message: bool) -> None:
@@ -254,17 +244,6 @@ def _end(worker: WorkerProcess, grace: float) -> None:
     name = str(worker)
     for words in worker.end(grace):
         logger.warning("%s failed %s: %s", name, words.activity, words.traceback)
-
-
-def _check_descriptors(num_workers: int) -> None:
-    """Refuse a start that would run out of file descriptors half-way."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = len(os.listdir("/proc/self/fd")) + num_workers * DESCRIPTORS_PER_WORKER
-    if needed + SPARE_DESCRIPTORS > limit:
-        raise ConfigurationError(
-            f"{num_workers} worker processes need {needed + SPARE_DESCRIPTORS} open files and this "
-            f"process may have {limit}: raise the limit (ulimit -n) or use fewer worker processes"
-        )
 
 
 def _kill(workers: list[WorkerProcess]) -> None:

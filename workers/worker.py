@@ -29,6 +29,7 @@ from workers.protocol import (
     Restore,
     Snapshot,
     Step,
+    post,
 )
 from workers.shared_arrays import SharedArrays, field_table
 
@@ -60,7 +61,7 @@ def run_worker(
     owned = OwnedEnvironments(rows)
     try:
         spec = owned.build(make)
-        connection.send(Ready(spec))
+        post(connection, Ready(spec))
         _serve(worker, owned, spec, connection)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the pool hears of it
         _send_home(connection, owned, error)
@@ -81,16 +82,16 @@ def _serve(
                 table = field_table(spec, num_environments, num_workers)
                 owned.attach(SharedArrays(file_descriptor, table), worker)
                 os.close(file_descriptor)
-            case Reset(group, seeds):
-                owned.reset(group, seeds)
-                connection.send(Done(group, [], []))
-            case Step(group):
-                connection.send(Done(group, owned.step(group), []))
+            case Reset(group, slot, seeds):
+                owned.reset(group, slot, seeds)
+                post(connection, Done(group, [], []))
+            case Step(group, slot):
+                post(connection, Done(group, owned.step(group, slot), []))
             case Snapshot(group):
-                connection.send(Done(group, [], owned.snapshot(group)))
+                post(connection, Done(group, [], owned.snapshot(group)))
             case Restore(group, snapshots):
                 owned.restore(group, snapshots)
-                connection.send(Done(group, [], []))
+                post(connection, Done(group, [], []))
             case Close():
                 return
 
@@ -118,7 +119,7 @@ def _send_home(
     summary = "".join(traceback.format_exception_only(error)).rstrip()
     own_words = error if isinstance(error, ScoutError) and _travels(error) else None
     with suppress(BrokenPipeError, ConnectionResetError):
-        connection.send(Failed(owned.activity, summary, lines, own_words))
+        post(connection, Failed(owned.activity, summary, lines, own_words))
 
 
 def _travels(error: ScoutError) -> bool:

@@ -17,6 +17,7 @@ from workers.layout import environment_names
 from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
     Attach,
+    Close,
     Command,
     Done,
     EpisodeSummary,
@@ -25,6 +26,7 @@ from workers.protocol import (
     Reply,
     Reset,
     Restore,
+    post,
 )
 from workers.worker import IGNORED_SIGNALS, run_worker
 
@@ -104,7 +106,7 @@ class WorkerProcess:
     def send(self, command: Command) -> None:
         """Send a command; a worker that cannot take it is found lost when its answer is awaited."""
         with suppress(OSError):
-            self.connection.send(command)
+            post(self.connection, command)
 
     def attach(self, command: Attach, file_descriptor: int) -> None:
         """Hand the process the shared arrays, then the orders that have been waiting for it."""
@@ -147,6 +149,11 @@ class WorkerProcess:
     def first_row(self) -> int:
         """The first of the worker's environments."""
         return next(rows.start for rows in self.rows if rows)
+
+    def dismiss(self) -> None:
+        """Ask the process to close its environments and exit, without waiting for anything."""
+        os.set_blocking(self.connection.fileno(), False)
+        self.send(Close())
 
     def describe_exit(self) -> str:
         """Wait for a process that is ending, and say how it ended."""

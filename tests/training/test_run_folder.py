@@ -15,15 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import ConfigurationError, PeerLostError, StorageError
-from training.run_folder import (
-    RunFolder,
-    RunMode,
-    collect_versions,
-    next_free_name,
-    project_commit,
-    replace_file,
-    validate_log_name,
-)
+from training.files import replace_file
+from training.run_folder import RunFolder, RunMode, next_free_name, validate_log_name
+from training.versions import collect_versions, project_commit
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -286,7 +280,7 @@ class TestVersions:
     def test_versions_are_collected_without_importing_torch(self) -> None:
         script = (
             "import json, sys\n"
-            "from training.run_folder import collect_versions\n"
+            "from training.versions import collect_versions\n"
             "versions = collect_versions()\n"
             "assert not {'torch', 'numpy', 'cv2'} & set(sys.modules)\n"
             "print(json.dumps(versions))\n"

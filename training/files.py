@@ -1,0 +1,55 @@
+"""Files that are written whole or not at all, and the error where they cannot be."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from configs.errors import StorageError
+
+PART_PREFIX = ".writing-"  # of a file that is not whole yet
+
+
+def storage_error(path: Path, error: OSError, num_bytes: int | None = None) -> StorageError:
+    """Return the error that says what could not be written, and how much room there is."""
+    room = ""
+    with contextlib.suppress(OSError):
+        free = shutil.disk_usage(path.parent).free
+        needed = "" if num_bytes is None else f"{num_bytes:,} bytes needed, "
+        room = f" ({needed}{free:,} bytes free on its disk)"
+    return StorageError(f"cannot write {path}: {error.strerror or error}{room}")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the new one, never a part.
+
+    Raises:
+        StorageError: the disk is full or the file cannot be written; the old file is untouched.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary_name = tempfile.mkstemp(prefix=PART_PREFIX, dir=path.parent)
+        temporary = Path(temporary_name)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise storage_error(path, error, len(content)) from error
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in `path`, or None where there is none to be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
