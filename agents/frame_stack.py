@@ -7,6 +7,8 @@ from torch import Tensor
 class FrameStack:
     """Keeps the policy's input: the last S frames, an episode's first frame repeated at its start.
 
+    What it is given is copied: it may lie in memory that the environments write next.
+
     Args:
         first: first observations, [N, C, H, W] or [N, D].
         stack_size: S; vectors are not stacked.
@@ -14,7 +16,7 @@ class FrameStack:
 
     def __init__(self, first: Tensor, stack_size: int) -> None:
         self._stack_size = stack_size
-        self._frames = [first] * stack_size
+        self._frames = [first.clone()] * stack_size
 
     def push(self, observations: Tensor, ended: Tensor) -> None:
         """Add the next observations [N, ...]; where `ended` [N] is true they open an episode."""
@@ -22,7 +24,7 @@ class FrameStack:
             torch.where(_like(ended, observations), observations, frame)
             for frame in self._frames[1:]
         ]
-        self._frames = [*older, observations]
+        self._frames = [*older, observations.clone()]
 
     @property
     def observation(self) -> Tensor:

@@ -62,6 +62,7 @@ class RolloutBuffer:
 
     def start(self, observations: Tensor) -> None:
         """Open the first rollout with the observations [N, ...] of fresh episodes."""
+        self._forget_ends()
         self._time_slots(0, 1).copy_(observations.unsqueeze(0))
         self._ages[0] = 0
 
@@ -73,6 +74,7 @@ class RolloutBuffer:
 
     def restore(self, state: CarriedState) -> None:
         """Start from what `carried_state` returned."""
+        self._forget_ends()
         self._time_slots(1 - self.shape.stack_size, 1).copy_(state.frames)
         self._ages[0] = state.ages.to(self.device)
 
@@ -82,8 +84,7 @@ class RolloutBuffer:
         last = self._time_slots(T + 1 - S, T + 1).clone()
         self._time_slots(1 - S, 1).copy_(last)
         self._ages[0] = self._ages[T].clone()
-        self._final_rows.fill_(-1)
-        self._num_final = 0
+        self._forget_ends()
 
     def store_decision(
         self,
@@ -159,6 +160,10 @@ class RolloutBuffer:
         older = self._row(t.unsqueeze(1) - reachable, n.unsqueeze(1))
         newest = self._final_rows[t, n].unsqueeze(1)
         return self._stacked(torch.cat([older, newest], dim=1))
+
+    def _forget_ends(self) -> None:
+        self._final_rows.fill_(-1)
+        self._num_final = 0
 
     def _allocate_frames(self, num_rows: int) -> None:
         self._frames = torch.zeros(

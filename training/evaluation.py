@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.frame_stack import FrameStack
@@ -25,8 +27,8 @@ from training.progress import final_message
 from training.run_folder import validate_log_name
 from training.seeding import make_generator, stream_seed
 from training.statistics_report import summarize
-from training.video import VideoWriter
-from workers.environments.base import EnvironmentSpec
+from training.video import VideoWriter, caption_frame
+from workers.environments.base import Environment, EnvironmentSpec
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
 from workers.protocol import EpisodeSummary
@@ -156,7 +158,7 @@ def play_episodes(pool: WorkerPool, player: Player, num_episodes: int) -> list[E
         pool.send(0, player.act(frames).numpy())
         batch = pool.recv(0)
         ended = torch.from_numpy(batch.terminated | batch.truncated).to(player.device)
-        frames.push(torch.from_numpy(batch.observations.copy()).to(player.device), ended)
+        frames.push(torch.from_numpy(batch.observations).to(player.device), ended)
         for episode in batch.episodes:
             if not episode.lost and len(played[episode.environment]) < shares[episode.environment]:
                 played[episode.environment].append(episode)
@@ -224,7 +226,7 @@ def _figures(summary: Summary) -> str:
 
 
 def record_video(config: Config, player: Player, path: Path, seed: int) -> Path:
-    """Play one episode and write its real screen as an mp4; return the path."""
+    """Play one episode and write its real screen, captioned, as an mp4; return the path."""
     section = config.environment
     if player.spec.frame_skip > 1:
         rate = FRAMES_PER_SECOND / player.spec.frame_skip
@@ -233,15 +235,16 @@ def record_video(config: Config, player: Player, path: Path, seed: int) -> Path:
     environment = make_environment(section)
     try:
         observation, _ = environment.reset(seed=stream_seed(seed, "evaluation video"))
-        screen = environment.render()
+        screen = captioned(environment, 0, 0.0)
         frames = player.remember(torch.from_numpy(observation).unsqueeze(0))
         with VideoWriter(path, fps=rate, height=screen.shape[0], width=screen.shape[1]) as video:
             video.write(screen)
-            over = False
+            over, steps, score = False, 0, 0.0
             while not over:
                 action = player.act(frames)[0].numpy()
-                observation, _, terminated, truncated, info = environment.step(action)
-                video.write(environment.render())
+                observation, reward, terminated, truncated, info = environment.step(action)
+                steps, score = steps + 1, score + float(reward)
+                video.write(captioned(environment, steps, score))
                 ended = terminated or truncated
                 over = ended and info.get("game_over", True)
                 if ended and not over:
@@ -258,6 +261,12 @@ def _num_environments(options: RunOptions, loaded: LoadedConfig) -> int:
     by_hand = loaded.sources["NumEnv"] == "command line"
     wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
     return min(wanted, options.episodes)
+
+
+def captioned(environment: Environment, steps: int, score: float) -> NDArray[np.uint8]:
+    """Return the real screen, uint8 [H, W, 3], with what has come of the episode below it."""
+    name = environment.environment_spec.env_id
+    return caption_frame(environment.render(), [name, f"step {steps}  score {score:g}"])
 
 
 def spec_from_text(text: str) -> EnvironmentSpec:
