@@ -1,0 +1,170 @@
+"""The rollout against deques: whatever is asked for, each frame is the one that was there."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from agents.rollout import CarriedState, RolloutBuffer, RolloutShape
+from tests.agents.scripts import DequeStacks, draw_script, stacked
+
+CPU = torch.device("cpu")
+FRAME_OF_WORDS = (1, 4, 6)  # 24 bytes: three words of 8
+ODD_FRAME = (1, 5, 7)  # 35 bytes
+TWO_CHANNELS = (2, 3, 3)
+
+
+def shape_of(
+    stack_size: int,
+    observation_shape: tuple[int, ...] = ODD_FRAME,
+    *,
+    T: int = 6,
+    N: int = 5,
+    action_shape: tuple[int, ...] = (),
+) -> RolloutShape:
+    dtype = torch.uint8 if len(observation_shape) == 3 else torch.float32
+    return RolloutShape(T, N, stack_size, observation_shape, dtype, action_shape)
+
+
+def assert_plays(rollout: RolloutBuffer, stacks: DequeStacks, seed: int, ends: float) -> None:
+    """Play one script in two groups; compare all that can be asked for with the deques."""
+    T, N = rollout.shape.rollout_steps, rollout.shape.num_envs
+    script = draw_script(rollout.shape, seed, ends)
+    inputs, after = stacked(script, stacks)
+    script.fill(rollout, [slice(0, N - 2), slice(N - 2, N)])
+    for t, envs in itertools.product(range(T + 1), [slice(0, N), slice(1, N - 1)]):
+        assert torch.equal(rollout.observation(t, envs), inputs[t, envs])
+    samples = torch.randperm(T * N, generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(rollout.observations(samples), inputs[:T].flatten(0, 1)[samples])
+    assert torch.equal(rollout.next_frames(samples), script.next_frames.flatten(0, 1)[samples])
+    ended = script.ended.flatten().nonzero().flatten()
+    assert torch.equal(rollout.final_observations(ended), after.flatten(0, 1)[ended])
+    cut = (script.truncated & ~script.terminated).flatten().nonzero().flatten()
+    assert torch.equal(rollout.truncated_samples(), cut)
+    assert torch.equal(rollout.actions, script.actions)
+    assert torch.equal(rollout.rewards, script.rewards)
+
+
+@pytest.mark.parametrize("ends", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(
+    ("stack_size", "observation_shape"),
+    [
+        (1, ODD_FRAME),
+        (2, FRAME_OF_WORDS),
+        (3, TWO_CHANNELS),
+        (4, FRAME_OF_WORDS),
+        (4, ODD_FRAME),
+        (1, (3,)),
+        (1, (4,)),
+    ],
+)
+def test_stacks_and_next_frames_equal_those_of_deques_over_consecutive_rollouts(
+    stack_size: int, observation_shape: tuple[int, ...], ends: float
+) -> None:
+    """Traps 5 and 13: with ends = 1 the store of last frames grows far beyond its start."""
+    rollout = RolloutBuffer(shape_of(stack_size, observation_shape), CPU)
+    first = draw_script(rollout.shape, 100).first
+    rollout.start(first)
+    stacks = DequeStacks(first, stack_size)
+    for seed in range(4):
+        assert_plays(rollout, stacks, seed, ends)
+        rollout.carry_over()
+
+
+@pytest.mark.parametrize("T", [1, 2])
+def test_a_stack_reaches_over_rollouts_shorter_than_itself(T: int) -> None:
+    rollout = RolloutBuffer(shape_of(4, T=T), CPU)
+    first = draw_script(rollout.shape, 100).first
+    rollout.start(first)
+    stacks = DequeStacks(first, 4)
+    for seed in range(8):
+        assert_plays(rollout, stacks, seed, 0.15)
+        rollout.carry_over()
+
+
+def test_the_rollout_keeps_copies_of_what_it_is_given() -> None:
+    """The pool's arrays are overwritten by the next step."""
+    rollout = RolloutBuffer(shape_of(2), CPU)
+    script = draw_script(rollout.shape, 0)
+    given = draw_script(rollout.shape, 0)
+    rollout.start(given.first)
+    given.fill(rollout)
+    for tensor in (given.first, given.observations, given.finals):
+        tensor.zero_()
+    inputs, _ = stacked(script, DequeStacks(script.first, 2))
+    samples = torch.arange(30)
+    assert torch.equal(rollout.observations(samples), inputs[:-1].flatten(0, 1))
+    assert torch.equal(rollout.next_frames(samples), script.next_frames.flatten(0, 1))
+
+
+def test_decisions_lie_where_they_were_made() -> None:
+    rollout = RolloutBuffer(shape_of(1, (3,), action_shape=(2,)), CPU)
+    script = draw_script(rollout.shape, 0)
+    rollout.start(script.first)
+    script.fill(rollout, [slice(0, 2), slice(2, 5)])
+    for name in ("actions", "log_probs", "values_extrinsic", "values_intrinsic"):
+        assert torch.equal(getattr(rollout, name), getattr(script, name)), name
+    assert RolloutBuffer(shape_of(1, (3,)), CPU).actions.dtype == torch.int64
+
+
+@pytest.mark.parametrize("stack_size", [1, 4])
+def test_a_restored_rollout_continues_identically(stack_size: int) -> None:
+    rollout = RolloutBuffer(shape_of(stack_size), CPU)
+    rollout.start(draw_script(rollout.shape, 100).first)
+    for seed in range(3):
+        draw_script(rollout.shape, seed).fill(rollout)
+        rollout.carry_over()
+    state = rollout.carried_state()
+    kept = CarriedState(state.frames.clone(), state.ages.clone())
+    draw_script(rollout.shape, 3, 0.1).fill(rollout)
+    assert torch.equal(state.frames, kept.frames)
+    assert torch.equal(state.ages, kept.ages)
+
+    resumed = RolloutBuffer(rollout.shape, CPU)
+    resumed.restore(state)
+    draw_script(rollout.shape, 3, 0.1).fill(resumed)
+    assert_same_content(resumed, rollout)
+
+
+@pytest.mark.parametrize("stack_size", [1, 3])
+def test_a_rollout_given_up_on_leaves_nothing_behind_when_another_is_opened(
+    stack_size: int,
+) -> None:
+    """A collection that was stopped halfway is of no use; neither are its last frames."""
+    shape = shape_of(stack_size)
+    used, fresh = RolloutBuffer(shape, CPU), RolloutBuffer(shape, CPU)
+    used.start(draw_script(shape, 100).first)
+    draw_script(shape, 0, 0.5).fill(used)
+    script = draw_script(shape, 1, 0.1)
+    for rollout in (used, fresh):
+        rollout.start(script.first)
+        script.fill(rollout)
+    assert_same_content(used, fresh)
+    fresh.carry_over()
+    state = fresh.carried_state()
+    for rollout in (used, fresh):
+        rollout.restore(state)
+        draw_script(shape, 2, 0.1).fill(rollout)
+    assert_same_content(used, fresh)
+
+
+def test_every_frame_is_held_once_and_as_bytes() -> None:
+    """Trap 13: a store of stacks would be four times as large, one of float32 sixteen times."""
+    shape = shape_of(4, (1, 36, 36), T=64, N=8)
+    rollout = RolloutBuffer(shape, CPU)
+    storages = {
+        value.untyped_storage().data_ptr(): value.untyped_storage().nbytes()
+        for value in vars(rollout).values()
+        if isinstance(value, Tensor)
+    }
+    assert sum(storages.values()) < 1.2 * 64 * 8 * 36 * 36
+    assert rollout.observations(torch.arange(3)).dtype == torch.uint8
+
+
+def assert_same_content(one: RolloutBuffer, other: RolloutBuffer) -> None:
+    samples = torch.arange(one.rewards.numel())
+    assert torch.equal(one.observations(samples), other.observations(samples))
+    assert torch.equal(one.next_frames(samples), other.next_frames(samples))
+    ended = (one.terminated | one.truncated).flatten().nonzero().flatten()
+    assert torch.equal(one.final_observations(ended), other.final_observations(ended))

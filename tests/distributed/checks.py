@@ -1,0 +1,165 @@
+"""What every rank does in the tests of several ranks; the tests compare what came of it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.losses.moments import moments_of
+from agents.minibatches import MinibatchPlan, draw_minibatches
+from agents.ppo_agent import LearningSettings, PPOAgent
+from agents.ranks import Ranks
+from agents.rollout import RolloutBuffer
+from configs.errors import NonFiniteError
+from tests.agents.scripts import draw_script
+from tests.agents.small import (
+    FRAME,
+    Kind,
+    gradients_of,
+    make_agent,
+    make_learner,
+    parameters_of,
+    settings_with,
+)
+from tests.distributed.assembled import assembled
+
+T, ENVS = 5, 3  # of each rank: 15 samples, which 4 minibatches do not divide
+KINDS = {"vectors": Kind(), "frames": Kind(FRAME, discrete=False), "no bonus": Kind(bonus=False)}
+WHOLE_BATCH = settings_with(normalize_advantage=True)
+MASKED = settings_with(predictor_share=0.3)
+UNEVEN = settings_with(epochs=2, num_minibatches=4, normalize_advantage=True, predictor_share=0.3)
+
+
+def all_checks(ranks: Ranks) -> dict[str, Any]:
+    """Run every check in one set of processes."""
+    return {
+        "assembled": assembled(ranks),
+        "messages": messages(ranks),
+        "weights apart": parameters_of(agent_of(ranks, Kind(), UNEVEN, seed=ranks.rank).learner),
+        "whole batch": {name: whole_batch(ranks, kind, ENVS) for name, kind in KINDS.items()},
+        "masked": masked(ranks),
+        "uneven": {name: uneven(ranks, kind) for name, kind in KINDS.items()},
+        "plans": plans(ranks),
+        "poisoned": poisoned(ranks),
+    }
+
+
+def payload(rank: int) -> bytes:
+    """What a rank has to tell: nothing on rank 0, every byte's value in turn elsewhere."""
+    return bytes(range(256)) * (3 * rank)
+
+
+def some_data(rank: int) -> Tensor:
+    """Samples [4 rank, 2, 3] whose mean differs from rank to rank."""
+    generator = torch.Generator().manual_seed(rank)
+    return torch.randn(4 * rank, 2, 3, generator=generator) + 100 * rank
+
+
+def messages(ranks: Ranks) -> dict[str, Any]:
+    """Use every kind of message once or twice."""
+    rank, last = ranks.rank, ranks.world_size - 1
+    summed = torch.tensor([float(rank), 1.0])
+    return {
+        "sum": ranks.sum(summed),
+        "summed": summed,
+        "any": [ranks.any(flag=flag) for flag in (False, rank == last, True)],
+        "gather": ranks.gather(torch.tensor([rank, 10 * rank])),
+        "gather_bytes": ranks.gather_bytes(payload(rank)),
+        "gather_nothing": ranks.gather_bytes(b""),
+        "broadcast_bytes": [
+            ranks.broadcast_bytes(b"" if rank == 0 else b"not looked at"),
+            ranks.broadcast_bytes(b"\x00from rank 0\xff" if rank == 0 else payload(rank)),
+        ],
+        "merge": ranks.merge(moments_of(some_data(rank))),
+        "merge scalars": ranks.merge(moments_of(torch.tensor([float(rank)]))),
+    }
+
+
+def agent_of(
+    ranks: Ranks, kind: Kind, settings: LearningSettings, *, envs: int = ENVS, seed: int = 0
+) -> PPOAgent:
+    """Build this rank's agent, whose parameters do not move under SGD with a rate of 0."""
+    learner = make_learner(kind, envs, seed=seed)
+    trained = [p for p in learner.parameters() if p.requires_grad]
+    still = torch.optim.SGD(trained, lr=0.0)
+    return make_agent(ranks, learner, settings=settings, optimizer=still, seed=10 + ranks.rank)
+
+
+def rollouts_of(ranks: Ranks, kind: Kind, count: int, envs: int) -> tuple[RolloutBuffer, list[Any]]:
+    """Return this rank's rollout, opened, and its part of what happens to all environments."""
+    everywhere = kind.rollout_shape(T, envs * ranks.world_size)
+    mine = slice(ranks.rank * envs, (ranks.rank + 1) * envs)
+    scripts = [draw_script(everywhere, seed).columns(mine) for seed in range(count)]
+    rollout = RolloutBuffer(kind.rollout_shape(T, envs), torch.device("cpu"))
+    rollout.start(scripts[0].first)
+    return rollout, scripts
+
+
+def whole_batch(ranks: Ranks, kind: Kind, envs: int) -> dict[str, Any]:
+    """Learn from two rollouts, each as one minibatch; nothing in it is left to chance."""
+    agent = agent_of(ranks, kind, WHOLE_BATCH, envs=envs)
+    rollout, scripts = rollouts_of(ranks, kind, 2, envs)
+    agent.prime(rollout)
+    for script in scripts:
+        script.fill(rollout)
+        losses = agent.learn(rollout)
+        rollout.carry_over()
+    return {
+        "gradients": gradients_of(agent.learner),
+        "losses": {name: value.double() for name, value in losses.items()},
+        "statistics": dict(agent.learner.named_buffers()),
+    }
+
+
+def masked(ranks: Ranks) -> dict[str, Tensor]:
+    """Learn from one rollout with a mask before the predictor, drawn by each rank for itself."""
+    agent = agent_of(ranks, Kind(), MASKED)
+    rollout, scripts = rollouts_of(ranks, Kind(), 1, ENVS)
+    scripts[0].fill(rollout)
+    agent.learn(rollout)
+    return gradients_of(agent.learner)
+
+
+def uneven(ranks: Ranks, kind: Kind) -> dict[str, Tensor]:
+    """Train for three updates with Adam; return parameters and merged statistics."""
+    learner = make_learner(kind, ENVS)
+    agent = make_agent(ranks, learner, settings=UNEVEN, seed=10 + ranks.rank)
+    rollout, scripts = rollouts_of(ranks, kind, 3, ENVS)
+    agent.prime(rollout)
+    for script in scripts:
+        script.fill(rollout)
+        agent.learn(rollout)
+        rollout.carry_over()
+    return dict(agent.learner.state_dict())
+
+
+def plans(ranks: Ranks) -> dict[str, Any]:
+    """Draw a plan for advantages whose mean and spread differ from rank to rank."""
+    generator = torch.Generator().manual_seed(ranks.rank)
+    advantages = torch.randn(T * ENVS, generator=generator) * (1 + ranks.rank) + 10 * ranks.rank
+    drawn = draw_minibatches(
+        advantages,
+        epochs=2,
+        num_minibatches=4,
+        predictor_share=0.3,
+        generator=generator,
+        ranks=ranks,
+    )
+    plans: list[MinibatchPlan] = list(drawn)
+    return {"advantages": advantages, "plans": [vars(plan) for plan in plans]}
+
+
+def poisoned(ranks: Ranks) -> tuple[str, bool]:
+    """Learn from a rollout that is spoilt on the last rank alone."""
+    agent = agent_of(ranks, Kind(), WHOLE_BATCH)
+    rollout, scripts = rollouts_of(ranks, Kind(), 1, ENVS)
+    scripts[0].fill(rollout)
+    if ranks.rank == ranks.world_size - 1:
+        rollout.rewards[0, 0] = float("inf")
+    before = parameters_of(agent.learner)
+    try:
+        agent.learn(rollout)
+    except NonFiniteError as error:
+        after = parameters_of(agent.learner)
+        return str(error), all(torch.equal(before[name], after[name]) for name in before)
+    return "", False

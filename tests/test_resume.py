@@ -1,0 +1,391 @@
+"""A run that was interrupted and continued is the run that was not, to the last bit."""
+
+import re
+import resource
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from agents.ranks import bytes_tensor
+from tests.records import (
+    checkpoint_path,
+    differences,
+    figures,
+    read_status,
+    run_path,
+    state_of,
+)
+from tests.runs import (
+    CARTPOLE,
+    PONG,
+    run_here,
+    run_main,
+    write_recipe,
+)
+from training.checkpoint import Payload, Saver, companions, load_payload, pack, unpack
+
+NAME = "demo"
+
+pytestmark = pytest.mark.timeout(300)
+UPDATES, HALF = 8, 4  # of the calm runs; the recipes save at HALF
+
+
+@dataclass(frozen=True)
+class CalmRun:
+    """A run from start to end that nothing disturbed; it was saved at half of its way, too."""
+
+    folder: Path
+    text: str
+    ranks: int | None
+
+    @property
+    def recipe(self) -> Path:
+        return self.folder / "recipe.conf"
+
+    @property
+    def end(self) -> Path:
+        return checkpoint_path(self.folder, NAME)
+
+    @property
+    def total(self) -> int:
+        steps: int = load_payload(self.end)["env_steps"]
+        return steps
+
+
+def launch(folder: Path, ranks: int | None, *arguments: str) -> None:
+    """Train in this process, or under torchrun where ranks are given; it must end well."""
+    command = ("--train", f"--log_name={NAME}", *arguments)
+    if ranks is None:
+        assert run_here(folder, *command) == 0
+    else:
+        ended = run_main(folder, *command, ranks=ranks)
+        assert ended.code == 0, ended.output
+
+
+def run_calmly(folder: Path, text: str, ranks: int | None = None) -> CalmRun:
+    steps = 8 if "atari" in text else 16
+    envs = 2 * (ranks or 1)
+    recipe = write_recipe(folder, text, TotalEnvSteps=UPDATES * steps * envs)
+    launch(folder, ranks, f"--config_path={recipe}")
+    return CalmRun(folder, text, ranks)
+
+
+def halfway(calm: CalmRun, folder: Path) -> Path:
+    """Lay out the calm run as it was after half of its updates; return its checkpoint."""
+    newest = checkpoint_path(folder, NAME)
+    newest.parent.mkdir(parents=True)
+    shutil.copy(companions(calm.end)[1], newest)
+    records = run_path(folder, NAME)
+    records.mkdir(parents=True)
+    shutil.copy(run_path(calm.folder, NAME) / "metrics.jsonl", records)
+    assert load_payload(newest)["updates"] == HALF
+    return newest
+
+
+def assert_equal_runs(calm: CalmRun, folder: Path) -> None:
+    assert differences(state_of(calm.end), state_of(checkpoint_path(folder, NAME))) == []
+    assert figures(calm.folder, NAME) == figures(folder, NAME)
+    visits = run_path(folder, NAME) / "visits.npz"
+    if visits.exists():
+        with np.load(visits) as found, np.load(run_path(calm.folder, NAME) / visits.name) as wanted:
+            assert (found["counts"] == wanted["counts"]).all()
+
+
+@pytest.fixture(scope="module")
+def cartpole(tmp_path_factory: pytest.TempPathFactory) -> CalmRun:
+    return run_calmly(tmp_path_factory.mktemp("cartpole"), CARTPOLE)
+
+
+@pytest.fixture(scope="module")
+def pong(tmp_path_factory: pytest.TempPathFactory) -> CalmRun:
+    return run_calmly(tmp_path_factory.mktemp("pong"), PONG)
+
+
+@pytest.fixture(params=["cartpole", "pong"])
+def calm(request: pytest.FixtureRequest) -> CalmRun:
+    run: CalmRun = request.getfixturevalue(request.param)
+    return run
+
+
+def test_the_same_command_gives_the_same_run(cartpole: CalmRun, tmp_path: Path) -> None:
+    assert_equal_runs(cartpole, run_calmly(tmp_path, CARTPOLE).folder)
+
+
+def test_another_seed_gives_another_run(cartpole: CalmRun, tmp_path: Path) -> None:
+    launch(tmp_path, None, f"--config_path={cartpole.recipe}", "--seed=2")
+    found = differences(state_of(cartpole.end), state_of(checkpoint_path(tmp_path, NAME)))
+    assert any(place.startswith(".learner.policy") for place in found)
+
+
+def test_a_run_resumed_from_its_halfway_checkpoint_equals_the_calm_run(
+    calm: CalmRun, tmp_path: Path
+) -> None:
+    halfway(calm, tmp_path)
+    launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path)
+
+
+def test_two_halves_equal_the_calm_run(
+    calm: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = calm.total // 2
+    launch(tmp_path, None, f"--config_path={calm.recipe}", f"--max_env_steps={steps}")
+    assert load_payload(checkpoint_path(tmp_path, NAME))["updates"] == HALF
+    launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
+    assert f"continued at {steps:,} env steps" in capsys.readouterr().out
+    assert_equal_runs(calm, tmp_path)
+
+
+def test_a_run_continued_by_its_checkpoints_path_equals_the_calm_run(
+    cartpole: CalmRun, tmp_path: Path
+) -> None:
+    source = halfway(cartpole, tmp_path)
+    arguments = (f"--config_path={cartpole.recipe}", f"--load_model_path={source}")
+    launch(tmp_path, None, *arguments)
+    assert_equal_runs(cartpole, tmp_path)
+
+
+def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:
+    text = CARTPOLE.replace(
+        "LearningRate = 1e-3", "LearningRate = 1e-3\nLearningRateSchedule = linear"
+    )
+    calm = run_calmly(tmp_path / "calm", text)
+    rates = [row["charts/learning_rate"] for row in figures(calm.folder, NAME)]
+    assert rates == pytest.approx([1e-3 * (1 - update / UPDATES) for update in range(UPDATES)])
+    halfway(calm, tmp_path / "resumed")
+    launch(tmp_path / "resumed", None, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path / "resumed")
+
+
+@pytest.mark.parametrize(
+    ("text", "ranks"),
+    [
+        pytest.param(CARTPOLE, 3, id="cartpole on 3 ranks"),
+        pytest.param(CARTPOLE, 2, id="cartpole on 2 ranks", marks=pytest.mark.slow),
+        pytest.param(PONG, 2, id="pong on 2 ranks", marks=pytest.mark.slow),
+        pytest.param(PONG, 3, id="pong on 3 ranks", marks=pytest.mark.slow),
+    ],
+)
+def test_a_resumed_run_of_several_ranks_equals_the_calm_run(
+    text: str, ranks: int, tmp_path: Path
+) -> None:
+    calm = run_calmly(tmp_path / "calm", text, ranks)
+    halfway(calm, tmp_path / "resumed")
+    launch(tmp_path / "resumed", ranks, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path / "resumed")
+
+
+def change_rank(payload: Payload, change: Callable[[Payload], None]) -> None:
+    """Change the only rank's part of a checkpoint."""
+    part = unpack(payload["ranks"][0].numpy().tobytes())
+    change(part)
+    payload["ranks"] = [bytes_tensor(pack(part))]
+
+
+def forget_generator(payload: Payload) -> None:
+    change_rank(payload, lambda p: p.update(generator=torch.Generator().get_state()))
+
+
+def forget_filter_sums(payload: Payload) -> None:
+    change_rank(payload, lambda part: part["filter_sums"].zero_())
+
+
+def forget_frames(payload: Payload) -> None:
+    change_rank(payload, lambda part: part["frames"].zero_())
+
+
+def forget_history(payload: Payload) -> None:
+    change_rank(payload, lambda part: part["frames"][:-1].zero_())
+
+
+def forget_ages(payload: Payload) -> None:
+    change_rank(payload, lambda part: part["ages"].zero_())
+
+
+def forget_environments(payload: Payload) -> None:
+    nothing = torch.zeros(0, dtype=torch.uint8)
+    change_rank(payload, lambda p: p.update(environments=[nothing for _ in p["environments"]]))
+
+
+def exchange_environments(payload: Payload) -> None:
+    change_rank(payload, lambda part: part["environments"].reverse())
+
+
+def forget_visits(payload: Payload) -> None:
+    change_rank(payload, lambda part: part["visits"].zero_())
+
+
+def forget_moments(payload: Payload) -> None:
+    payload["optimizer"]["state"] = {}
+
+
+def forget_observation_statistics(payload: Payload) -> None:
+    zero(payload, "observation_moments")
+
+
+def forget_reward_statistics(payload: Payload) -> None:
+    zero(payload, "reward_filter")
+
+
+def forget_target_network(payload: Payload) -> None:
+    zero(payload, "intrinsic.target")
+
+
+def forget_episodes(payload: Payload) -> None:
+    payload["episodes"] = "[[], [], 0]"
+
+
+def forget_env_steps(payload: Payload) -> None:
+    payload["env_steps"] -= 1
+
+
+def zero(payload: Payload, part: str) -> None:
+    chosen = [value for name, value in payload["learner"].items() if part in name]
+    assert chosen
+    for value in chosen:
+        value.zero_()
+
+
+FORGOTTEN: list[tuple[str, Callable[[Payload], Any]]] = [
+    ("cartpole", forget_generator),
+    ("cartpole", forget_filter_sums),
+    ("cartpole", forget_frames),
+    ("cartpole", forget_environments),
+    ("cartpole", exchange_environments),
+    ("cartpole", forget_visits),
+    ("cartpole", forget_moments),
+    ("cartpole", forget_observation_statistics),
+    ("cartpole", forget_reward_statistics),
+    ("cartpole", forget_target_network),
+    ("cartpole", forget_episodes),
+    ("cartpole", forget_env_steps),
+    ("pong", forget_history),
+    ("pong", forget_ages),
+    ("pong", exchange_environments),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "forget"), FORGOTTEN)
+def test_every_item_of_state_matters(
+    name: str,
+    forget: Callable[[Payload], None],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    calm: CalmRun = request.getfixturevalue(name)
+    path = halfway(calm, tmp_path)
+    payload = load_payload(path)
+    forget(payload)
+    path.unlink()
+    Saver(path).save(payload, is_best=False)
+    launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
+    with pytest.raises(AssertionError):
+        assert_equal_runs(calm, tmp_path)
+
+
+def notes_of(output: str) -> str:
+    """Return the start table's notes on one line; the table breaks long ones."""
+    return re.sub(r"\s+", " ", output)
+
+
+def test_another_number_of_environments_goes_on_and_says_what_is_not_exact(
+    cartpole: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = load_payload(halfway(cartpole, tmp_path))
+    arguments = (f"--config_path={cartpole.recipe}", "--resume", "--num_env_per_process=4")
+    launch(tmp_path, None, *arguments)
+    notes = notes_of(capsys.readouterr().out)
+    assert "not exact: num_envs 2 -> 4; weights, optimiser and statistics go on" in notes
+    after = load_payload(checkpoint_path(tmp_path, NAME))
+    assert after["env_steps"] == cartpole.total
+    assert after["updates"] == before["updates"] + 2
+    counts = [p["learner"]["intrinsic.observation_moments.count"].item() for p in (before, after)]
+    assert counts[1] == counts[0] + cartpole.total // 2  # neither lost nor warmed up again
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_another_number_of_ranks_goes_on_and_says_what_is_not_exact(
+    before: int, after: int, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, CARTPOLE)
+    command = ("--train", f"--config_path={recipe}", f"--log_name={NAME}")
+    first = run_main(tmp_path, *command, "--max_env_steps=128", ranks=before)
+    assert first.code == 0, first.output
+    second = run_main(tmp_path, *command, "--resume", ranks=after)
+    assert second.code == 0, second.output
+    assert f"not exact: world_size {before} -> {after}" in notes_of(second.output)
+    assert load_payload(checkpoint_path(tmp_path, NAME))["env_steps"] == 256
+
+
+def test_another_number_of_threads_goes_on_and_says_what_is_not_exact(
+    cartpole: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    halfway(cartpole, tmp_path)
+    arguments = (f"--config_path={cartpole.recipe}", "--resume", "--set", "LearnerThreads=2")
+    launch(tmp_path, None, *arguments)
+    notes = notes_of(capsys.readouterr().out)
+    assert "not exact to the last bit: 1 torch threads -> 2" in notes
+
+
+def test_a_checkpoint_of_another_environment_is_refused_before_anything_is_touched(
+    cartpole: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = halfway(cartpole, tmp_path)
+    before = path.read_bytes()
+    recipe = write_recipe(tmp_path, CARTPOLE, EnvID="Acrobot-v1", StateHiddenSizes="32")
+    arguments = (f"--config_path={recipe}", f"--log_name={NAME}", "--resume")
+    assert run_here(tmp_path, "--train", *arguments) == 3
+    message = capsys.readouterr().err
+    assert re.search(r"EnvID +Acrobot-v1 +CartPole-v1", message)
+    assert re.search(r"StateHiddenSizes +32 +16, 16", message)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_that_is_torn_is_refused_by_name(
+    cartpole: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = halfway(cartpole, tmp_path)
+    path.write_bytes(path.read_bytes()[:-1])
+    arguments = (f"--config_path={cartpole.recipe}", f"--log_name={NAME}")
+    for how in ("--resume", f"--load_model_path={path}"):
+        assert run_here(tmp_path, "--train", *arguments, how) == 3
+        message = capsys.readouterr().err
+        assert message.startswith("error: ")
+        assert str(path.name) in message
+
+
+def test_a_disk_that_stays_full_ends_the_run_and_keeps_what_was_saved(
+    cartpole: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = halfway(cartpole, tmp_path)
+    before = path.read_bytes()
+    arguments = (f"--config_path={cartpole.recipe}", f"--log_name={NAME}", "--resume")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        code = run_here(tmp_path, "--train", *arguments, "--set", "saveCkptEvery=1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    captured = capsys.readouterr()
+    assert code == 7, captured
+    assert captured.out.count("the next save tries again") == 2
+    assert "could not save the checkpoint (File too large)" in captured.err
+    assert path.read_bytes() == before
+    assert read_status(tmp_path, NAME)["code"] == 7
+    launch(tmp_path, None, f"--config_path={cartpole.recipe}", "--resume")
+    assert_equal_runs(cartpole, tmp_path)
+
+
+def test_a_run_that_is_done_has_nothing_to_continue(cartpole: CalmRun, tmp_path: Path) -> None:
+    path = halfway(cartpole, tmp_path)
+    shutil.copy(cartpole.end, path)
+    launch(tmp_path, None, f"--config_path={cartpole.recipe}", "--resume")
+    assert differences(state_of(cartpole.end), state_of(path)) == []
