@@ -120,7 +120,9 @@ def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: no such configuration file; name a recipe with --config_path") from None
+        raise ConfigurationError(
+            f"{path}: no such configuration file; name a recipe with --config_path"
+        ) from None
     except IsADirectoryError:
         raise ConfigurationError(f"{path}: is a folder, not a configuration file") from None
     except OSError as error:

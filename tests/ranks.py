@@ -28,13 +28,19 @@ ResultT = TypeVar("ResultT")
 
 @contextmanager
 def only_rank() -> Iterator[Ranks]:
-    """Make this process the only rank for a while."""
+    """Make this process the only rank for a while, with one torch thread as in `run_in_ranks`.
+
+    The starting weights come from a decomposition whose last bits depend on the threads.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     store = dist.HashStore()  # type: ignore[attr-defined] # not in __all__
     dist.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
         yield Ranks(torch.device("cpu"))
     finally:
         dist.destroy_process_group()
+        torch.set_num_threads(threads)
 
 
 def run_in_ranks(
