@@ -180,7 +180,8 @@ class Progress:
     def _remaining(self, state: _State) -> str:
         if state.steps_per_second is None:
             return "--"
-        return _duration((self._total - state.env_steps) / state.steps_per_second)
+        left = max(0, self._total - state.env_steps)  # the last rollout may go past the end
+        return _duration(left / state.steps_per_second)
 
     def _live_line(self, state: _State, width: int) -> Text:
         """Return the line in less than `width` columns; what matters least is left out first."""
