@@ -12,6 +12,8 @@ PORT        ?= 6006
 PYTHON      ?= python3
 TORCH_INDEX ?=
 ARGS        ?=
+RUNS        ?=
+PLOT        ?= logs/plot.png
 # Seconds that torchrun gives a stopped run to save; a large update on a CPU takes longer than its 30.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT ?= 300
 # Where the packages live. VENV=none takes the python on the PATH (conda, the container).
@@ -45,7 +47,7 @@ profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --confi
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
+	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
 
 # Set-up
 .PHONY: install
@@ -62,14 +64,14 @@ $(READY): $(VENV)/.installed
 	@touch $@
 
 # torch comes first and alone, so that TORCH_INDEX chooses its build and nothing else.
-$(VENV)/.installed: requirements.txt requirements-dev.txt requirements.lock
+$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-study.txt requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Scout needs Python 3.11 or newer: name one with make install PYTHON=python3.11"; exit 1; }
 	@command -v nvidia-smi > /dev/null || [ -n "$(TORCH_INDEX)" ] || echo "No NVIDIA driver here." \
 	  "To spare the CUDA download: make install TORCH_INDEX=https://download.pytorch.org/whl/cpu"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c requirements.lock torch
-	$(PIP) install -r requirements.txt -r requirements-dev.txt -c requirements.lock
+	$(PIP) install -r requirements.txt -r requirements-dev.txt -r requirements-study.txt -c requirements.lock
 	@$(PY) -c 'import cv2' 2> /dev/null || { \
 	  echo "opencv-python does not load here (no libGL or libglib): its headless twin takes its place."; \
 	  $(PIP) uninstall -q -y opencv-python && \
@@ -157,6 +159,14 @@ view_line_profiler: $(READY) ## print the times of line_profiling
 .PHONY: bench
 bench: $(READY) ## measure the worker pool beside others on this machine
 	$(PY) -m benchmarks.pool $(ARGS)
+
+.PHONY: study
+study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md
+	$(PY) -m benchmarks.study $(ARGS)
+
+.PHONY: plots
+plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: logs/plot.png)
+	$(PY) -m benchmarks.plots $(RUNS) --out $(PLOT)
 
 # Checks
 .PHONY: check

@@ -1,4 +1,4 @@
-"""The one module under DistributedDataParallel: policy, bonus, and their losses on a minibatch."""
+"""The one module under DistributedDataParallel: policy, bonus, head, and their losses."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from agents.intrinsic.rnd import RandomNetworkDistillation
+from agents.intrinsic.base import Batch, Experience, IntrinsicReward
 from agents.losses.ppo import (
     approximate_kl,
     clip_fraction,
@@ -14,20 +14,17 @@ from agents.losses.ppo import (
     clipped_value_loss,
     value_loss,
 )
-
-
-class PredictorBatch(NamedTuple):
-    """The K samples that train the predictor: next frames, target features, and the divisor."""
-
-    frames: Tensor
-    targets: Tensor
-    kept_total: Tensor
+from agents.representation.policy_features import PolicyFeatures
+from agents.representation.representation import RepresentationLearning
+from agents.representation.views import ViewPair
+from agents.rollout import RolloutBuffer
 
 
 class Minibatch(NamedTuple):
     """B samples of a rollout; all [B] but observations [B, S * C, H, W] or [B, D].
 
     `advantages` are the two streams' weighted sum; `returns_*` are the values' targets.
+    `intrinsic` is what the bonus trains on, `views` what the representation head does.
     """
 
     observations: Tensor
@@ -37,7 +34,8 @@ class Minibatch(NamedTuple):
     values_extrinsic: Tensor
     returns_extrinsic: Tensor
     returns_intrinsic: Tensor
-    predictor: PredictorBatch | None
+    intrinsic: Batch | None
+    views: ViewPair | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,8 @@ class Learner(nn.Module):
     Args:
         policy: observations -> PolicyOutput.
         intrinsic: the bonus, or None for plain PPO.
+        bonus_features: makes the policy's features the bonus's input; None = it sees the frames.
+        representation: what trains the policy's backbone beside PPO, or None.
         weights: coefficients of the total loss.
         autocast: bfloat16 where allowed, or None for plain float32.
     """
@@ -63,13 +63,17 @@ class Learner(nn.Module):
     def __init__(
         self,
         policy: nn.Module,
-        intrinsic: RandomNetworkDistillation | None,
+        intrinsic: IntrinsicReward | None,
+        bonus_features: PolicyFeatures | None,
+        representation: RepresentationLearning | None,
         weights: LossWeights,
         autocast: torch.dtype | None,
     ) -> None:
         super().__init__()
         self.policy = policy
         self.intrinsic = intrinsic
+        self.bonus_features = bonus_features
+        self.representation = representation
         self._weights = weights
         self._autocast = autocast
 
@@ -77,14 +81,64 @@ class Learner(nn.Module):
         """Return the context in which the networks compute."""
         return torch.autocast(device.type, self._autocast, enabled=self._autocast is not None)
 
+    def experience(self, rollout: RolloutBuffer) -> Experience:
+        """Return a rollout as the bonus sees it."""
+        if self.bonus_features is None:
+            return Experience(rollout, rollout.next_frames)
+        return Experience(rollout, self.bonus_features.inputs(rollout, self._backbone))
+
+    def tie(self) -> None:
+        """Let the representation share the policy's backbone; call when the device is settled."""
+        if self.representation is not None:
+            self.representation.tie(self._backbone)
+
+    def take_over(self, pretrained: RepresentationLearning) -> None:
+        """Start from the backbone that pretraining made, and from its head if there is one here."""
+        self._backbone.load_state_dict(pretrained.twin.state_dict())
+        if self.representation is not None:
+            self.representation.load_state_dict(pretrained.state_dict())
+        if self.bonus_features is not None:
+            self.bonus_features.start_from(self._backbone)
+
+    def fold_gradients(self) -> dict[str, Tensor]:
+        """After a backward pass: give the backbone the representation's gradient too."""
+        if self.representation is None:
+            return {}
+        cosine = self.representation.fold_gradient(self._backbone)
+        return {"representation/gradient_cosine": cosine}
+
+    def after_step(self, progress: float) -> None:
+        """After an optimiser step: move all that follows slowly."""
+        if self.intrinsic is not None:
+            self.intrinsic.after_step()
+        if self.bonus_features is not None:
+            self.bonus_features.after_step(self._backbone)
+        if self.representation is not None:
+            self.representation.after_step(progress)
+
+    def diagnose(self, batch: Minibatch) -> dict[str, Tensor]:
+        """Return how alive the representation is, on a minibatch."""
+        if self.representation is None or batch.views is None:
+            return {}
+        with self.precision(batch.observations.device):
+            return self.representation.diagnose(batch.views)
+
+    @property
+    def _backbone(self) -> nn.Module:
+        return self.policy.get_submodule("backbone")
+
     def forward(self, batch: Minibatch) -> dict[str, Tensor]:
         """Return the total loss under "total", and its parts and diagnostics without gradient."""
         with self.precision(batch.observations.device):
             losses = self._policy_losses(batch)
             total = losses.pop("weighted")
-            if self.intrinsic is not None and batch.predictor is not None:
-                losses["predictor"] = self.intrinsic.loss(*batch.predictor)
-                total = total + losses["predictor"]
+            if self.intrinsic is not None and batch.intrinsic is not None:
+                of_bonus = self.intrinsic.losses(batch.intrinsic)
+                losses |= of_bonus
+                total = total + torch.stack(list(of_bonus.values())).sum()
+            if self.representation is not None and batch.views is not None:
+                losses["representation"] = self.representation(batch.views)
+                total = total + self.representation.coef * losses["representation"]
         return {"total": total} | {name: loss.detach() for name, loss in losses.items()}
 
     def _policy_losses(self, batch: Minibatch) -> dict[str, Tensor]:

@@ -1,20 +1,19 @@
 """The agent: acts, and learns from a rollout (PPO with two value streams and an optional bonus)."""
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
-from agents.learner import Learner, Minibatch, PredictorBatch
+from agents.gradient_steps import GradientSteps
+from agents.intrinsic.base import Sampler
+from agents.learner import Learner, Minibatch
 from agents.losses.ppo import explained_variance
-from agents.losses.returns import generalized_advantages
 from agents.minibatches import MinibatchPlan, draw_minibatches
 from agents.ranks import Ranks
-from agents.rollout import RolloutBuffer
-from configs.errors import NonFiniteError
+from agents.rollout import RolloutBuffer, RolloutShape
+from agents.targets import Discounting, Targets, compute_targets
 
 
 class Decision(NamedTuple):
@@ -32,22 +31,11 @@ class LearningSettings:
 
     epochs: int
     num_minibatches: int
-    gamma: float
-    gae_lambda: float
-    intrinsic_gamma: float
-    extrinsic_coef: float
-    intrinsic_coef: float
+    discounting: Discounting
     normalize_advantage: bool
+    anneal_learning_rate: bool
     max_grad_norm: float | None
     predictor_share: float
-
-
-class Targets(NamedTuple):
-    """What a rollout teaches, [T * N] each: the summed advantage and the two returns."""
-
-    advantages: Tensor
-    returns_extrinsic: Tensor
-    returns_intrinsic: Tensor
 
 
 class PPOAgent:
@@ -75,8 +63,9 @@ class PPOAgent:
         self.device = generator.device
         self._settings = settings
         self._ranks = ranks
-        self._replica = _replicate(learner)
+        self._steps = GradientSteps(learner, optimizer, settings.max_grad_norm)
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
+        self._progress = 0.0
 
     @torch.no_grad()
     def act(self, observations: Tensor) -> Decision:
@@ -91,31 +80,26 @@ class PPOAgent:
             output.value_intrinsic,
         )
 
-    @torch.no_grad()
-    def act_greedily(self, observations: Tensor) -> Tensor:
-        """Return the most likely actions [n] or [n, A] for `observations`."""
-        with self.learner.precision(self.device):
-            actions: Tensor = self.learner.policy(observations).distribution.mode()
-        return actions
-
     def observe(self, rollout: RolloutBuffer) -> None:
-        """Update the observation statistics alone (warm-up with random actions)."""
+        """Update the bonus's statistics of its input alone (warm-up with random actions)."""
         if self.learner.intrinsic is not None:
-            self.learner.intrinsic.observe(rollout.next_frames, self._samples(rollout), self._ranks)
+            self.learner.intrinsic.observe(self.learner.experience(rollout), self._ranks)
 
     def set_progress(self, fraction: float) -> None:
-        """Anneal the learning rates linearly: `fraction` in [0, 1] of the run is done."""
+        """Follow the schedules: `fraction` in [0, 1] of the run is done."""
+        self._progress = fraction
+        left = 1.0 - fraction if self._settings.anneal_learning_rate else 1.0
         for group, rate in zip(self.optimizer.param_groups, self._base_rates, strict=True):
-            group["lr"] = rate * (1.0 - fraction)
+            group["lr"] = rate * left
 
     def learn(self, rollout: RolloutBuffer) -> dict[str, Tensor]:
         """Train on one rollout, in the order of the RND paper's code.
 
-        1. bonuses under the old observation statistics,
+        1. bonuses under the old statistics of their input,
         2. the reward filter and the bonuses' scale,
         3. advantages and returns of both streams,
-        4. new observation statistics,
-        5. target features under the new statistics,
+        4. new statistics of the bonus's input,
+        5. the bonus's targets under the new statistics,
         6. epochs of minibatches.
 
         Returns:
@@ -125,126 +109,62 @@ class PPOAgent:
             NonFiniteError: where a gradient is not finite; no parameter of that step has changed.
 
         """
-        samples = self._samples(rollout)
-        bonuses, metrics = self._bonuses(rollout, samples)
-        targets, value_metrics = self._targets(rollout, bonuses)
-        features = None
-        if self.learner.intrinsic is not None:
-            self.learner.intrinsic.observe(rollout.next_frames, samples, self._ranks)
-            with self.learner.precision(self.device):
-                features = self.learner.intrinsic.targets(rollout.next_frames, samples)
-        return metrics | value_metrics | self._train(rollout, targets, features)
+        bonuses, sampler, metrics = self._judge(rollout)
+        targets = compute_targets(rollout, bonuses, self.values_of, self._settings.discounting)
+        metrics["losses/explained_variance"] = explained_variance(
+            rollout.values_extrinsic.flatten(), targets.returns_extrinsic
+        )
+        return metrics | self._train(rollout, targets, sampler)
 
-    def prime(self, rollout: RolloutBuffer) -> None:
-        """Run two backward passes and forget them.
+    def prime(self, shape: RolloutShape) -> None:
+        """Run two backward passes on an empty rollout like `shape`, and forget them.
 
         DistributedDataParallel orders its buckets anew after the first backward pass; with three
         or more ranks that changes the order of sums. Priming makes a fresh and a resumed run sum
         in the same order, bit for bit.
         """
-        samples = torch.zeros(2, dtype=torch.int64, device=self.device)
+        rollout = RolloutBuffer(replace(shape, rollout_steps=2, num_envs=1), self.device)
+        generator = torch.Generator(self.device)
+        sampler = None
+        if self.learner.intrinsic is not None:
+            with self.learner.precision(self.device):
+                experience = self.learner.experience(rollout)
+                sampler = self.learner.intrinsic.sampler(experience, generator)
+        samples = torch.arange(2, device=self.device)
+        one = torch.ones((), device=self.device)
+        plan = MinibatchPlan(samples, samples, 2 * one, 0 * one, one)
         zeros = torch.zeros(2, device=self.device)
-        actions = rollout.actions.flatten(0, 1)[samples]
-        for _ in range(2):
-            predictor = None
-            if self.learner.intrinsic is not None:
-                frames = rollout.next_frames(samples)
-                features = self.learner.intrinsic.targets(rollout.next_frames, samples)
-                predictor = PredictorBatch(frames, features, torch.ones((), device=self.device))
-            observations = rollout.observations(samples)
-            batch = Minibatch(
-                observations, actions, zeros, zeros, zeros, zeros, zeros, predictor=predictor
-            )
-            self._replica(batch)["total"].backward()
-            self.optimizer.zero_grad()
-
-    def _samples(self, rollout: RolloutBuffer) -> Tensor:
-        return torch.arange(rollout.rewards.numel(), device=self.device)
+        targets = Targets(zeros, zeros, zeros)
+        self._steps.rehearse(self._minibatch(rollout, targets, sampler, plan, generator))
 
     @torch.no_grad()
-    def _bonuses(self, rollout: RolloutBuffer, samples: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the normalised bonuses [T, N] and what to report of them."""
-        intrinsic = self.learner.intrinsic
-        if intrinsic is None:
-            return torch.zeros_like(rollout.rewards), {}
-        with self.learner.precision(self.device):
-            raw = intrinsic.bonuses(rollout.next_frames, samples).view_as(rollout.rewards)
-        intrinsic.reward_filter.update(raw, self._ranks)
-        bonuses = intrinsic.reward_filter.normalize(raw)
-        moments = intrinsic.observation_moments
-        return bonuses, {
-            "intrinsic/mean": bonuses.mean(),
-            "intrinsic/max": bonuses.max(),
-            "intrinsic/raw": raw.mean(),
-            "intrinsic/normalizer": intrinsic.reward_filter.moments.std,
-            "observation/mean": moments.mean.mean(),
-            "observation/std": moments.std.mean(),
-        }
-
-    @torch.no_grad()
-    def _targets(
-        self, rollout: RolloutBuffer, bonuses: Tensor
-    ) -> tuple[Targets, dict[str, Tensor]]:
-        """Return advantages and returns of both streams (GAE: Schulman et al. 2015, eq. 16)."""
-        settings = self._settings
-        next_extrinsic, next_intrinsic = self._next_values(rollout)
-        done = rollout.terminated | rollout.truncated
-        extrinsic = generalized_advantages(
-            rollout.rewards,
-            rollout.values_extrinsic,
-            next_extrinsic,
-            settings.gamma * (~rollout.terminated).float(),
-            settings.gae_lambda * (~done).float(),
-        )
-        # The intrinsic return runs on through episode ends (Burda et al. 2018, section 2.3).
-        intrinsic = generalized_advantages(
-            bonuses,
-            rollout.values_intrinsic,
-            next_intrinsic,
-            torch.full_like(bonuses, settings.intrinsic_gamma),
-            torch.full_like(bonuses, settings.gae_lambda),
-        )
-        summed = settings.extrinsic_coef * extrinsic + settings.intrinsic_coef * intrinsic
-        returns_extrinsic = extrinsic + rollout.values_extrinsic
-        targets = Targets(
-            summed.flatten(),
-            returns_extrinsic.flatten(),
-            (intrinsic + rollout.values_intrinsic).flatten(),
-        )
-        variance = explained_variance(
-            rollout.values_extrinsic.flatten(), returns_extrinsic.flatten()
-        )
-        return targets, {"losses/explained_variance": variance}
-
-    def _next_values(self, rollout: RolloutBuffer) -> tuple[Tensor, Tensor]:
-        """Return both values [T, N] of what followed each step.
-
-        The extrinsic one is taken at the true last observation where an episode was truncated; the
-        intrinsic one at the observation that follows in the never-ending stream.
-        """
-        T, N = rollout.rewards.shape
-        last = self.act_values(rollout.observation(T, slice(0, N)))
-        extrinsic, intrinsic = (
-            torch.cat([values[1:], end.unsqueeze(0)])
-            for values, end in zip(
-                (rollout.values_extrinsic, rollout.values_intrinsic), last, strict=True
-            )
-        )
-        cut = rollout.truncated_samples()
-        if len(cut):
-            at_end, _ = self.act_values(rollout.final_observations(cut))
-            extrinsic.view(-1)[cut] = at_end
-        return extrinsic, intrinsic
-
-    @torch.no_grad()
-    def act_values(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+    def values_of(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return the extrinsic and the intrinsic value [n] of `observations`."""
         with self.learner.precision(self.device):
             output = self.learner.policy(observations)
         return output.value_extrinsic, output.value_intrinsic
 
+    @torch.no_grad()
+    def _judge(self, rollout: RolloutBuffer) -> tuple[Tensor, Sampler | None, dict[str, Tensor]]:
+        """Return the scaled bonuses [T, N], what trains them, and what to report of them."""
+        intrinsic = self.learner.intrinsic
+        if intrinsic is None:
+            return torch.zeros_like(rollout.rewards), None, {}
+        with self.learner.precision(self.device):
+            experience = self.learner.experience(rollout)
+            raw = intrinsic.raw_bonuses(experience)
+            bonuses = intrinsic.scale(raw, self._ranks)
+            metrics = {
+                "intrinsic/mean": bonuses.mean(),
+                "intrinsic/max": bonuses.max(),
+                "intrinsic/raw": raw.mean(),
+            } | intrinsic.metrics()
+            intrinsic.observe(experience, self._ranks)
+            sampler = intrinsic.sampler(experience, self.generator)
+        return bonuses, sampler, metrics
+
     def _train(
-        self, rollout: RolloutBuffer, targets: Targets, features: Tensor | None
+        self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None
     ) -> dict[str, Tensor]:
         settings = self._settings
         plans = list(
@@ -259,52 +179,38 @@ class PPOAgent:
         )
         sums: dict[str, Tensor] = {}
         for plan in plans:
-            losses = self._step(self._minibatch(rollout, targets, features, plan))
-            for name, value in losses.items():
+            batch = self._minibatch(rollout, targets, sampler, plan, self.generator)
+            for name, value in self._steps.take(batch, self._progress).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value
-        return {f"losses/{name}": value / len(plans) for name, value in sums.items()}
+        means = {name: value / len(plans) for name, value in sums.items()}
+        return means | self.learner.diagnose(batch)
 
     def _minibatch(
-        self, rollout: RolloutBuffer, targets: Targets, features: Tensor | None, plan: MinibatchPlan
+        self,
+        rollout: RolloutBuffer,
+        targets: Targets,
+        sampler: Sampler | None,
+        plan: MinibatchPlan,
+        generator: torch.Generator,
     ) -> Minibatch:
         samples = plan.samples
         advantages = targets.advantages[samples]
         if self._settings.normalize_advantage:
             advantages = (advantages - plan.advantage_mean) / (plan.advantage_std + 1e-8)
-        predictor = None
-        if features is not None:
-            kept = samples[plan.kept]
-            predictor = PredictorBatch(rollout.next_frames(kept), features[kept], plan.kept_total)
+        observations = rollout.observations(samples)
+        representation = self.learner.representation
         return Minibatch(
-            observations=rollout.observations(samples),
+            observations=observations,
             actions=rollout.actions.flatten(0, 1)[samples],
             log_probs=rollout.log_probs.flatten()[samples],
             advantages=advantages,
             values_extrinsic=rollout.values_extrinsic.flatten()[samples],
             returns_extrinsic=targets.returns_extrinsic[samples],
             returns_intrinsic=targets.returns_intrinsic[samples],
-            predictor=predictor,
+            intrinsic=None if sampler is None else sampler(plan),
+            views=(
+                None
+                if representation is None
+                else representation.draw_views(observations, rollout, samples, generator)
+            ),
         )
-
-    def _step(self, batch: Minibatch) -> dict[str, Tensor]:
-        """Take one optimiser step; return the losses and the gradient's norm."""
-        losses: dict[str, Tensor] = self._replica(batch)
-        self.optimizer.zero_grad()
-        losses.pop("total").backward()
-        parameters = [p for p in self.learner.parameters() if p.requires_grad]
-        limit = self._settings.max_grad_norm
-        norm = nn.utils.clip_grad_norm_(parameters, float("inf") if limit is None else limit)
-        # All ranks hold the same averaged gradient, so all of them stop here together.
-        if not bool(torch.isfinite(norm)):
-            figures = ", ".join(f"{name} {float(value):g}" for name, value in losses.items())
-            raise NonFiniteError(f"the gradient is not finite ({figures})")
-        self.optimizer.step()
-        return losses | {"grad_norm": norm}
-
-
-def _replicate(learner: Learner) -> DistributedDataParallel:
-    """Wrap the learner. Statistics are merged over ranks exactly, by us: buffers stay apart."""
-    with warnings.catch_warnings():
-        # The successor of broadcast_buffers is not in every supported torch.
-        warnings.simplefilter("ignore", FutureWarning)
-        return DistributedDataParallel(learner, broadcast_buffers=False)

@@ -142,6 +142,11 @@ class RolloutBuffer:
         N = self.shape.num_envs
         return self._stacked(self._stack_rows(samples // N, samples % N))
 
+    def frames(self, samples: Tensor) -> Tensor:
+        """Return the single frames [B, C, H, W] or vectors [B, D] that samples [B] started from."""
+        N = self.shape.num_envs
+        return self._gather(self._row(samples // N, samples % N))
+
     def next_frames(self, samples: Tensor) -> Tensor:
         """Return the frames that followed samples [B]: [B, C, H, W], the true last ones at ends."""
         return self._gather(self._next_rows(samples))
@@ -153,12 +158,19 @@ class RolloutBuffer:
 
     def final_observations(self, samples: Tensor) -> Tensor:
         """Return the policy's inputs at the true last observations of samples [K] that ended."""
+        return self.next_observations(samples)
+
+    def next_observations(self, samples: Tensor) -> Tensor:
+        """Return the policy's inputs that followed samples [B], the true last ones at ends.
+
+        None crosses an episode's end: the frames are S - 1 of the sample's own stack and the next.
+        """
         N, S = self.shape.num_envs, self.shape.stack_size
         t, n = samples // N, samples % N
         steps_back = torch.arange(S - 1, 0, -1, device=self.device)
         reachable = torch.minimum(steps_back - 1, self._ages[t, n].unsqueeze(1))
         older = self._row(t.unsqueeze(1) - reachable, n.unsqueeze(1))
-        newest = self._final_rows[t, n].unsqueeze(1)
+        newest = self._next_rows(samples).unsqueeze(1)
         return self._stacked(torch.cat([older, newest], dim=1))
 
     def _forget_ends(self) -> None:

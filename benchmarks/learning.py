@@ -4,21 +4,18 @@ Trains a recipe once per seed through the command line, evaluates every checkpoi
 Markdown table: when the first goal came, when the mean of the last 100 training episodes reached
 the threshold, where it stood at the end, and the evaluation's mean.
 
-    python benchmarks/learning.py --config configs/CartPole/config_ppo00.conf --threshold 475
-    python benchmarks/learning.py --config configs/demo_config.conf --threshold -130 --floor -200
+    python -m benchmarks.learning --config configs/CartPole/config_ppo00.conf --threshold 475
+    python -m benchmarks.learning --config configs/demo_config.conf --threshold -130 --floor -200
 """
 
 import argparse
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.runs import RUNS, SCORE, first_score_above, main_py, mean_reached, read_rows
 
 
 @dataclass(frozen=True)
@@ -33,26 +30,6 @@ class Result:
     evaluation_rooms: int
 
 
-def main_py(*arguments: str) -> None:
-    """Run main.py to its end in the current folder; print its output only where it fails."""
-    command = [sys.executable, str(PROJECT / "main.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        print(done.stdout, done.stderr, sep="\n")
-        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
-
-
-def read_rows(name: str) -> list[dict[str, Any]]:
-    """Return the rows of a run's figures that tell of finished episodes."""
-    lines = Path("logs/runs", name, "metrics.jsonl").read_text().splitlines()
-    return [row for row in map(json.loads, lines) if "charts/episodic_return" in row]
-
-
-def first_step(rows: list[dict[str, Any]], key: str, above: float) -> int | None:
-    """Return the env steps of the first row whose `key` is greater than `above`."""
-    return next((row["env_steps"] for row in rows if row[key] > above), None)
-
-
 def train_and_evaluate(options: argparse.Namespace, name: str, seed: int) -> Result:
     """Train one seed, evaluate its last checkpoint."""
     checkpoint = f"checkpoints/{name}.ckpt"
@@ -63,14 +40,13 @@ def train_and_evaluate(options: argparse.Namespace, name: str, seed: int) -> Res
         *("--eval", *recipe, "--seed", str(seed + 1000), "--load_model_path", checkpoint),
         *("--episodes", str(options.episodes)),
     )
-    report = json.loads(next(Path("logs/runs", name, "evaluation").glob("*.json")).read_text())
-    rows = read_rows(name)
-    full = [row for row in rows if row["charts/episodes"] >= 100]
+    report = json.loads(next((RUNS / name / "evaluation").glob("*.json")).read_text())
+    rows = [row for row in read_rows(RUNS / name) if SCORE in row]
     return Result(
         seed=seed,
-        first_goal=first_step(rows, "charts/episodic_return_max", options.floor),
-        threshold_reached=first_step(full, "charts/episodic_return", options.threshold),
-        last_mean=rows[-1]["charts/episodic_return"],
+        first_goal=first_score_above(rows, options.floor),
+        threshold_reached=mean_reached(rows, lambda mean: mean > options.threshold),
+        last_mean=rows[-1][SCORE],
         evaluation_mean=report["score"]["mean"],
         evaluation_rooms=len(report["rooms"]),
     )

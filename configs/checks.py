@@ -8,7 +8,13 @@ _KERNELS_AND_STRIDES = ((8, 4), (4, 2))
 
 def contradictions(config: Config) -> list[str]:
     """Return one message for each pair of values that cannot stand together."""
-    return [*_environment(config), *_optimisation(config), *_run(config)]
+    return [
+        *_environment(config),
+        *_optimisation(config),
+        *_bonus(config),
+        *_representation(config),
+        *_run(config),
+    ]
 
 
 def warnings(config: Config) -> list[str]:
@@ -27,7 +33,7 @@ def warnings(config: Config) -> list[str]:
 def _environment(config: Config) -> list[str]:
     environment, found = config.environment, []
     of_games = environment.env_type in ("atari", "mario")
-    if of_games and not config.observes_pixels:
+    if (of_games or environment.env_type == "minigrid") and not config.observes_pixels:
         found.append(
             f"ObservationType = state with EnvType = {environment.env_type}: "
             "these environments show frames only; set ObservationType = pixels"
@@ -36,6 +42,11 @@ def _environment(config: Config) -> list[str]:
         found.append(
             f"LearningReward = goal with EnvType = {environment.env_type}: an episode of a game "
             "terminates where it is lost, which is no goal; set LearningReward = sign"
+        )
+    if environment.nuisance != "none" and environment.env_type != "minigrid":
+        found.append(
+            f"Nuisance = {environment.nuisance} with EnvType = {environment.env_type}: "
+            "only the maps of minigrid have one; set Nuisance = none"
         )
     smallest = min(environment.frame_height, environment.frame_width)
     if config.observes_pixels and _convolved(smallest, config.ppo.third_kernel) < 1:
@@ -60,6 +71,48 @@ def _optimisation(config: Config) -> list[str]:
         found.append(
             f"ExtCoef = {ppo.extrinsic_coef} with IntrinsicReward = {intrinsic.kind} and "
             f"IntCoef = {intrinsic.coef}: no reward is left to learn from"
+        )
+    return found
+
+
+def _bonus(config: Config) -> list[str]:
+    intrinsic, found = config.intrinsic, []
+    if intrinsic.rnd_input == "pixels":
+        return []
+    if intrinsic.kind not in ("RND", "DRND"):
+        found.append(
+            f"RNDInput = features with IntrinsicReward = {intrinsic.kind}: only RND and DRND can "
+            "look at the policy's features; set RNDInput = pixels"
+        )
+    if not config.observes_pixels:
+        found.append(
+            "RNDInput = features with state observations: a policy of state vectors has no shared "
+            "backbone; set RNDInput = pixels, which means the state itself there"
+        )
+    return found
+
+
+def _representation(config: Config) -> list[str]:
+    section, found = config.representation, []
+    if section.kind != "None" and not config.observes_pixels:
+        found.append(
+            f"RepresentationLearningParameter = {section.kind} with state observations: the heads "
+            "learn from views of pixels; set ObservationType = pixels, or no head"
+        )
+    if section.kind == "None" and section.pretraining_updates > 0:
+        found.append(
+            f"SSLPretraining = {section.pretraining_updates} without a head: set "
+            "RepresentationLearningParameter to BYOL or Barlow-Twins"
+        )
+    if section.pretraining_updates > 0 and config.run.num_envs < 2:
+        found.append(
+            f"SSLPretraining = {section.pretraining_updates} with NumEnv = {config.run.num_envs}: "
+            "one environment is held out to see when to end; use at least 2"
+        )
+    if section.freeze_backbone and section.pretraining_updates == 0:
+        found.append(
+            "FreezeSharedBackbone = True without pretraining: the backbone would stay random; set "
+            "SSLPretraining to a number of updates"
         )
     return found
 

@@ -37,9 +37,11 @@ _MARKDOWN_TAIL = """\
 Flat files of [jcwleo's port][port] and of the studies of RND with BYOL and Barlow-Twins built on it
 load unchanged; `configs/legacy.py` holds the table. What is read as something else, or ignored
 because it changes nothing, is told at the start of the run. What would change the run and has no
-counterpart (`UseNoisyNet = True`, `TrainMethod = modified_RND`, a representation head) is an error.
+counterpart (`UseNoisyNet = True`, `SSL_pretraining = True`) is an error.
 
-`TrainMethod` is read as `IntrinsicReward`, `Lambda` as `GAELambda` (which wins where both are set),
+`TrainMethod` is read as `IntrinsicReward` and `RNDInput`, a head's own loss weight as
+`RepresentationCoef` where that head is chosen,
+`Lambda` as `GAELambda` (which wins where both are set),
 and these are plain other spellings:
 
 [port]: https://github.com/jcwleo/random-network-distillation-pytorch

@@ -7,18 +7,33 @@ with BYOL and Barlow-Twins that was built on it. A key is either another spellin
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Both codes end their files with a section that only lists allowed values.
 OPTIONS_SECTION = "OPTIONS"
 
+HEAD_KEY = "RepresentationLearningParameter"
+
 ALIASES: Mapping[str, str] = {
     "extracted_feature_embedding_dim": "FeatureDim",
-    "representationLearningMethod": "RepresentationLearningParameter",
+    "representationLearningMethod": HEAD_KEY,
     "ProProcWidth": "PreProcWidth",
+    "use_EMA_updated_shared_ppo_backbone_for_RND": "UseEmaBackboneForRND",
+    "EMA_tau": "EmaTau",
+    "use_gradient_projection": "UseGradientProjection",
+    "freeze_shared_backbone": "FreezeSharedBackbone",
 }
 
-_TRAIN_METHODS: Mapping[str, str] = {"rnd": "RND", "original_rnd": "RND", "ppo": "none"}
+_TRAIN_METHODS: Mapping[str, Mapping[str, str]] = {
+    "rnd": {"IntrinsicReward": "RND"},
+    "original_rnd": {"IntrinsicReward": "RND"},
+    "modified_rnd": {"IntrinsicReward": "RND", "RNDInput": "features"},
+    "ppo": {"IntrinsicReward": "none"},
+}
+_LOSS_WEIGHTS: Mapping[str, str] = {
+    "byol_representationlosscoef": "BYOL",
+    "barlowtwins_representationlosscoef": "Barlow-Twins",
+}
 _NEARER = "the details that the file leaves open follow Preset, see Preset = jcwleo"
 
 
@@ -27,14 +42,14 @@ class Translation:
     """What a setting of an older code means here.
 
     Attributes:
-        key: our key, or "" if there is nothing to set.
-        value: our value.
+        settings: our keys and values; none if there is nothing to set.
+        head: the representation head that it is about; it is ignored with another one.
         note: what the user should know; "" if the meaning is plain.
         problem: why it is refused; "" if it is not.
     """
 
-    key: str = ""
-    value: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    head: str = ""
     note: str = ""
     problem: str = ""
 
@@ -49,7 +64,6 @@ class _Dropped:
 
 
 _NO = frozenset({"false", "no", "off", "0"})
-_NO_HEAD = _Dropped("ignored: no representation head")
 
 _DROPPED: Mapping[str, _Dropped] = {
     "StableEps": _Dropped("ignored: the code it comes from never reads it; see AdamEps"),
@@ -68,36 +82,15 @@ _DROPPED: Mapping[str, _Dropped] = {
     "shared_ppo_backbone_last_layer_type": _Dropped(
         "ignored: the last layer is always a ReLU", frozenset({"relu"}), "it is always a ReLU"
     ),
-    "RNDInput": _Dropped(
-        "ignored: the bonus is always computed on the frame",
-        frozenset({"pixels", "original"}),
-        "this version computes the bonus on the frame",
+    "SSL_pretraining": _Dropped(
+        "ignored: False is the default", _NO, "set SSLPretraining to a number of gradient steps"
     ),
-    "SSL_pretraining": _Dropped(_NO_HEAD.note, _NO, "this version has nothing to pretrain"),
-    "SSLPretraining": _Dropped(_NO_HEAD.note, _NO, "this version has nothing to pretrain"),
-    "freeze_shared_backbone": _Dropped(_NO_HEAD.note, _NO, "this version freezes nothing"),
-    "FreezeSharedBackbone": _Dropped(_NO_HEAD.note, _NO, "this version freezes nothing"),
-} | dict.fromkeys(
-    (
-        "BYOL_projectionHiddenSize",
-        "BYOL_projectionSize",
-        "BYOL_movingAverageDecay",
-        "BYOL_representationLossCoef",
-        "BarlowTwinsLambda",
-        "BarlowTwinsProjectionSizes",
-        "BarlowTwins_representationLossCoef",
-        "RepresentationCoef",
-        "Augmentation",
-        "apply_same_transform_to_batch",
-        "UseEmaBackboneForRND",
-        "use_EMA_updated_shared_ppo_backbone_for_RND",
-        "EmaTau",
-        "EMA_tau",
-        "UseGradientProjection",
-        "use_gradient_projection",
+    "apply_same_transform_to_batch": _Dropped(
+        "ignored: every sample has a draw of its own",
+        _NO,
+        "every sample has a draw of its own here",
     ),
-    _NO_HEAD,
-)
+}
 _DROPPED_BY_SPELLING = {key.casefold(): dropped for key, dropped in _DROPPED.items()}
 _ALIASES_BY_SPELLING = {alias.casefold(): key for alias, key in ALIASES.items()}
 
@@ -111,31 +104,33 @@ def translate(key: str, value: str) -> Translation | None:
     """Return what a setting of an older code means, or None if `key` is no key of theirs."""
     spelled = key.casefold()
     if spelled == "lambda":
-        return Translation("GAELambda", value, note=f"read as GAELambda = {value}")
+        return Translation({"GAELambda": value}, note=f"read as GAELambda = {value}")
     if spelled == "clipgradnorm":
         return Translation(
-            "MaxGradNorm",
-            value,
+            {"MaxGradNorm": value},
             note=f"read as MaxGradNorm = {value}, which clips only with UseGradClipping = True; "
             "the code it comes from measures the norm and never clips",
         )
     if spelled == "trainmethod":
         return _train_method(value)
+    if spelled in _LOSS_WEIGHTS:
+        note = f"read as RepresentationCoef = {value}"
+        return Translation({"RepresentationCoef": value}, _LOSS_WEIGHTS[spelled], note)
     dropped = _DROPPED_BY_SPELLING.get(spelled)
-    if dropped is None:
-        return None
+    return None if dropped is None else _drop(dropped, value)
+
+
+def _drop(dropped: _Dropped, value: str) -> Translation:
     if dropped.harmless and value.casefold() not in dropped.harmless:
         return Translation(problem=dropped.refused)
     return Translation(note=dropped.note)
 
 
 def _train_method(value: str) -> Translation:
-    if value.casefold() == "modified_rnd":
+    settings = _TRAIN_METHODS.get(value.casefold())
+    if settings is None:
         return Translation(
-            problem="this version computes the bonus on the frame, not on the policy's features; "
-            "allowed: RND, original_RND, PPO"
+            problem="is not one of the choices; allowed: RND, original_RND, modified_RND, PPO"
         )
-    kind = _TRAIN_METHODS.get(value.casefold())
-    if kind is None:
-        return Translation(problem="is not one of the choices; allowed: RND, original_RND, PPO")
-    return Translation("IntrinsicReward", kind, note=f"read as IntrinsicReward = {kind}; {_NEARER}")
+    read_as = " and ".join(f"{key} = {ours}" for key, ours in settings.items())
+    return Translation(settings, note=f"read as {read_as}; {_NEARER}")

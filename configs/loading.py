@@ -30,9 +30,6 @@ _WRONG = {
     "too_short": "holds too few numbers",
     "too_long": "holds too many numbers",
 }
-_WRONG_HERE = {
-    "RepresentationLearningParameter": "this version trains without a representation head"
-}
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def _report(error: ValidationError, given: Mapping[str, Choice], problems: Probl
             kinds[key] = detail["type"]
     for key, kind in kinds.items():
         option, choice = all_options()[key.casefold()], given[key]
-        wrong = _WRONG_HERE.get(key) or _WRONG.get(kind, "is out of bounds")
+        wrong = _WRONG.get(kind, "is out of bounds")
         near = nearest(choice.value, option.choices) if option.choices else None
         hint = f"; did you mean {near}?" if near else ""
         problems.add(

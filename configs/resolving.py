@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from configs.legacy import ALIASES, OPTIONS_SECTION, Translation, own_spelling, translate
+from configs.legacy import (
+    ALIASES,
+    HEAD_KEY,
+    OPTIONS_SECTION,
+    Translation,
+    own_spelling,
+    translate,
+)
 from configs.options import all_options, nearest
 from configs.reading import Problems, Setting, printable
 
@@ -37,13 +44,22 @@ def resolve(
     for setting, translation in older:
         if translation.problem:
             problems.add(f"{setting.label}: {translation.problem}", setting.line)
-        elif translation.key in chosen:
-            notes.append((setting, f"ignored: {translation.key} is set"))
         else:
-            notes.append((setting, translation.note))
-            if translation.key:
-                chosen[translation.key] = Choice(translation.value, setting)
+            notes.append((setting, _take_over(setting, translation, chosen)))
     return chosen, _told_together(notes)
+
+
+def _take_over(setting: Setting, translation: Translation, chosen: dict[str, Choice]) -> str:
+    """Choose what an older key means, where nothing better does; return the note on it."""
+    head = chosen.get(HEAD_KEY)
+    if translation.head and (head is None or head.value.casefold() != translation.head.casefold()):
+        return f"ignored: the head is not {translation.head}"
+    already = [key for key in translation.settings if key in chosen]
+    if already:
+        return f"ignored: {' and '.join(already)} is set"
+    for key, value in translation.settings.items():
+        chosen[key] = Choice(value, setting)
+    return translation.note
 
 
 def _read_once(settings: Iterable[Setting], problems: Problems) -> Iterator[Setting]:

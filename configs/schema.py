@@ -20,9 +20,10 @@ Auto = Literal["auto"]
 
 
 def _split_numbers(value: Any) -> Any:
-    """Turn "32, 64, 64" of a .conf file into a tuple of its parts; leave anything else alone."""
+    """Turn "32, 64, 64" or "[32, 64]" into a tuple of its parts; leave anything else alone."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        bare = value.strip().removeprefix("[").removesuffix("]")
+        return tuple(part.strip() for part in bare.split(",") if part.strip())
     return value
 
 
@@ -60,7 +61,7 @@ class Section(BaseModel):
 class EnvironmentSection(Section):
     """What is simulated, and how its frames and rewards reach the agent."""
 
-    env_type: Literal["atari", "mario", "classic_control", "gymnasium"] = Field(
+    env_type: Literal["atari", "mario", "classic_control", "minigrid", "gymnasium"] = Field(
         "atari", alias="EnvType", description="simulator family"
     )
     env_id: str = Field(
@@ -74,7 +75,7 @@ class EnvironmentSection(Section):
         "auto",
         alias="ObservationType",
         description="pixels = grey frames, state = the environment's own vector; "
-        "auto = pixels for atari and mario, state for the others",
+        "auto = pixels for atari, mario and minigrid, state for the others",
     )
     max_episode_steps: Auto | PositiveInt = Field(
         4500,
@@ -109,6 +110,19 @@ class EnvironmentSection(Section):
         alias="LearningReward",
         description="reward the agent learns from: raw, its sign, or goal = 1 where the episode "
         "terminates and 0 elsewhere; reports always show the raw score",
+    )
+    layout_seed: int = Field(
+        0,
+        alias="LayoutSeed",
+        ge=0,
+        lt=2**31,
+        description="which map is built, the same one in every episode (minigrid)",
+    )
+    nuisance: Literal["none", "noise"] = Field(
+        "none",
+        alias="Nuisance",
+        description="noise = the empty cells of the map are grey at random, drawn anew for every "
+        "episode: nothing the agent does depends on them (minigrid)",
     )
 
 
@@ -205,19 +219,46 @@ class PPOSection(Section):
     )
 
 
-class IntrinsicSection(Section):
-    """The exploration bonus (Burda et al. 2018, arXiv 1810.12894)."""
+def _name_input(value: Any) -> Any:
+    """Read "original" as pixels and "modified" as features, as the study of RND with BYOL does."""
+    names = {"original": "pixels", "modified": "features"}
+    return names.get(value.strip().casefold(), value) if isinstance(value, str) else value
 
-    kind: Literal["none", "RND"] = Field(
-        "RND", alias="IntrinsicReward", description="the bonus; none = plain PPO"
+
+class IntrinsicSection(Section):
+    """The exploration bonus (RND: Burda et al. 2018, arXiv 1810.12894)."""
+
+    kind: Literal["none", "RND", "DRND", "SND", "BYOL-Explore"] = Field(
+        "RND",
+        alias="IntrinsicReward",
+        description="the bonus; none = plain PPO, DRND = several random targets, SND = a target "
+        "trained by self-supervision, BYOL-Explore = the error of a latent world model",
     )
     gamma: float = Field(0.99, alias="IntGamma", ge=0, le=1, description="intrinsic discount")
     coef: float = Field(1.0, alias="IntCoef", ge=0, description="weight of the intrinsic advantage")
+    rnd_input: Annotated[Literal["pixels", "features"], BeforeValidator(_name_input)] = Field(
+        "pixels",
+        alias="RNDInput",
+        description="what RND and DRND predict from: pixels (or original) = the last frame, "
+        "features (or modified) = the policy's features of it",
+    )
+    use_slow_backbone: bool = Field(
+        False,
+        alias="UseEmaBackboneForRND",
+        description="take the features of RNDInput = features from a slow copy of the backbone",
+    )
+    slow_rate: float = Field(
+        0.01,
+        alias="EmaTau",
+        gt=0,
+        le=1,
+        description="share by which that slow copy nears the backbone at each optimiser step",
+    )
     predictor_share: Auto | Annotated[float, Field(gt=0, le=1)] = Field(
         "auto",
         alias="UpdateProportion",
         description="share of samples that train the predictor; "
-        "auto = 32 / environments of all ranks, at most 1",
+        "auto = 32 / environments of all ranks, at most 1 (not for BYOL-Explore)",
     )
     warmup_rollouts: int = Field(
         50,
@@ -239,13 +280,13 @@ class IntrinsicSection(Section):
         alias="RNDConvChannels",
         min_length=3,
         max_length=3,
-        description="channels of target and predictor (pixels)",
+        description="channels of target and predictor, and of BYOL-Explore's encoder (pixels)",
     )
     state_hidden_sizes: IntTuple = Field(
         (64, 64),
         alias="RNDStateHiddenSizes",
         min_length=1,
-        description="layers of target and predictor (state observations)",
+        description="layers of target and predictor (state observations or features)",
     )
     leaky_slope: float = Field(
         0.2,
@@ -258,17 +299,111 @@ class IntrinsicSection(Section):
     predictor_learning_rate: Auto | Annotated[float, Field(gt=0, le=1)] = Field(
         "auto",
         alias="PredictorLearningRate",
-        description="Adam's step size for the predictor; auto = LearningRate",
+        description="Adam's step size for the bonus's networks; auto = LearningRate",
+    )
+    num_targets: int = Field(
+        10, alias="DRNDTargets", ge=2, le=100, description="random targets of DRND"
+    )
+    first_moment_weight: float = Field(
+        0.9,
+        alias="DRNDAlpha",
+        ge=0,
+        le=1,
+        description="DRND's weight of the distance to the targets' mean; the rest is their spread",
+    )
+    horizon: int = Field(
+        8,
+        alias="WorldModelHorizon",
+        ge=1,
+        le=64,
+        description="env steps that BYOL-Explore predicts ahead",
+    )
+    belief_size: int = Field(
+        256, alias="WorldModelSize", ge=1, description="width of BYOL-Explore's recurrent state"
+    )
+    target_momentum: float = Field(
+        0.99,
+        alias="WorldModelMomentum",
+        ge=0,
+        le=1,
+        description="momentum of BYOL-Explore's target encoder, per optimiser step",
     )
 
 
 class RepresentationSection(Section):
-    """The representation head beside the policy."""
+    """The representation head on the policy's backbone, trained beside PPO."""
 
-    kind: Literal["None"] = Field(
+    kind: Literal["None", "BYOL", "Barlow-Twins"] = Field(
         "None",
         alias="RepresentationLearningParameter",
-        description="representation head; this version trains without one",
+        description="the head: BYOL (arXiv 2006.07733), Barlow-Twins (arXiv 2103.03230) or None",
+    )
+    coef: float = Field(
+        0.01, alias="RepresentationCoef", ge=0, description="weight of the head's loss"
+    )
+    byol_hidden_size: int = Field(
+        896,
+        alias="BYOL_projectionHiddenSize",
+        ge=1,
+        description="width inside BYOL's projector and predictor",
+    )
+    byol_projection_size: int = Field(
+        256, alias="BYOL_projectionSize", ge=1, description="width of BYOL's embedding"
+    )
+    byol_momentum: float = Field(
+        0.99,
+        alias="BYOL_movingAverageDecay",
+        ge=0,
+        le=1,
+        description="momentum of BYOL's slow copies, per optimiser step",
+    )
+    byol_momentum_schedule: Literal["constant", "cosine"] = Field(
+        "constant",
+        alias="BYOL_momentumSchedule",
+        description="constant, or by a cosine to 1 at TotalEnvSteps",
+    )
+    barlow_lambda: float = Field(
+        0.0051,
+        alias="BarlowTwinsLambda",
+        ge=0,
+        description="weight of the redundancy between features",
+    )
+    barlow_projection_sizes: IntTuple = Field(
+        (1024, 1024, 1024),
+        alias="BarlowTwinsProjectionSizes",
+        min_length=1,
+        description="widths of Barlow-Twins' projector",
+    )
+    augmentation: Literal["shift", "shift+intensity", "crop", "none"] = Field(
+        "shift",
+        alias="Augmentation",
+        description="how a view differs from the frames: shifted a little, that and a brighter or "
+        "darker picture, a crop of at least 80 % of the area, or not at all",
+    )
+    shift_pixels: int = Field(
+        4, alias="ShiftPixels", ge=1, le=32, description="pixels of a shift at most, each way"
+    )
+    second_view: Literal["same", "next"] = Field(
+        "same",
+        alias="SecondView",
+        description="what the second view shows: the same observation, or the one that followed",
+    )
+    project_gradient: bool = Field(
+        False,
+        alias="UseGradientProjection",
+        description="take out of the head's gradient on the backbone what runs against PPO's",
+    )
+    pretraining_updates: int = Field(
+        0,
+        alias="SSLPretraining",
+        ge=0,
+        description="gradient steps of the head and the backbone on random play, before training; "
+        "ends early where the loss on held-out environments no longer falls",
+    )
+    freeze_backbone: bool = Field(
+        False,
+        alias="FreezeSharedBackbone",
+        description="leave the backbone as pretraining made it",
     )
 
 
@@ -354,5 +489,5 @@ class Config(BaseModel):
     def observes_pixels(self) -> bool:
         """Whether the agent sees frames (else the environment's own vector)."""
         if self.environment.observation_type == "auto":
-            return self.environment.env_type in ("atari", "mario")
+            return self.environment.env_type in ("atari", "mario", "minigrid")
         return self.environment.observation_type == "pixels"

@@ -32,8 +32,52 @@ from training.checkpoint import Payload, Saver, companions, load_payload, pack, 
 
 NAME = "demo"
 
+
+def with_bonus(text: str, kind: str, more: str = "") -> str:
+    """Return a recipe with another bonus than RND."""
+    return text.replace("IntrinsicReward = RND", f"IntrinsicReward = {kind}\n{more}")
+
+
 pytestmark = pytest.mark.timeout(300)
 UPDATES, HALF = 8, 4  # of the calm runs; the recipes save at HALF
+
+
+COMPONENTS = {
+    "BYOL": PONG
+    + """
+[Representation]
+RepresentationLearningParameter = BYOL
+BYOL_projectionHiddenSize = 16
+BYOL_projectionSize = 8
+BYOL_momentumSchedule = cosine
+UseGradientProjection = True
+SSLPretraining = 2
+""",
+    "Barlow-Twins and slow features": with_bonus(
+        PONG, "RND", "RNDInput = features\nUseEmaBackboneForRND = True"
+    )
+    + """
+[Representation]
+RepresentationLearningParameter = Barlow-Twins
+BarlowTwinsProjectionSizes = 16, 8
+Augmentation = shift+intensity
+SecondView = next
+""",
+    "a frozen backbone": PONG
+    + """
+[Representation]
+RepresentationLearningParameter = Barlow-Twins
+BarlowTwinsProjectionSizes = 16, 8
+SSLPretraining = 2
+FreezeSharedBackbone = True
+""",
+    "SND": with_bonus(PONG, "SND"),
+    "DRND": with_bonus(CARTPOLE, "DRND", "DRNDTargets = 3"),
+    "BYOL-Explore": with_bonus(
+        CARTPOLE, "BYOL-Explore", "WorldModelSize = 8\nWorldModelHorizon = 3"
+    ),
+    "BYOL-Explore on frames": with_bonus(PONG, "BYOL-Explore", "WorldModelSize = 8"),
+}
 
 
 @dataclass(frozen=True)
@@ -163,6 +207,14 @@ def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:
     assert_equal_runs(calm, tmp_path / "resumed")
 
 
+@pytest.mark.parametrize("name", list(COMPONENTS))
+def test_a_run_with_any_component_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
+    calm = run_calmly(tmp_path / "calm", COMPONENTS[name])
+    halfway(calm, tmp_path / "resumed")
+    launch(tmp_path / "resumed", None, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path / "resumed")
+
+
 @pytest.mark.parametrize(
     ("text", "ranks"),
     [
@@ -193,7 +245,7 @@ def forget_generator(payload: Payload) -> None:
 
 
 def forget_filter_sums(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["filter_sums"].zero_())
+    change_rank(payload, lambda part: part["intrinsic"]["filter_sums"].zero_())
 
 
 def forget_frames(payload: Payload) -> None:
@@ -279,15 +331,52 @@ def test_every_item_of_state_matters(
     request: pytest.FixtureRequest,
     tmp_path: Path,
 ) -> None:
-    calm: CalmRun = request.getfixturevalue(name)
-    path = halfway(calm, tmp_path)
+    assert_forgetting_shows(request.getfixturevalue(name), forget, tmp_path)
+
+
+COMPONENTS_FORGET: list[tuple[str, Callable[[Payload], Any]]] = [
+    ("BYOL", lambda payload: zero(payload, "representation.slow_backbone")),
+    ("BYOL", lambda payload: zero(payload, "representation.head.slow_projector")),
+    ("BYOL", lambda payload: zero(payload, "representation.head.predictor")),
+    (
+        "Barlow-Twins and slow features",
+        lambda payload: zero(payload, "bonus_features.slow_backbone"),
+    ),
+    ("SND", lambda payload: zero(payload, "intrinsic.target")),
+    ("DRND", lambda payload: zero(payload, "intrinsic.targets.1")),
+    ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.slow_encoder.slow.1")),
+    ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.running_mean")),
+    (
+        "BYOL-Explore",
+        lambda payload: change_rank(payload, lambda part: part["intrinsic"]["belief"].zero_()),
+    ),
+    (
+        "BYOL-Explore",
+        lambda payload: change_rank(
+            payload, lambda part: part["intrinsic"]["previous_action"].zero_()
+        ),
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "forget"), COMPONENTS_FORGET)
+def test_every_item_of_a_components_state_matters(
+    name: str, forget: Callable[[Payload], None], tmp_path: Path
+) -> None:
+    calm = run_calmly(tmp_path / "calm", COMPONENTS[name])
+    assert_forgetting_shows(calm, forget, tmp_path / "resumed")
+
+
+def assert_forgetting_shows(calm: CalmRun, forget: Callable[[Payload], None], folder: Path) -> None:
+    path = halfway(calm, folder)
     payload = load_payload(path)
     forget(payload)
     path.unlink()
     Saver(path).save(payload, is_best=False)
-    launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
+    launch(folder, None, f"--config_path={calm.recipe}", "--resume")
     with pytest.raises(AssertionError):
-        assert_equal_runs(calm, tmp_path)
+        assert_equal_runs(calm, folder)
 
 
 def notes_of(output: str) -> str:

@@ -16,12 +16,14 @@ from configs.loading import LoadedConfig, dump_config, render_conf
 from configs.schema import Config
 from training.banner import banner_rows
 from training.building import build_learner, build_optimizer, learning_settings, rollout_shape
+from training.building_heads import build_pretraining
 from training.checkpoint import Payload, Saver
 from training.collector import Collector, Policy
 from training.compatibility import differing_keys
 from training.episodes import EpisodeLog
 from training.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.options import RunOptions
+from training.pretraining import Pretraining, PretrainingSettings
 from training.profiling import PROFILED_UPDATES, NullProfiler, Profiler, torch_profiler
 from training.progress import NullProgress, Progress, ProgressReporter, start_banner
 from training.reporting import Reporter
@@ -104,6 +106,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         clock=session.clock,
         stopwatch=stopwatch,
         random_policy=_random_policy(agent, pool),
+        pretraining=_make_pretraining(config, agent, ranks, reporter),
         should_stop=parts.stop,
     )
     return trainer, beginning
@@ -152,7 +155,7 @@ def build_agent(
         make_generator(config.run.seed, f"acting from env step {steps_before}", ranks.rank, device),
     )
     rollout = RolloutBuffer(rollout_shape(config, pool.spec, pool.num_environments), device)
-    agent.prime(rollout)
+    agent.prime(rollout.shape)
     return agent, rollout
 
 
@@ -165,7 +168,6 @@ def make_schedule(config: Config, max_updates: int | None) -> Schedule:
         warmup_rollouts=config.intrinsic.warmup_rollouts if has_bonus else 0,
         checkpoint_every=config.run.checkpoint_every,
         log_every=config.run.log_every,
-        anneal=config.ppo.learning_rate_schedule == "linear",
     )
 
 
@@ -269,6 +271,27 @@ def _choose_profiler(parts: Parts, stack: ExitStack) -> tuple[Profiler, int | No
         return NullProfiler(), options.profile_updates
     profiler = stack.enter_context(torch_profiler(parts.folder.profiler_path, parts.ranks.rank))
     return profiler, options.profile_updates or PROFILED_UPDATES
+
+
+def _make_pretraining(
+    config: Config, agent: PPOAgent, ranks: Ranks, reporter: Reporter
+) -> Pretraining | None:
+    if config.representation.pretraining_updates == 0:
+        return None
+    torch.manual_seed(stream_seed(config.run.seed, "pretraining"))
+    representation = build_pretraining(config, agent.learner.policy)
+    if representation is None:
+        return None
+    samples = config.ppo.rollout_steps * config.run.num_envs
+    settings = PretrainingSettings(
+        max_updates=config.representation.pretraining_updates,
+        batch_size=max(1, samples // config.ppo.num_minibatches),
+        learning_rate=config.ppo.learning_rate,
+        adam_epsilon=config.ppo.adam_epsilon,
+    )
+    return Pretraining(
+        representation.to(agent.device), settings, ranks, agent.generator, reporter.prepare
+    )
 
 
 def _random_policy(agent: PPOAgent, pool: WorkerPool) -> Policy:

@@ -1,15 +1,17 @@
-"""From a configuration to a learner: the one place that knows which kind means which class."""
+"""From a configuration to a learner and its optimiser."""
 
 import torch
 from torch import nn
 
-from agents.intrinsic.rnd import RandomNetworkDistillation
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
-from agents.networks.rnd import FrameEncoder, VectorEncoder
 from agents.ppo_agent import LearningSettings
 from agents.rollout import RolloutShape
+from agents.targets import Discounting
 from configs.schema import Config
+from training.building_bonuses import build_bonus_features, build_intrinsic
+from training.building_heads import build_representation
+from training.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
 
@@ -22,9 +24,8 @@ def build_learner(config: Config, spec: EnvironmentSpec, num_envs: int) -> Learn
         num_envs: environments of this rank.
 
     """
-    intrinsic = None
-    if config.intrinsic.kind == "RND":
-        intrinsic = build_rnd(config, spec, num_envs)
+    policy = build_policy(config, spec)
+    intrinsic = build_intrinsic(config, spec, num_envs)
     weights = LossWeights(
         clip_range=config.ppo.clip_range,
         entropy=config.ppo.entropy_coef,
@@ -32,7 +33,17 @@ def build_learner(config: Config, spec: EnvironmentSpec, num_envs: int) -> Learn
         clip_value_loss=config.ppo.clip_value_loss,
     )
     autocast = torch.bfloat16 if config.run.precision == "bfloat16" else None
-    return Learner(build_policy(config, spec), intrinsic, weights, autocast)
+    learner = Learner(
+        policy,
+        intrinsic,
+        build_bonus_features(config, policy),
+        build_representation(config, policy),
+        weights,
+        autocast,
+    )
+    if config.representation.freeze_backbone:
+        policy.get_submodule("backbone").requires_grad_(False)
+    return learner
 
 
 def build_policy(config: Config, spec: EnvironmentSpec) -> nn.Module:
@@ -65,50 +76,21 @@ def build_policy(config: Config, spec: EnvironmentSpec) -> nn.Module:
     )
 
 
-def build_rnd(config: Config, spec: EnvironmentSpec, num_envs: int) -> RandomNetworkDistillation:
-    """Build target, predictor and their statistics."""
-    section = config.intrinsic
-    target: nn.Module
-    predictor: nn.Module
-    if len(spec.observation_shape) == 1:
-        target, predictor = (
-            VectorEncoder(
-                spec.observation_shape[0],
-                section.state_hidden_sizes,
-                section.feature_size,
-                section.leaky_slope,
-            )
-            for _ in range(2)
-        )
-    else:
-        _, height, width = spec.observation_shape
-        target, predictor = (
-            FrameEncoder(
-                height,
-                width,
-                conv_channels=section.conv_channels,
-                feature_size=section.feature_size,
-                extra_hidden=extra_hidden,
-                leaky_slope=section.leaky_slope,
-            )
-            for extra_hidden in ((), (section.hidden_size, section.hidden_size))
-        )
-    return RandomNetworkDistillation(
-        target, predictor, spec.observation_shape, num_envs, section.gamma
-    )
-
-
 def build_optimizer(config: Config, learner: Learner) -> torch.optim.Optimizer:
-    """Build Adam, with a step size of its own for the predictor where the recipe gives one."""
-    predictor: list[nn.Parameter] = []
+    """Build Adam, with a step size of its own for the bonus where the recipe gives one."""
+    rate, chosen = config.ppo.learning_rate, config.intrinsic.predictor_learning_rate
+    common = _trained(learner.policy)
+    if learner.representation is not None:
+        common += _trained(learner.representation.head)
+    groups = [{"params": common, "lr": rate}]
     if learner.intrinsic is not None:
-        predictor = list(learner.intrinsic.predictor.parameters())
-    chosen = config.intrinsic.predictor_learning_rate
-    predictor_rate = config.ppo.learning_rate if chosen == "auto" else chosen
-    groups = [{"params": list(learner.policy.parameters()), "lr": config.ppo.learning_rate}]
-    if predictor:
-        groups.append({"params": predictor, "lr": predictor_rate})
+        bonus_rate = rate if chosen == "auto" else chosen
+        groups.append({"params": _trained(learner.intrinsic), "lr": bonus_rate})
     return torch.optim.Adam(groups, eps=config.ppo.adam_epsilon, fused=True)
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
 def learning_settings(config: Config, total_envs: int) -> LearningSettings:
@@ -118,12 +100,15 @@ def learning_settings(config: Config, total_envs: int) -> LearningSettings:
     return LearningSettings(
         epochs=ppo.epochs,
         num_minibatches=ppo.num_minibatches,
-        gamma=ppo.gamma,
-        gae_lambda=ppo.gae_lambda if ppo.use_gae else 1.0,
-        intrinsic_gamma=intrinsic.gamma,
-        extrinsic_coef=ppo.extrinsic_coef,
-        intrinsic_coef=intrinsic.coef,
+        discounting=Discounting(
+            gamma=ppo.gamma,
+            intrinsic_gamma=intrinsic.gamma,
+            gae_lambda=ppo.gae_lambda if ppo.use_gae else 1.0,
+            extrinsic_coef=ppo.extrinsic_coef,
+            intrinsic_coef=intrinsic.coef,
+        ),
         normalize_advantage=ppo.normalize_advantage,
+        anneal_learning_rate=ppo.learning_rate_schedule == "linear",
         max_grad_norm=ppo.max_grad_norm if ppo.use_gradient_clipping else None,
         # Burda et al. 2018, table 5: the share falls as environments are added, so that the
         # predictor learns at the pace of 32 environments.
@@ -141,8 +126,3 @@ def rollout_shape(config: Config, spec: EnvironmentSpec, num_envs: int) -> Rollo
         observation_dtype=torch.uint8 if spec.observation_dtype == "uint8" else torch.float32,
         action_shape=() if spec.discrete else (spec.num_actions,),
     )
-
-
-def stack_size(config: Config, spec: EnvironmentSpec) -> int:
-    """Return the frames in the policy's input; vectors are not stacked."""
-    return 1 if len(spec.observation_shape) == 1 else config.environment.stack_size

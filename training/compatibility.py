@@ -15,12 +15,14 @@ ENVIRONMENT_FIELDS = (
     "environment.stack_size",
     "environment.frame_height",
     "environment.frame_width",
+    "environment.layout_seed",
 )
 PROTOCOL_FIELDS = (
     "environment.max_episode_steps",
     "environment.sticky_actions",
     "environment.sticky_probability",
     "environment.life_done",
+    "environment.nuisance",
 )
 NETWORK_FIELDS = (
     "ppo.conv_channels",
@@ -29,11 +31,20 @@ NETWORK_FIELDS = (
     "ppo.feature_size",
     "ppo.state_hidden_sizes",
     "intrinsic.kind",
+    "intrinsic.rnd_input",
+    "intrinsic.use_slow_backbone",
+    "intrinsic.num_targets",
+    "intrinsic.belief_size",
     "intrinsic.feature_size",
     "intrinsic.hidden_size",
     "intrinsic.conv_channels",
     "intrinsic.state_hidden_sizes",
     "intrinsic.leaky_slope",
+    "representation.kind",
+    "representation.byol_hidden_size",
+    "representation.byol_projection_size",
+    "representation.barlow_projection_sizes",
+    "representation.freeze_backbone",
 )
 # These mean nothing where the agent sees state vectors, and those nothing where it sees frames.
 PIXEL_FIELDS = frozenset(
@@ -69,9 +80,7 @@ def check_fit(
 
     """
     names = (*ENVIRONMENT_FIELDS, *NETWORK_FIELDS) if fields is None else tuple(fields)
-    unused = STATE_FIELDS if found.observes_pixels else PIXEL_FIELDS
-    if found.intrinsic.kind == "none":
-        unused |= {name for name in names if name.startswith("intrinsic.")} - {"intrinsic.kind"}
+    unused = _unused(found)
     rows = [
         (_key(wanted, name), _value(wanted, name), _value(found, name))
         for name in names
@@ -82,6 +91,27 @@ def check_fit(
             f"{source} does not fit the configuration:\n{_table(rows)}\n"
             "change these keys, or choose the checkpoint that belongs to this configuration"
         )
+
+
+def _unused(config: Config) -> frozenset[str]:
+    """Return the fields that mean nothing in a run of `config`."""
+    unused = set(STATE_FIELDS if config.observes_pixels else PIXEL_FIELDS)
+    if config.intrinsic.rnd_input == "features":
+        unused -= STATE_FIELDS
+    unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
+    return frozenset(unused)
+
+
+def _belongs_elsewhere(name: str, config: Config) -> bool:
+    """Whether a field is about another bonus or another head than those of `config`."""
+    bonus, head = config.intrinsic.kind, config.representation.kind
+    section, field = name.split(".")
+    if section == "intrinsic" and field != "kind":
+        needs = {"num_targets": "DRND", "belief_size": "BYOL-Explore"}
+        return bonus == "none" or needs.get(field, bonus) != bonus
+    if field.startswith(("byol_", "barlow_")):
+        return not head.lower().startswith(field.split("_")[0])
+    return False
 
 
 def stated_fields(loaded: LoadedConfig) -> list[str]:

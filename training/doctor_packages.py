@@ -64,7 +64,7 @@ def package_findings(
 
 
 def all_package_findings(project: Path) -> list[Finding]:
-    """Packages to run with, then those of Super Mario Bros, then those of `make check`."""
+    """Packages to run with, then those of Super Mario Bros, of `make study`, of `make check`."""
     if importlib.util.find_spec("packaging") is None:
         return [Finding("missing", "packages", "not installed in this Python", "make install")]
     needed = package_findings(
@@ -75,9 +75,14 @@ def all_package_findings(project: Path) -> list[Finding]:
         "warn",
         "only for Super Mario Bros: install g++, then make install",
     )
+    study = package_findings(
+        requirement_lines([project / "requirements-study.txt"]),
+        "warn",
+        "only for make study and make plots: make install",
+    )
     tools = package_findings(
         requirement_lines([project / "requirements-dev.txt"]),
         "warn",
         "only for make check: make install",
     )
-    return needed + mario + tools
+    return needed + mario + study + tools

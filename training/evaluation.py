@@ -15,7 +15,7 @@ from agents.frame_stack import FrameStack
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
-from training.building import build_learner, stack_size
+from training.building import build_learner
 from training.checkpoint import Payload, load_payload
 from training.compatibility import check_fit, stated_fields
 from training.continuation import LOGS, stored_config
@@ -26,6 +26,7 @@ from training.options import RunOptions
 from training.progress import final_message
 from training.run_folder import validate_log_name
 from training.seeding import make_generator, stream_seed
+from training.stacking import stack_size
 from training.statistics_report import summarize
 from training.video import VideoWriter, caption_frame
 from workers.environments.base import Environment, EnvironmentSpec

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from agents.ranks import Ranks
 from training.clock import Clock
+from training.collapse_watch import CollapseWatch
 from training.episodes import EpisodeLog
 from training.metrics import MetricsRecorder
 from training.progress import ProgressReporter
@@ -40,6 +41,7 @@ class Reporter:
         self._metrics = metrics
         self._progress = progress
         self._optimizer = optimizer
+        self._collapse_watch = CollapseWatch()
         self._process = psutil.Process()
         self._steps_before: int | None = None
 
@@ -47,14 +49,14 @@ class Reporter:
         """Count steps from here: the env steps at the start of this process."""
         self._steps_before = env_steps
 
-    def warm_up(self, done: int, total: int) -> None:
-        """Show the warm-up's progress, in rollouts."""
+    def prepare(self, phase: str) -> None:
+        """Show what is done before the first update, and how far it is."""
         self._progress.update(
             self._steps_before or 0,
             score=None,
             intrinsic=None,
             rooms=None,
-            phase=f"warm-up {done}/{total}",
+            phase=phase,
         )
 
     def report(
@@ -88,6 +90,9 @@ class Reporter:
             "charts/updates": float(clock.updates),
         }
         self._metrics.write(clock.env_steps, clock.env_steps * frames_per_step, values)
+        warning = self._collapse_watch.look(values)
+        if warning is not None:
+            self._progress.message(warning)
         self._progress.update(
             clock.env_steps,
             score=episodes.mean_score,

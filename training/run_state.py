@@ -1,8 +1,8 @@
 """Everything a run is, gathered into one checkpoint and laid out again.
 
 The learner, its optimiser and the merged statistics are the same on every rank; the rest belongs to
-a rank: its random stream, the frames its next rollout starts from, its reward filter's sums, its
-visit counts and a snapshot of each of its environments.
+a rank: its random stream, the frames its next rollout starts from, its part of the bonus's state,
+its visit counts and a snapshot of each of its environments.
 """
 
 import logging
@@ -142,11 +142,14 @@ class RunState:
         data = payload["ranks"][self._ranks.rank].numpy().tobytes()
         part = unpack(data)
         self._agent.generator.set_state(part["generator"])
-        if self._agent.learner.intrinsic is not None:
-            self._agent.learner.intrinsic.reward_filter.sums.copy_(part["filter_sums"])
+        intrinsic = self._agent.learner.intrinsic
+        if intrinsic is not None:
+            intrinsic.restore_rank_state(part["intrinsic"])
         self._visits.restore(part["visits"])
         snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
         if self._ranks.any(flag=not all(snapshots)):
+            if intrinsic is not None:
+                intrinsic.start_episodes()
             return False
         self._rollout.restore(CarriedState(part["frames"], part["ages"]))
         self._pool.reset()
@@ -155,12 +158,13 @@ class RunState:
 
     def _rank_payload(self, boundary: RankState) -> Payload:
         intrinsic = self._agent.learner.intrinsic
-        empty = torch.zeros(0, dtype=torch.float64)
         return {
             "generator": boundary.generator,
             "frames": boundary.carried.frames.cpu(),
             "ages": boundary.carried.ages.cpu(),
-            "filter_sums": empty if intrinsic is None else intrinsic.reward_filter.sums.cpu(),
+            "intrinsic": {}
+            if intrinsic is None
+            else {name: tensor.cpu() for name, tensor in intrinsic.rank_state().items()},
             "visits": self._visits.state(),
             "environments": [bytes_tensor(snapshot or b"") for snapshot in boundary.environments],
         }

@@ -13,6 +13,7 @@ from agents.rollout import RolloutBuffer
 from training.clock import Clock
 from training.collector import Collector, Policy
 from training.episodes import EpisodeLog
+from training.pretraining import Pretraining
 from training.profiling import Profiler
 from training.reporting import Reporter
 from training.run_state import RankState, RunState
@@ -44,7 +45,6 @@ class Schedule:
         max_updates: updates after which to stop anyway (profiling), or None.
         warmup_rollouts: rollouts of random actions before the first update.
         checkpoint_every, log_every: updates between two of each.
-        anneal: whether the learning rate falls to 0 at `total_env_steps`.
     """
 
     total_env_steps: int
@@ -52,7 +52,6 @@ class Schedule:
     warmup_rollouts: int
     checkpoint_every: int
     log_every: int
-    anneal: bool
 
 
 class Trainer:
@@ -74,6 +73,7 @@ class Trainer:
         clock: Clock,
         stopwatch: Stopwatch,
         random_policy: Policy,
+        pretraining: Pretraining | None,
         should_stop: Callable[[], bool],
     ) -> None:
         self._agent = agent
@@ -89,6 +89,7 @@ class Trainer:
         self._clock = clock
         self._stopwatch = stopwatch
         self._random_policy = random_policy
+        self._pretraining = pretraining
         self._should_stop = should_stop
         self._first_update = clock.updates
         T, N = rollout.shape.rollout_steps, rollout.shape.num_envs
@@ -98,7 +99,7 @@ class Trainer:
         """Train to the end of the schedule, or until a stop is asked for."""
         if beginning is not Beginning.WHERE_IT_WAS:
             self._collector.start()
-        if beginning is Beginning.FROM_NOTHING and not self._warm_up():
+        if beginning is Beginning.FROM_NOTHING and not (self._pretrain() and self._warm_up()):
             return Outcome.STOPPED
         while not self._finished():
             boundary = self._state.capture()
@@ -121,15 +122,27 @@ class Trainer:
 
     def _warm_up(self) -> bool:
         """Seed the observation statistics with random actions; these env steps do not count."""
-        for index in range(self._schedule.warmup_rollouts):
-            complete, _ = self._collector.collect(self._random_policy, self._should_stop)
-            if self._ranks.any(flag=not complete):
+        total = self._schedule.warmup_rollouts
+        for index in range(total):
+            if not self._play_at_random():
                 return False
             self._agent.observe(self._rollout)
             self._rollout.carry_over()
-            self._reporter.warm_up(index + 1, self._schedule.warmup_rollouts)
+            self._reporter.prepare(f"warm-up {index + 1}/{total}")
         self._stopwatch.read()
         return True
+
+    def _pretrain(self) -> bool:
+        """Train the backbone on random play, if asked for; these env steps do not count."""
+        if self._pretraining is None:
+            return True
+        complete = self._pretraining.run(self._agent.learner, self._rollout, self._play_at_random)
+        self._stopwatch.read()
+        return complete
+
+    def _play_at_random(self) -> bool:
+        complete, _ = self._collector.collect(self._random_policy, self._should_stop)
+        return not self._ranks.any(flag=not complete)
 
     def _update(self) -> bool:
         """Collect one rollout and learn from it; False if a stop was asked for meanwhile."""
@@ -141,9 +154,8 @@ class Trainer:
             self._episodes.exchange(finished, self._ranks)
         self._visits.add(self._rollout)
         with self._stopwatch.measure("learn"):
-            if self._schedule.anneal:
-                done = self._clock.env_steps / self._schedule.total_env_steps
-                self._agent.set_progress(min(done, 1.0))
+            done = self._clock.env_steps / self._schedule.total_env_steps
+            self._agent.set_progress(min(done, 1.0))
             losses = self._agent.learn(self._rollout)
         self._rollout.carry_over()
         self._clock.updates += 1

@@ -13,6 +13,7 @@ _PACKAGES = (
     "gymnasium",
     "ale-py",
     "gym-super-mario-bros",
+    "minigrid",
     "nes-py",
     "opencv-python",
     "opencv-python-headless",

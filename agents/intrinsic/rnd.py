@@ -4,31 +4,40 @@ Burda et al. 2018, "Exploration by Random Network Distillation" (arXiv 1810.1289
 b(s') = ‖f̂(s'; θ) − f(s')‖² / D, on the observation that FOLLOWS the action.
 """
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from agents.intrinsic.reward_filter import RewardFilter
-from agents.losses.moments import Moments, merge_all, moments_of
+from agents.intrinsic.base import Batch, Experience, Inputs, IntrinsicReward, Sampler
+from agents.intrinsic.whitening import CHUNK_SIZE, Whitening
 from agents.losses.rnd import masked_mean, prediction_error
-from agents.networks.normalization import RunningMoments
+from agents.minibatches import MinibatchPlan
 from agents.ranks import Ranks
 
-OBSERVATION_CLIP = 5.0  # section 2.4: whitened observations are clipped to [-5, 5]
-CHUNK_SIZE = 1024  # samples of a rollout that pass the networks at once
 
-FrameSource = Callable[[Tensor], Tensor]
-"""Gives the next frames [B, ...] of samples [B]."""
+class PredictorBatch(NamedTuple):
+    """The K samples that train a predictor.
+
+    Attributes:
+        inputs: [K, ...] what followed the samples kept by the mask.
+        targets: [K, D] the target's features of them.
+        kept_total: scalar, the kept samples of all ranks divided by the number of ranks, so that
+            the mean of all ranks' gradients is that of the joined batch.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    kept_total: Tensor
 
 
-class RandomNetworkDistillation(nn.Module):
+class RandomNetworkDistillation(IntrinsicReward):
     """Target, predictor, the whitening of their input and the scale of the bonus.
 
     Args:
         target: frozen random network, [B, ...] -> [B, D].
         predictor: trained network of the same input and output.
-        observation_shape: shape of one frame or vector.
+        input_shape: shape of one input: a frame, a vector, or the policy's features.
         num_envs: environments of this rank.
         gamma: discount of the intrinsic return, for the reward filter.
     """
@@ -37,57 +46,63 @@ class RandomNetworkDistillation(nn.Module):
         self,
         target: nn.Module,
         predictor: nn.Module,
-        observation_shape: tuple[int, ...],
+        input_shape: tuple[int, ...],
         num_envs: int,
         gamma: float,
     ) -> None:
-        super().__init__()
+        super().__init__(num_envs, gamma)
         self.target = target.requires_grad_(False)
         self.predictor = predictor
-        self.observation_moments = RunningMoments(observation_shape)
-        self.reward_filter = RewardFilter(num_envs, gamma)
+        self.observation_moments = Whitening(input_shape)
 
-    def whiten(self, frames: Tensor) -> Tensor:
-        """Return clip((frames − mean) / std, −5, 5) under the current statistics, float32."""
-        return self.observation_moments.normalize(frames, OBSERVATION_CLIP)
-
-    @torch.no_grad()
-    def observe(self, frames: FrameSource, samples: Tensor, ranks: Ranks) -> None:
-        """Update the observation statistics with the next frames of `samples`, of all ranks."""
-        parts = [moments_of(frames(chunk)) for chunk in samples.split(CHUNK_SIZE)]
-        self.observation_moments.update(ranks.merge(merge_all(parts)))
+    def observe(self, experience: Experience, ranks: Ranks) -> None:
+        """Update the input's statistics with what followed every step, on all ranks."""
+        self.observation_moments.update_from(experience, ranks)
 
     @torch.no_grad()
-    def bonuses(self, frames: FrameSource, samples: Tensor) -> Tensor:
-        """Return the raw bonus of each of `samples` [B] under the current statistics: [B]."""
+    def raw_bonuses(self, experience: Experience) -> Tensor:
+        """Return the prediction errors [T, N] under the current statistics."""
+        errors = self.errors(experience.next_inputs, experience.samples)
+        return errors.view_as(experience.rollout.rewards)
+
+    @torch.no_grad()
+    def errors(self, inputs: Inputs, samples: Tensor) -> Tensor:
+        """Return the prediction error of each of `samples` [B]: [B]."""
         parts = []
         for chunk in samples.split(CHUNK_SIZE):
-            inputs = self.whiten(frames(chunk))
-            parts.append(prediction_error(self.predictor(inputs).float(), self._target(inputs)))
+            whitened = self.observation_moments(inputs(chunk))
+            parts.append(prediction_error(self.predictor(whitened).float(), self._target(whitened)))
         return torch.cat(parts)
 
     @torch.no_grad()
-    def targets(self, frames: FrameSource, samples: Tensor) -> Tensor:
-        """Return the target's features of the next frames of `samples` [B]: [B, D]."""
-        parts = [self._target(self.whiten(frames(chunk))) for chunk in samples.split(CHUNK_SIZE)]
+    def targets(self, inputs: Inputs, samples: Tensor) -> Tensor:
+        """Return the target's features of `samples` [B]: [B, D]."""
+        parts = [
+            self._target(self.observation_moments(inputs(chunk)))
+            for chunk in samples.split(CHUNK_SIZE)
+        ]
         return torch.cat(parts)
 
-    def loss(self, frames: Tensor, targets: Tensor, kept_total: Tensor) -> Tensor:
-        """Return the predictor's loss on the kept samples.
+    def sampler(self, experience: Experience, generator: torch.Generator) -> Sampler:
+        """Compute the target's features once; a minibatch takes those of its kept samples."""
+        features = self.targets(experience.next_inputs, experience.samples)
 
-        Args:
-            frames: [K, ...] next frames of the samples kept by the mask.
-            targets: [K, D] their target features.
-            kept_total: scalar, the kept samples of all ranks divided by the number of ranks, so
-                that the mean of all ranks' gradients is that of the joined batch.
-        """
-        predicted = self.predictor(self.whiten(frames)).float()
-        return masked_mean(prediction_error(predicted, targets), kept_total)
+        def take(plan: MinibatchPlan) -> PredictorBatch:
+            kept = plan.samples[plan.kept]
+            return PredictorBatch(experience.next_inputs(kept), features[kept], plan.kept_total)
 
-    def moments(self) -> Moments:
-        """Return the observation statistics as they stand."""
-        return self.observation_moments.moments
+        return take
 
-    def _target(self, inputs: Tensor) -> Tensor:
-        features: Tensor = self.target(inputs)
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the predictor's mean error on a PredictorBatch."""
+        inputs, targets, kept_total = batch
+        predicted = self.predictor(self.observation_moments(inputs)).float()
+        return {"predictor": masked_mean(prediction_error(predicted, targets), kept_total)}
+
+    def metrics(self) -> dict[str, Tensor]:
+        """Return the scale of the bonus and of the input."""
+        return super().metrics() | self.observation_moments.metrics()
+
+    def _target(self, whitened: Tensor) -> Tensor:
+        features: Tensor = self.target(whitened)
         return features.float()

@@ -3,29 +3,38 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from agents.intrinsic.base import Experience
 from agents.intrinsic.rnd import RandomNetworkDistillation
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.rnd import FrameEncoder, VectorEncoder
 from agents.ppo_agent import LearningSettings, PPOAgent
 from agents.ranks import Ranks
+from agents.representation.barlow_twins import BarlowTwinsHead
+from agents.representation.byol import BYOLHead
+from agents.representation.head import RepresentationHead
+from agents.representation.policy_features import PolicyFeatures
+from agents.representation.representation import RepresentationLearning, SlowSchedule
+from agents.representation.views import make_view
 from agents.rollout import RolloutBuffer, RolloutShape
+from agents.targets import Discounting
 from tests.agents.scripts import Script
 
 WEIGHTS = LossWeights(clip_range=0.1, entropy=0.01, value=0.5, clip_value_loss=False)
+DISCOUNTING = Discounting(
+    gamma=0.9, intrinsic_gamma=0.7, gae_lambda=0.8, extrinsic_coef=2.0, intrinsic_coef=0.5
+)
 SETTINGS = LearningSettings(
     epochs=1,
     num_minibatches=1,
-    gamma=0.9,
-    gae_lambda=0.8,
-    intrinsic_gamma=0.7,
-    extrinsic_coef=2.0,
-    intrinsic_coef=0.5,
+    discounting=DISCOUNTING,
     normalize_advantage=False,
+    anneal_learning_rate=False,
     max_grad_norm=None,
     predictor_share=1.0,
 )
@@ -36,11 +45,17 @@ NUM_ACTIONS = 3
 
 @dataclass(frozen=True)
 class Kind:
-    """What sort of learner: what it sees, how it acts, whether it has a bonus."""
+    """What sort of learner: what it sees, how it acts, its bonus, its representation head.
+
+    Views show what followed as it is: nothing is drawn for them.
+    """
 
     observation_shape: tuple[int, ...] = VECTOR
     discrete: bool = True
     bonus: bool = True
+    bonus_input: Literal["pixels", "features", "slow features"] = "pixels"
+    head: Literal["BYOL", "Barlow-Twins"] | None = None
+    project_gradient: bool = False
 
     def rollout_shape(self, T: int, N: int) -> RolloutShape:
         """The rollout that goes with it; two frames to a stack."""
@@ -98,14 +113,45 @@ def make_learner(
                 value_init_gain=1.0,
                 intrinsic_head=kind.bonus,
             )
-        return Learner(policy, make_rnd(kind, num_envs) if kind.bonus else None, weights, autocast)
+        intrinsic = make_rnd(kind, num_envs) if kind.bonus else None
+        features = None
+        if kind.bonus_input != "pixels":
+            momentum = 0.9 if kind.bonus_input == "slow features" else None
+            features = PolicyFeatures(policy.get_submodule("backbone"), momentum)
+        head = make_representation(kind, policy) if kind.head else None
+        return Learner(policy, intrinsic, features, head, weights, autocast)
+
+
+def make_representation(kind: Kind, policy: nn.Module) -> RepresentationLearning:
+    """Build a head on the policy's backbone from the global generator."""
+    head: RepresentationHead
+    head = BYOLHead(8, 7, 6) if kind.head == "BYOL" else BarlowTwinsHead(8, (7, 6), 0.1)
+    return RepresentationLearning(
+        policy.get_submodule("backbone"),
+        head,
+        make_view("none"),
+        SlowSchedule(0.9, cosine=False),
+        neighbours=True,
+        coef=0.5,
+        project_gradient=kind.project_gradient,
+    )
+
+
+def rnd_of(learner: Learner) -> RandomNetworkDistillation:
+    """Return the learner's bonus, which must be RND."""
+    assert isinstance(learner.intrinsic, RandomNetworkDistillation)
+    return learner.intrinsic
 
 
 def make_rnd(kind: Kind, num_envs: int) -> RandomNetworkDistillation:
     """Build target and predictor from the global generator."""
     target: nn.Module
     predictor: nn.Module
-    if len(kind.observation_shape) == 3:
+    shape = kind.observation_shape
+    if kind.bonus_input != "pixels":
+        shape = (8,)
+        target, predictor = (VectorEncoder(8, (7,), 6, 0.2) for _ in range(2))
+    elif len(shape) == 3:
         target, predictor = (
             FrameEncoder(
                 36, 36, conv_channels=(2, 3, 4), feature_size=6, extra_hidden=(), leaky_slope=0.2
@@ -114,7 +160,7 @@ def make_rnd(kind: Kind, num_envs: int) -> RandomNetworkDistillation:
         )
     else:
         target, predictor = (VectorEncoder(3, (7,), 6, 0.2) for _ in range(2))
-    return RandomNetworkDistillation(target, predictor, kind.observation_shape, num_envs, gamma=0.7)
+    return RandomNetworkDistillation(target, predictor, shape, num_envs, gamma=0.7)
 
 
 def make_agent(
@@ -126,19 +172,33 @@ def make_agent(
     seed: int = 0,
 ) -> PPOAgent:
     """Build an agent, with Adam unless another optimiser is given."""
-    trained = [p for p in learner.parameters() if p.requires_grad]
     return PPOAgent(
         learner,
-        optimizer or torch.optim.Adam(trained, lr=1e-2),
+        optimizer or torch.optim.Adam(trained_parameters(learner), lr=1e-2),
         settings,
         ranks,
         torch.Generator().manual_seed(seed),
     )
 
 
+def trained_parameters(learner: Learner) -> list[nn.Parameter]:
+    """Return what an optimiser moves: the twin of the backbone moves with it."""
+    return [
+        p
+        for name, p in learner.named_parameters()
+        if p.requires_grad and not name.startswith("representation.twin.")
+    ]
+
+
 def settings_with(**changes: int | float | bool | None) -> LearningSettings:
     """Return SETTINGS with some numbers changed."""
     return replace(SETTINGS, **changes)  # type: ignore[arg-type] # each test knows its field
+
+
+def experience_of(inputs: Tensor) -> Experience:
+    """Return inputs [K, ...] as what one environment showed in K steps."""
+    shape = RolloutShape(len(inputs), 1, 1, VECTOR, torch.float32, ())
+    return Experience(RolloutBuffer(shape, torch.device("cpu")), inputs.__getitem__)
 
 
 def filled(script: Script, shape: RolloutShape) -> RolloutBuffer:

@@ -90,7 +90,7 @@ def two_updates(ranks: Ranks) -> list[dict[str, float]]:
     """Act and learn twice; return the metrics of each update."""
     agent = make_agent(ranks, make_learner(KIND, N), settings=SETTINGS)
     rollout = RolloutBuffer(KIND.rollout_shape(T, N), torch.device("cpu"))
-    agent.prime(rollout)
+    agent.prime(rollout.shape)
     rollout.start(seen(torch.zeros(N, dtype=torch.int64)))
     history = []
     for _ in range(2):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.learner import Learner, LossWeights, Minibatch, PredictorBatch
+from agents.intrinsic.rnd import PredictorBatch
+from agents.learner import Learner, LossWeights, Minibatch
 from tests.agents.small import (
     FRAME,
     NUM_ACTIONS,
@@ -15,6 +16,7 @@ from tests.agents.small import (
     Kind,
     gradients_of,
     make_learner,
+    rnd_of,
 )
 
 B = 16
@@ -49,7 +51,7 @@ def make_minibatch(kind: Kind, learner: Learner) -> Minibatch:
         log_probs = output.distribution.log_prob(actions)
     predictor = None
     if learner.intrinsic is not None:
-        features = learner.intrinsic.targets(lambda samples: frames[samples], torch.arange(6))
+        features = rnd_of(learner).targets(lambda samples: frames[samples], torch.arange(6))
         predictor = PredictorBatch(frames[:6], features, torch.tensor(7.5))
     return Minibatch(
         observations=stacks,
@@ -59,7 +61,8 @@ def make_minibatch(kind: Kind, learner: Learner) -> Minibatch:
         values_extrinsic=output.value_extrinsic + 0.2 * normal(B),
         returns_extrinsic=output.value_extrinsic + normal(B),
         returns_intrinsic=normal(B),
-        predictor=predictor,
+        intrinsic=predictor,
+        views=None,
     )
 
 
@@ -95,13 +98,14 @@ def slow_losses(
     }
     total = losses["policy"] - weights.entropy * losses["entropy"]
     total = total + weights.value * losses["value_extrinsic"]
-    if learner.intrinsic is not None and batch.predictor is not None:
+    if learner.intrinsic is not None and batch.intrinsic is not None:
+        rnd, trained_on = rnd_of(learner), PredictorBatch(*batch.intrinsic)
         losses["value_intrinsic"] = (
             (output.value_intrinsic - batch.returns_intrinsic).square().mean()
         )
-        predicted = learner.intrinsic.predictor(learner.intrinsic.whiten(batch.predictor.frames))
-        errors = (predicted - batch.predictor.targets).square().mean(dim=1)
-        losses["predictor"] = errors.sum() / batch.predictor.kept_total
+        predicted = rnd.predictor(rnd.observation_moments(trained_on.inputs))
+        errors = (predicted - trained_on.targets).square().mean(dim=1)
+        losses["predictor"] = errors.sum() / trained_on.kept_total
         total = total + weights.value * losses["value_intrinsic"] + losses["predictor"]
     return losses | {"total": total}
 

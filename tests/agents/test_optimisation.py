@@ -66,9 +66,10 @@ def test_learning_rates_fall_linearly_from_where_the_recipe_set_them(ranks: Rank
     assert learner.intrinsic is not None
     groups = [
         {"params": list(learner.policy.parameters()), "lr": 1e-3},
-        {"params": list(learner.intrinsic.predictor.parameters()), "lr": 1e-4},
+        {"params": [p for p in learner.intrinsic.parameters() if p.requires_grad], "lr": 1e-4},
     ]
-    agent = make_agent(ranks, learner, optimizer=torch.optim.Adam(groups))
+    settings = settings_with(anneal_learning_rate=True)
+    agent = make_agent(ranks, learner, settings=settings, optimizer=torch.optim.Adam(groups))
     for fraction in (0.0, 0.25, 0.75, 0.5, 1.0):
         agent.set_progress(fraction)
         rates = [group["lr"] for group in agent.optimizer.param_groups]
@@ -90,8 +91,10 @@ def test_the_predictors_share_falls_with_the_environments_of_all_ranks(
 
 
 def test_discounted_returns_are_generalised_advantages_without_their_lambda() -> None:
-    assert learning_settings(Config(ppo=PPOSection(use_gae=False)), 8).gae_lambda == 1.0
-    assert learning_settings(Config(ppo=PPOSection(gae_lambda=0.9)), 8).gae_lambda == 0.9
+    assert learning_settings(Config(ppo=PPOSection(use_gae=False)), 8).discounting.gae_lambda == 1.0
+    assert (
+        learning_settings(Config(ppo=PPOSection(gae_lambda=0.9)), 8).discounting.gae_lambda == 0.9
+    )
     assert learning_settings(Config(), 8).max_grad_norm is None
     assert (
         learning_settings(Config(ppo=PPOSection(use_gradient_clipping=True)), 8).max_grad_norm

@@ -20,6 +20,7 @@ from tests.agents.small import (
     make_agent,
     make_learner,
     parameters_of,
+    rnd_of,
     settings_with,
 )
 
@@ -47,7 +48,7 @@ def test_an_update_trains_every_parameter_and_never_the_target_network(
 ) -> None:
     settings = settings_with(epochs=2, num_minibatches=3, normalize_advantage=True)
     agent = make_agent(ranks, make_learner(kind, N), settings=settings)
-    agent.prime(some_rollout(kind))
+    agent.prime(kind.rollout_shape(T, N))
     before = parameters_of(agent.learner)
     agent.observe(some_rollout(kind, 1))
     metrics = agent.learn(some_rollout(kind))
@@ -87,7 +88,6 @@ def test_a_decision_holds_what_the_policy_says_of_it(ranks: Ranks, kind: Kind) -
     torch.testing.assert_close(decision.values_extrinsic, output.value_extrinsic.detach())
     torch.testing.assert_close(decision.values_intrinsic, output.value_intrinsic.detach())
     assert not any(part.requires_grad for part in decision)
-    torch.testing.assert_close(agent.act_greedily(observations), output.distribution.mode())
 
 
 @pytest.mark.parametrize("shape", [VECTOR, FRAME])
@@ -103,22 +103,18 @@ def test_bonuses_use_the_old_statistics_and_training_the_new(
     assert reference is not None
     metrics = agent.learn(filled(script, kind.rollout_shape(T, N)))
 
-    next_frames, samples = script.next_frames.flatten(0, 1), torch.arange(T * N)
-    raw = reference.bonuses(next_frames.__getitem__, samples)
-    reference.reward_filter.update(raw.view(T, N), ranks)
-    scaled = reference.reward_filter.normalize(raw)
+    seen = agent.learner.experience(filled(script, kind.rollout_shape(T, N)))
+    raw = reference.raw_bonuses(seen)
+    scaled = reference.scale(raw, ranks)
     torch.testing.assert_close(metrics["intrinsic/raw"], raw.mean())
     torch.testing.assert_close(metrics["intrinsic/mean"], scaled.mean())
     torch.testing.assert_close(metrics["intrinsic/max"], scaled.max())
-    reference.observe(next_frames.__getitem__, samples, ranks)
-    renewed = reference.bonuses(next_frames.__getitem__, samples).mean()
+    reference.observe(seen, ranks)
+    renewed = reference.raw_bonuses(seen).mean()
     torch.testing.assert_close(metrics["losses/predictor"], renewed)
     assert abs(renewed - raw.mean()) > 0.01 * raw.mean()
     assert agent.learner.intrinsic is not None
-    assert_all_equal(
-        dict(agent.learner.intrinsic.observation_moments.named_buffers()),
-        dict(reference.observation_moments.named_buffers()),
-    )
+    assert_all_equal(dict(agent.learner.intrinsic.named_buffers()), dict(reference.named_buffers()))
 
 
 def test_warm_up_statistics_are_those_of_what_was_seen(ranks: Ranks) -> None:
@@ -134,7 +130,7 @@ def test_warm_up_statistics_are_those_of_what_was_seen(ranks: Ranks) -> None:
         agent.observe(rollout)
     assert agent.learner.intrinsic is not None
     seen = torch.cat([script.next_frames.flatten(0, 1) for script in scripts]).double()
-    moments = agent.learner.intrinsic.moments()
+    moments = rnd_of(agent.learner).observation_moments.moments
     assert moments.count.item() == 3 * T * N
     torch.testing.assert_close(moments.mean, seen.mean(dim=0))
     torch.testing.assert_close(moments.m2 / moments.count, seen.var(dim=0, correction=0))
@@ -145,7 +141,7 @@ def test_warm_up_statistics_are_those_of_what_was_seen(ranks: Ranks) -> None:
 def test_priming_changes_no_parameter_no_statistic_and_no_stream(ranks: Ranks, kind: Kind) -> None:
     agent, rollout = make_agent(ranks, make_learner(kind, N)), some_rollout(kind)
     before = everything(agent, rollout)
-    agent.prime(rollout)
+    agent.prime(rollout.shape)
     assert_all_equal(everything(agent, rollout), before)
     assert agent.optimizer.state_dict()["state"] == {}
     assert all(p.grad is None for p in agent.learner.parameters())

@@ -1,6 +1,7 @@
 """The rollout against deques: whatever is asked for, each frame is the one that was there."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -168,3 +169,62 @@ def assert_same_content(one: RolloutBuffer, other: RolloutBuffer) -> None:
     assert torch.equal(one.next_frames(samples), other.next_frames(samples))
     ended = (one.terminated | one.truncated).flatten().nonzero().flatten()
     assert torch.equal(one.final_observations(ended), other.final_observations(ended))
+
+
+@pytest.mark.parametrize("ends", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize(
+    ("stack_size", "observation_shape"),
+    [(1, ODD_FRAME), (2, FRAME_OF_WORDS), (3, TWO_CHANNELS), (4, ODD_FRAME), (1, (3,))],
+)
+def test_next_inputs_equal_those_of_deques_over_consecutive_rollouts(
+    stack_size: int, observation_shape: tuple[int, ...], ends: float
+) -> None:
+    rollout = RolloutBuffer(shape_of(stack_size, observation_shape), CPU)
+    first = draw_script(rollout.shape, 100).first
+    rollout.start(first)
+    stacks = DequeStacks(first, stack_size)
+    for seed in range(4):
+        script = draw_script(rollout.shape, seed, ends)
+        inputs, after = stacked(script, stacks)
+        script.fill(rollout)
+        samples = torch.randperm(30, generator=torch.Generator().manual_seed(seed))
+        following = rollout.next_observations(samples)
+        assert torch.equal(following, after.flatten(0, 1)[samples])
+        goes_on = ~script.ended
+        assert torch.equal(rollout.next_observations(all_in(goes_on)), inputs[1:][goes_on])
+        ended = all_in(script.ended)
+        assert torch.equal(rollout.next_observations(ended), rollout.final_observations(ended))
+        rollout.carry_over()
+
+
+@pytest.mark.parametrize("kind", ["terminated", "truncated", "both"])
+@pytest.mark.parametrize("stack_size", [1, 2, 4])
+def test_a_next_input_is_of_its_samples_own_episode(stack_size: int, kind: str) -> None:
+    """Environments differ in the length of episodes: 1, 2, 3, the rollout's, and none that ends."""
+    shape = shape_of(stack_size)
+    T, N = shape.rollout_steps, shape.num_envs
+    steps = torch.arange(1, T + 1).unsqueeze(1)
+    ended = steps % torch.tensor([1, 2, 3, T, T + 1]) == 0
+    episodes = torch.cat([torch.zeros(1, N, dtype=torch.int64), ended.cumsum(0)])
+    frames = episodes.to(torch.uint8).view(T + 1, N, 1, 1, 1).expand(T + 1, N, *ODD_FRAME)
+    script = replace(
+        draw_script(shape, 0),
+        first=frames[0],
+        observations=frames[1:],
+        finals=frames[:-1],
+        terminated=ended if kind != "truncated" else torch.zeros_like(ended),
+        truncated=ended if kind != "terminated" else torch.zeros_like(ended),
+    )
+    rollout = RolloutBuffer(shape, CPU)
+    rollout.start(script.first)
+    script.fill(rollout)
+    samples = torch.arange(T * N)
+    following = rollout.next_observations(samples)
+    assert torch.equal(following, rollout.observations(samples))
+    assert torch.equal(following.flatten(1).amin(1), episodes[:-1].flatten().to(torch.uint8))
+    assert torch.equal(following.flatten(1).amax(1), episodes[:-1].flatten().to(torch.uint8))
+
+
+def all_in(mask: Tensor) -> Tensor:
+    """The samples t * N + n where mask [T, N] holds."""
+    return mask.flatten().nonzero().flatten()

@@ -8,10 +8,12 @@ from torch import Tensor
 
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
+from agents.rollout import RolloutBuffer
+from agents.targets import Targets, compute_targets
 from tests.agents.scripts import DequeStacks, Script, draw_script, stacked
 from tests.agents.small import (
+    DISCOUNTING,
     FRAME,
-    SETTINGS,
     VECTOR,
     Kind,
     drawn_from,
@@ -22,6 +24,10 @@ from tests.agents.small import (
 )
 
 T, N = 7, 4
+
+
+def targets_of(agent: PPOAgent, rollout: RolloutBuffer, bonuses: Tensor) -> Targets:
+    return compute_targets(rollout, bonuses, agent.values_of, DISCOUNTING)
 
 
 def slow_advantages(
@@ -64,17 +70,17 @@ def slow_targets(
         script.rewards.double(),
         script.values_extrinsic.double(),
         extrinsic_next,
-        SETTINGS.gamma * everywhere,
-        SETTINGS.gae_lambda * (~script.ended).double(),
+        DISCOUNTING.gamma * everywhere,
+        DISCOUNTING.gae_lambda * (~script.ended).double(),
     )
     intrinsic = slow_advantages(
         bonuses.double(),
         script.values_intrinsic.double(),
         intrinsic_next,
-        SETTINGS.intrinsic_gamma * everywhere,
-        SETTINGS.gae_lambda * everywhere,
+        DISCOUNTING.intrinsic_gamma * everywhere,
+        DISCOUNTING.gae_lambda * everywhere,
     )
-    summed = SETTINGS.extrinsic_coef * extrinsic + SETTINGS.intrinsic_coef * intrinsic
+    summed = DISCOUNTING.extrinsic_coef * extrinsic + DISCOUNTING.intrinsic_coef * intrinsic
     return summed, extrinsic + script.values_extrinsic, intrinsic + script.values_intrinsic
 
 
@@ -88,7 +94,7 @@ def test_advantages_and_returns_equal_those_of_the_papers(
     script = draw_script(rollout_shape, 3, ends)
     agent = make_agent(ranks, make_learner(Kind(shape), N))
     bonuses = torch.rand(T, N, generator=torch.Generator().manual_seed(0))
-    targets, _ = agent._targets(filled(script, rollout_shape), bonuses)
+    targets = targets_of(agent, filled(script, rollout_shape), bonuses)
     expected = slow_targets(agent, script, bonuses, rollout_shape.stack_size)
     for part, reference in zip(targets, expected, strict=True):
         torch.testing.assert_close(part.double(), reference.flatten(), rtol=1e-4, atol=1e-5)
@@ -104,7 +110,7 @@ def test_the_last_observation_counts_at_a_truncation_and_not_at_a_termination(
     other = replace(script, finals=script.finals + 1.0)
     agent = make_agent(ranks, make_learner(Kind(), 1))
     bonuses = torch.zeros(T, 1)
-    one, two = (agent._targets(filled(s, shape), bonuses)[0] for s in (script, other))
+    one, two = (targets_of(agent, filled(s, shape), bonuses) for s in (script, other))
     changed = (one.returns_extrinsic != two.returns_extrinsic).tolist()
     assert changed == [counts] * 4 + [False] * 3
     assert torch.equal(one.returns_intrinsic, two.returns_intrinsic)
@@ -118,9 +124,9 @@ def test_a_bonus_reaches_back_over_an_episodes_end_and_a_reward_does_not(ranks: 
     rewarded = replace(script, rewards=script.rewards + (torch.arange(T).view(T, 1) == 6))
     agent = make_agent(ranks, make_learner(Kind(), 1))
     nothing, late = torch.zeros(T, 1), (torch.arange(T).view(T, 1) == 6).float()
-    plain = agent._targets(filled(script, shape), nothing)[0]
-    reward = agent._targets(filled(rewarded, shape), nothing)[0]
-    bonus = agent._targets(filled(script, shape), late)[0]
+    plain = targets_of(agent, filled(script, shape), nothing)
+    reward = targets_of(agent, filled(rewarded, shape), nothing)
+    bonus = targets_of(agent, filled(script, shape), late)
     differs = (reward.returns_extrinsic - plain.returns_extrinsic).abs() > 1e-6
     assert differs.tolist() == [False] * 4 + [True] * 3
     assert (bonus.returns_intrinsic > plain.returns_intrinsic).tolist() == [True] * T
@@ -142,7 +148,7 @@ def test_the_policys_gradient_is_that_of_the_advantages_as_asked_for(
         optimizer=torch.optim.SGD(learner.parameters(), lr=0.0),
     )
     rollout = filled(script, shape)
-    advantages = agent._targets(rollout, torch.zeros(T, N))[0].advantages
+    advantages = targets_of(agent, rollout, torch.zeros(T, N)).advantages
     if normalize:
         advantages = (advantages - advantages.mean()) / advantages.std(correction=0)
     output = learner.policy(rollout.observations(torch.arange(T * N)))
@@ -165,7 +171,7 @@ def test_targets_draw_nothing_and_change_nothing(ranks: Ranks) -> None:
     values = rollout.values_extrinsic.clone(), rollout.values_intrinsic.clone()
     stream = agent.generator.get_state()
     with drawn_from(0):
-        agent._targets(rollout, torch.zeros(T, N))
+        targets_of(agent, rollout, torch.zeros(T, N))
     assert torch.equal(agent.generator.get_state(), stream)
     assert torch.equal(rollout.values_extrinsic, values[0])
     assert torch.equal(rollout.values_intrinsic, values[1])

@@ -47,7 +47,7 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         (
             "EnvType = atarri",
             "bad.conf:1: EnvType = atarri: is not one of the choices; "
-            "allowed: atari, mario, classic_control, gymnasium; did you mean atari?",
+            "allowed: atari, mario, classic_control, minigrid, gymnasium; did you mean atari?",
         ),
         (
             "NumStep = 0",
@@ -86,8 +86,19 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         ),
         ("Gamma", "bad.conf:1: Gamma: expected 'Key = value' or '[Section]'"),
         ("Gamma = # none", "bad.conf:1: Gamma has no value"),
-        ("RepresentationLearningParameter = BYOL", "trains without a representation head"),
-        ("representationLearningMethod = Barlow-Twins", "trains without a representation head"),
+        ("RepresentationLearningParameter = BYOLO", "BYOLO: is not one of the choices; allowed:"),
+        ("BarlowTwinsProjectionSizes = 8, none", "BarlowTwinsProjectionSizes = 8, none"),
+        (
+            "RepresentationLearningParameter = BYOL\nObservationType = state\nEnvType = gymnasium",
+            "learn from views of pixels",
+        ),
+        ("SSLPretraining = 5", "SSLPretraining = 5 without a head"),
+        ("FreezeSharedBackbone = True", "FreezeSharedBackbone = True without pretraining"),
+        ("IntrinsicReward = SND\nRNDInput = features", "only RND and DRND can look at"),
+        (
+            "RNDInput = modified\nObservationType = state\nEnvType = gymnasium",
+            "has no shared backbone",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_what_is_allowed_and_the_nearest_word(

@@ -126,19 +126,42 @@ def test_what_is_read_otherwise_or_ignored_is_told(load: Load) -> None:
         assert told in notes
 
 
-def test_a_file_of_the_representation_study_loads_without_a_head(load: Load) -> None:
+def test_a_file_of_the_representation_study_loads(load: Load) -> None:
     loaded = load(STUDY)
     config = loaded.config
     assert config.representation.kind == "None"
+    assert config.representation.coef == 0.01
+    assert config.representation.byol_hidden_size == 896
+    assert config.representation.barlow_projection_sizes == (1024, 1024, 1024)
+    assert (config.intrinsic.rnd_input, config.intrinsic.slow_rate) == ("pixels", 0.01)
     assert config.ppo.feature_size == 2048
     assert config.environment.frame_width == 64
     assert (config.ppo.use_gradient_clipping, config.ppo.max_grad_norm) == (True, 0.4)
     assert config.run.verbose_logging is True
-    without_head = [note for note in loaded.notes if "ignored: no representation head" in note]
-    assert len(without_head) == 1
-    assert "BYOL_projectionHiddenSize" in without_head[0]
-    assert "BarlowTwinsLambda" in without_head[0]
-    assert "RepresentationCoef" in without_head[0]
+    notes = "\n".join(loaded.notes)
+    assert "BYOL_representationLossCoef = 1.0: ignored: the head is not BYOL" in notes
+
+
+@pytest.mark.parametrize(("head", "coef"), [("BYOL", 0.5), ("Barlow-Twins", 0.25), ("byol", 0.5)])
+def test_a_heads_own_loss_weight_counts_where_that_head_is_chosen(
+    load: Load, head: str, coef: float
+) -> None:
+    loaded = load(
+        "EnvType = atari\nBYOL_representationLossCoef = 0.5\n"
+        "BarlowTwins_representationLossCoef = 0.25\n"
+        f"representationLearningMethod = {head}"
+    )
+    assert loaded.config.representation.coef == coef
+
+
+def test_modified_rnd_of_an_older_file_looks_at_the_policys_features(load: Load) -> None:
+    section = load("TrainMethod = modified_RND").config.intrinsic
+    assert (section.kind, section.rnd_input) == ("RND", "features")
+
+
+@pytest.mark.parametrize(("value", "read"), [("original", "pixels"), ("Modified", "features")])
+def test_the_input_of_rnd_has_its_older_names_too(load: Load, value: str, read: str) -> None:
+    assert load(f"RNDInput = {value}").config.intrinsic.rnd_input == read
 
 
 def test_plain_ppo_of_an_older_file_has_no_bonus(load: Load) -> None:
@@ -157,10 +180,12 @@ def test_the_key_under_its_own_name_wins_over_the_older_one(load: Load) -> None:
         ("UseNoisyNet = True", "UseNoisyNet = True: this version has no noisy layers"),
         ("UseNorm = True", "UseNorm = True: set NormalizeAdvantage instead"),
         ("render = True", "render = True: environments have no window"),
-        ("TrainMethod = modified_RND", "computes the bonus on the frame"),
-        ("TrainMethod = ICM", "is not one of the choices; allowed: RND, original_RND, PPO"),
-        ("SSL_pretraining = True", "nothing to pretrain"),
-        ("representationLearningMethod = BYOL", "trains without a representation head"),
+        ("TrainMethod = ICM", "allowed: RND, original_RND, modified_RND, PPO"),
+        ("SSL_pretraining = True", "set SSLPretraining to a number of gradient steps"),
+        (
+            "EnvType = classic_control\nEnvID = CartPole-v1\nrepresentationLearningMethod = BYOL",
+            "learn from views of pixels",
+        ),
         ("Lambda = 2", "Lambda = 2: is out of bounds; allowed: a number at least 0 and at most 1"),
         ("StableEps = 1\nStableEps = 1", "StableEps = 1: is set twice"),
     ],

@@ -20,11 +20,19 @@ from tests.agents.small import (
     make_learner,
     parameters_of,
     settings_with,
+    trained_parameters,
 )
 from tests.distributed.assembled import assembled
 
 T, ENVS = 5, 3  # of each rank: 15 samples, which 4 minibatches do not divide
-KINDS = {"vectors": Kind(), "frames": Kind(FRAME, discrete=False), "no bonus": Kind(bonus=False)}
+KINDS = {
+    "vectors": Kind(),
+    "frames": Kind(FRAME, discrete=False),
+    "no bonus": Kind(bonus=False),
+    "BYOL": Kind(FRAME, head="BYOL", project_gradient=True),
+    "Barlow-Twins": Kind(FRAME, head="Barlow-Twins", bonus_input="features"),
+    "slow features": Kind(FRAME, bonus_input="slow features"),
+}
 WHOLE_BATCH = settings_with(normalize_advantage=True)
 MASKED = settings_with(predictor_share=0.3)
 UNEVEN = settings_with(epochs=2, num_minibatches=4, normalize_advantage=True, predictor_share=0.3)
@@ -80,8 +88,7 @@ def agent_of(
 ) -> PPOAgent:
     """Build this rank's agent, whose parameters do not move under SGD with a rate of 0."""
     learner = make_learner(kind, envs, seed=seed)
-    trained = [p for p in learner.parameters() if p.requires_grad]
-    still = torch.optim.SGD(trained, lr=0.0)
+    still = torch.optim.SGD(trained_parameters(learner), lr=0.0)
     return make_agent(ranks, learner, settings=settings, optimizer=still, seed=10 + ranks.rank)
 
 
@@ -99,7 +106,7 @@ def whole_batch(ranks: Ranks, kind: Kind, envs: int) -> dict[str, Any]:
     """Learn from two rollouts, each as one minibatch; nothing in it is left to chance."""
     agent = agent_of(ranks, kind, WHOLE_BATCH, envs=envs)
     rollout, scripts = rollouts_of(ranks, kind, 2, envs)
-    agent.prime(rollout)
+    agent.prime(rollout.shape)
     for script in scripts:
         script.fill(rollout)
         losses = agent.learn(rollout)
@@ -125,7 +132,7 @@ def uneven(ranks: Ranks, kind: Kind) -> dict[str, Tensor]:
     learner = make_learner(kind, ENVS)
     agent = make_agent(ranks, learner, settings=UNEVEN, seed=10 + ranks.rank)
     rollout, scripts = rollouts_of(ranks, kind, 3, ENVS)
-    agent.prime(rollout)
+    agent.prime(rollout.shape)
     for script in scripts:
         script.fill(rollout)
         agent.learn(rollout)

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from agents.minibatches import draw_minibatches
 from tests.agents.scripts import draw_script
-from tests.agents.small import Kind, assert_all_equal, gradients_of, make_learner
+from tests.agents.small import (
+    Kind,
+    assert_all_equal,
+    experience_of,
+    gradients_of,
+    make_learner,
+    rnd_of,
+)
 from tests.distributed.checks import ENVS, KINDS, T, whole_batch
 from tests.distributed.conftest import Results
 from tests.ranks import only_rank
@@ -107,11 +114,11 @@ def test_a_predictor_with_a_mask_on_each_rank_learns_as_from_the_joined_mask(
     learner = make_learner(Kind(), ENVS)
     assert learner.intrinsic is not None
     with only_rank() as ranks:
-        everything = script.next_frames.flatten(0, 1)
-        learner.intrinsic.observe(everything.__getitem__, torch.arange(len(everything)), ranks)
+        rnd_of(learner).observe(experience_of(script.next_frames.flatten(0, 1)), ranks)
     samples = torch.arange(len(next_frames))
-    targets = learner.intrinsic.targets(next_frames.__getitem__, samples)
-    learner.intrinsic.loss(next_frames, targets, torch.tensor(float(len(samples)))).backward()
+    targets = rnd_of(learner).targets(next_frames.__getitem__, samples)
+    batch = (next_frames, targets, torch.tensor(float(len(samples))))
+    rnd_of(learner).losses(batch)["predictor"].backward()
     expected = gradients_of(learner.intrinsic)
     for result in results:
         for name, gradient in expected.items():

@@ -51,13 +51,25 @@ def test_a_requirement_of_another_python_does_not_count() -> None:
 
 def test_every_requirement_of_the_project_is_looked_at() -> None:
     subjects = {finding.subject for finding in all_package_findings(doctor.PROJECT)}
-    assert {"torch", "gymnasium", "ale-py", "gym-super-mario-bros", "pytest"} <= subjects
+    assert {
+        "torch",
+        "gymnasium",
+        "ale-py",
+        "gym-super-mario-bros",
+        "minigrid",
+        "pytest",
+    } <= subjects
 
 
 def test_the_lock_holds_a_version_within_the_range_of_every_requirement() -> None:
     packaging = pytest.importorskip("packaging.requirements")
     utils = pytest.importorskip("packaging.utils")
-    files = ("requirements.txt", "requirements-mario.txt", "requirements-dev.txt")
+    files = (
+        "requirements.txt",
+        "requirements-mario.txt",
+        "requirements-study.txt",
+        "requirements-dev.txt",
+    )
     locked: dict[str, list[str]] = {}
     for line in requirement_lines([doctor.PROJECT / "requirements.lock"]):
         pin = packaging.Requirement(line)

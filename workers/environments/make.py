@@ -28,6 +28,10 @@ def make_environment(section: EnvironmentSection) -> Environment:
             from workers.environments.classic_control import ClassicControlEnvironment
 
             return ClassicControlEnvironment(section)
+        case "minigrid":
+            from workers.environments.minigrid import MiniGridEnvironment
+
+            return MiniGridEnvironment(section)
         case "gymnasium":
             from workers.environments.registered import RegisteredEnvironment
 

@@ -5,9 +5,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.intrinsic.rnd import CHUNK_SIZE, FrameSource, RandomNetworkDistillation
+from agents.intrinsic.base import Inputs
+from agents.intrinsic.rnd import RandomNetworkDistillation
+from agents.intrinsic.whitening import CHUNK_SIZE
 from agents.ranks import Ranks
-from tests.agents.small import FRAME, VECTOR, Kind, drawn_from, gradients_of, make_rnd
+from tests.agents.small import (
+    FRAME,
+    VECTOR,
+    Kind,
+    drawn_from,
+    experience_of,
+    gradients_of,
+    make_rnd,
+)
 
 KINDS = pytest.mark.parametrize("shape", [VECTOR, FRAME])
 
@@ -24,7 +34,7 @@ def some_frames(shape: tuple[int, ...], count: int = 40, seed: int = 1) -> Tenso
     return torch.randn(count, *shape, generator=generator) * 4 + 3
 
 
-def source(frames: Tensor) -> FrameSource:
+def source(frames: Tensor) -> Inputs:
     return lambda samples: frames[samples]
 
 
@@ -43,9 +53,9 @@ def test_the_observation_statistics_are_those_of_every_frame_seen_once(
     rnd = rnd_of(shape)
     rollouts = [some_frames(shape, 40, seed) for seed in range(3)]
     for frames in rollouts:
-        rnd.observe(source(frames), torch.arange(len(frames)), ranks)
+        rnd.observe(experience_of(frames), ranks)
     seen = torch.cat(rollouts).double()
-    moments = rnd.moments()
+    moments = rnd.observation_moments.moments
     assert moments.count.item() == 120
     torch.testing.assert_close(moments.mean, seen.mean(dim=0), rtol=1e-10, atol=0)
     torch.testing.assert_close(moments.m2 / 120, seen.var(dim=0, correction=0), rtol=1e-10, atol=0)
@@ -54,11 +64,12 @@ def test_the_observation_statistics_are_those_of_every_frame_seen_once(
 @KINDS
 def test_the_input_is_whitened_and_clipped_at_five(ranks: Ranks, shape: tuple[int, ...]) -> None:
     rnd, seen = rnd_of(shape), some_frames(shape)
-    rnd.observe(source(seen), torch.arange(40), ranks)
+    rnd.observe(experience_of(seen), ranks)
     frames = torch.cat([some_frames(shape, 10, 2), 100 * torch.ones(1, *shape, dtype=seen.dtype)])
     if shape == VECTOR:
         assert whitened(frames, seen).max() == 5
-    torch.testing.assert_close(rnd.whiten(frames), whitened(frames, seen), rtol=1e-4, atol=1e-5)
+    found = rnd.observation_moments(frames)
+    torch.testing.assert_close(found, whitened(frames, seen), rtol=1e-4, atol=1e-5)
 
 
 @KINDS
@@ -66,12 +77,12 @@ def test_the_bonus_is_the_mean_squared_error_under_the_present_statistics(
     ranks: Ranks, shape: tuple[int, ...]
 ) -> None:
     rnd, seen, frames = rnd_of(shape), some_frames(shape), some_frames(shape, 10, 2)
-    rnd.observe(source(seen), torch.arange(40), ranks)
+    rnd.observe(experience_of(seen), ranks)
     samples = torch.tensor([7, 0, 7, 3])
     inputs = whitened(frames, seen)[samples]
     with torch.no_grad():
         errors = (rnd.predictor(inputs) - rnd.target(inputs)).numpy() ** 2
-    bonuses = rnd.bonuses(source(frames), samples)
+    bonuses = rnd.errors(source(frames), samples)
     np.testing.assert_allclose(bonuses.numpy(), errors.mean(axis=1), rtol=1e-3)
     assert bonuses.min() > 0
 
@@ -80,22 +91,22 @@ def test_a_rollout_of_several_chunks_is_treated_as_one(ranks: Ranks) -> None:
     rnd = rnd_of(VECTOR)
     frames = some_frames(VECTOR, 2 * CHUNK_SIZE + 77)
     samples = torch.randperm(len(frames), generator=torch.Generator().manual_seed(0))
-    rnd.observe(source(frames), samples, ranks)
-    assert rnd.moments().count.item() == len(frames)
-    torch.testing.assert_close(rnd.moments().mean, frames.double().mean(dim=0))
-    inputs = rnd.whiten(frames[samples])
+    rnd.observe(experience_of(frames), ranks)
+    assert rnd.observation_moments.moments.count.item() == len(frames)
+    torch.testing.assert_close(rnd.observation_moments.moments.mean, frames.double().mean(dim=0))
+    inputs = rnd.observation_moments(frames[samples])
     with torch.no_grad():
         features = rnd.target(inputs)
         errors = (rnd.predictor(inputs) - features).square().mean(dim=1)
     torch.testing.assert_close(rnd.targets(source(frames), samples), features)
-    torch.testing.assert_close(rnd.bonuses(source(frames), samples), errors)
+    torch.testing.assert_close(rnd.errors(source(frames), samples), errors)
 
 
 def test_looking_at_bonuses_and_targets_learns_nothing(ranks: Ranks) -> None:
     rnd, frames = rnd_of(VECTOR), some_frames(VECTOR)
-    rnd.observe(source(frames), torch.arange(40), ranks)
+    rnd.observe(experience_of(frames), ranks)
     before = {name: value.clone() for name, value in rnd.state_dict().items()}
-    rnd.bonuses(source(frames), torch.arange(40))
+    rnd.errors(source(frames), torch.arange(40))
     rnd.targets(source(frames), torch.arange(40))
     for name, value in rnd.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -106,15 +117,15 @@ def test_the_loss_is_the_sum_of_errors_over_the_given_count() -> None:
     rnd, frames = rnd_of(VECTOR), some_frames(VECTOR, 5)
     samples = torch.arange(5)
     targets = rnd.targets(source(frames), samples)
-    loss = rnd.loss(frames, targets, torch.tensor(3.5))
-    torch.testing.assert_close(loss, rnd.bonuses(source(frames), samples).sum() / 3.5)
+    loss = rnd.losses((frames, targets, torch.tensor(3.5)))["predictor"]
+    torch.testing.assert_close(loss, rnd.errors(source(frames), samples).sum() / 3.5)
 
 
 def test_the_loss_trains_the_whole_predictor_and_never_the_target() -> None:
     rnd, frames = rnd_of(FRAME), some_frames(FRAME, 5)
     targets = rnd.targets(source(frames), torch.arange(5))
     assert not targets.requires_grad
-    rnd.loss(frames, targets, torch.tensor(5.0)).backward()
+    rnd.losses((frames, targets, torch.tensor(5.0)))["predictor"].backward()
     gradients = gradients_of(rnd)
     assert all(name.startswith("predictor.") for name in gradients)
     assert [name for name, gradient in gradients.items() if not gradient.any()] == []

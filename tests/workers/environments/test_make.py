@@ -15,13 +15,14 @@ SECTIONS = {
     "atari": EnvironmentSection(env_type="atari", env_id="PongNoFrameskip-v4"),
     "mario": EnvironmentSection(env_type="mario", env_id="SuperMarioBros-v0"),
     "classic_control": EnvironmentSection(env_type="classic_control", env_id="CartPole-v1"),
+    "minigrid": EnvironmentSection(
+        env_type="minigrid", env_id="MiniGrid-MultiRoom-N4-S5-v1", max_episode_steps="auto"
+    ),
     "gymnasium": EnvironmentSection(env_type="gymnasium", env_id="Acrobot-v1"),
 }
 
 
-def skip_without_mario() -> None:
-    if importlib.util.find_spec("nes_py") is None:
-        pytest.skip("gym-super-mario-bros is not installed")
+PACKAGES = {"mario": "nes_py", "minigrid": "minigrid"}
 
 
 def test_there_is_an_example_of_every_family() -> None:
@@ -32,8 +33,9 @@ def test_there_is_an_example_of_every_family() -> None:
 @pytest.mark.parametrize("family", SECTIONS)
 @pytest.mark.filterwarnings("ignore")
 def test_every_family_is_built_and_keeps_to_gymnasiums_rules(family: str) -> None:
-    if family == "mario":
-        skip_without_mario()
+    package = PACKAGES.get(family)
+    if package is not None and importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
     environment = make_environment(SECTIONS[family])
     check_env(environment, skip_render_check=True)
     spec = environment.environment_spec

@@ -1,0 +1,1 @@
+"""The representation components, one file each."""

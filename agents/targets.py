@@ -1,0 +1,91 @@
+"""What a rollout teaches: advantages and returns of the reward's stream and of the bonus's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents.losses.returns import generalized_advantages
+from agents.rollout import RolloutBuffer
+
+ValuesOf = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Gives the extrinsic and the intrinsic value [B] of observations [B, ...]."""
+
+
+@dataclass(frozen=True)
+class Discounting:
+    """How the two streams are discounted and summed (see PPOSection and IntrinsicSection)."""
+
+    gamma: float
+    intrinsic_gamma: float
+    gae_lambda: float
+    extrinsic_coef: float
+    intrinsic_coef: float
+
+
+class Targets(NamedTuple):
+    """What a rollout teaches, [T * N] each: the summed advantage and the two returns."""
+
+    advantages: Tensor
+    returns_extrinsic: Tensor
+    returns_intrinsic: Tensor
+
+
+@torch.no_grad()
+def compute_targets(
+    rollout: RolloutBuffer, bonuses: Tensor, values_of: ValuesOf, discounting: Discounting
+) -> Targets:
+    """Return advantages and returns of both streams (GAE: Schulman et al. 2015, eq. 16).
+
+    Args:
+        rollout: T steps of N environments.
+        bonuses: [T, N], scaled.
+        values_of: the critics as they are now, for what followed the last step.
+        discounting: of both streams.
+    """
+    next_extrinsic, next_intrinsic = _next_values(rollout, values_of)
+    done = rollout.terminated | rollout.truncated
+    extrinsic = generalized_advantages(
+        rollout.rewards,
+        rollout.values_extrinsic,
+        next_extrinsic,
+        discounting.gamma * (~rollout.terminated).float(),
+        discounting.gae_lambda * (~done).float(),
+    )
+    # The intrinsic return runs on through episode ends (Burda et al. 2018, section 2.3).
+    intrinsic = generalized_advantages(
+        bonuses,
+        rollout.values_intrinsic,
+        next_intrinsic,
+        torch.full_like(bonuses, discounting.intrinsic_gamma),
+        torch.full_like(bonuses, discounting.gae_lambda),
+    )
+    summed = discounting.extrinsic_coef * extrinsic + discounting.intrinsic_coef * intrinsic
+    return Targets(
+        summed.flatten(),
+        (extrinsic + rollout.values_extrinsic).flatten(),
+        (intrinsic + rollout.values_intrinsic).flatten(),
+    )
+
+
+def _next_values(rollout: RolloutBuffer, values_of: ValuesOf) -> tuple[Tensor, Tensor]:
+    """Return both values [T, N] of what followed each step.
+
+    The extrinsic one is taken at the true last observation where an episode was truncated; the
+    intrinsic one at the observation that follows in the never-ending stream.
+    """
+    T, N = rollout.rewards.shape
+    last = values_of(rollout.observation(T, slice(0, N)))
+    extrinsic, intrinsic = (
+        torch.cat([values[1:], end.unsqueeze(0)])
+        for values, end in zip(
+            (rollout.values_extrinsic, rollout.values_intrinsic), last, strict=True
+        )
+    )
+    cut = rollout.truncated_samples()
+    if len(cut):
+        at_end, _ = values_of(rollout.final_observations(cut))
+        extrinsic.view(-1)[cut] = at_end
+    return extrinsic, intrinsic

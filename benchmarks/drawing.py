@@ -1,0 +1,77 @@
+"""Panels of curves over env steps, drawn with matplotlib where it is installed."""
+
+import importlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runs import Curve
+from configs.errors import ConfigurationError, StorageError
+
+PANEL_SIZE = (6.4, 4.0)  # inches
+COLUMNS = 2
+BAND_OPACITY = 0.2
+
+
+def load_matplotlib() -> Any:
+    """Import the module that draws, without matplotlib's global state.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    try:
+        return importlib.import_module("matplotlib.figure")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"drawing needs matplotlib (pip install -r requirements-study.txt): {error}"
+        ) from error
+
+
+class Panels:
+    """Panels with env steps across; lines of one label have one colour in all of them.
+
+    Args:
+        titles: of the panels, at least one.
+    """
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        columns = min(COLUMNS, len(titles))
+        rows = math.ceil(len(titles) / columns)
+        size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows)
+        self._figure: Any = load_matplotlib().Figure(figsize=size, layout="constrained")
+        self._axes = {
+            title: self._figure.add_subplot(rows, columns, place)
+            for place, title in enumerate(titles, start=1)
+        }
+        self._colours: dict[str, str] = {}
+        for title, axis in self._axes.items():
+            axis.set_title(title)
+            axis.set_xlabel("env steps")
+            axis.grid(alpha=0.3)
+            axis.ticklabel_format(axis="x", style="sci", scilimits=(3, 3), useMathText=True)
+
+    def draw(
+        self, title: str, label: str, curve: Curve, band: tuple[Any, Any] | None = None
+    ) -> None:
+        """Draw a curve into a panel, with a band from low to high values where there is one."""
+        colour = self._colours.setdefault(label, f"C{len(self._colours)}")
+        axis = self._axes[title]
+        axis.plot(*curve, label=label, color=colour)
+        if band is not None:
+            axis.fill_between(curve[0], *band, color=colour, alpha=BAND_OPACITY, linewidth=0)
+
+    def save(self, path: Path) -> None:
+        """Write the picture as a PNG.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        for axis in self._axes.values():
+            if axis.lines:
+                axis.legend(fontsize="small")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._figure.savefig(path, dpi=120, format="png")
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
