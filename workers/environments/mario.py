@@ -68,6 +68,8 @@ class MarioEnvironment(Environment):
         self._sticky_probability = section.sticky_probability if section.sticky_actions else 0.0
         cap = section.max_episode_steps
         self._max_steps = MAX_FRAMES_PER_EPISODE // self._frame_skip if cap == "auto" else cap
+        self._life_done = section.life_done
+        self._life_was_lost = False
         self._last_action = NOOP
         self._num_steps = 0
         self._distance = 0
@@ -87,12 +89,17 @@ class MarioEnvironment(Environment):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start a game.
+        """Start a game; after a lost life that ended the episode, go on with the one at hand.
 
         Returns:
             The first frame uint8 [1, H, W], and `info` as in `Environment`.
         """
         super().reset(seed=seed)
+        going_on = self._life_was_lost and seed is None
+        self._life_was_lost = False
+        if going_on:
+            self._last_action = NOOP
+            return resize(grey(self._emulator.screen), self._height, self._width), self._info()
         if self._draws_stages:
             self._draw_stage()
         self._emulator.reset()
@@ -110,6 +117,7 @@ class MarioEnvironment(Environment):
         """
         buttons = ACTIONS[action]
         emulator = self._emulator
+        lives = emulator.lives
         repeats = draw_repeats(self.np_random, self._sticky_probability, self._frame_skip)
         final = self._frame_skip - 1
         reward = 0.0
@@ -120,7 +128,8 @@ class MarioEnvironment(Environment):
             frame_reward, game_over = emulator.advance(self._last_action)
             reward += frame_reward
             self._distance = max(self._distance, emulator.x_position)
-            if game_over:
+            life_lost = self._life_done and emulator.lives < lives
+            if game_over or life_lost:
                 break
             if index == final - 1:
                 screen_before = grey(emulator.screen)
@@ -130,7 +139,11 @@ class MarioEnvironment(Environment):
         self._num_steps += 1
         truncated = self._num_steps >= self._max_steps and not game_over
         frame = resize(screen, self._height, self._width)
-        return frame, reward, game_over, truncated, self._info()
+        self._life_was_lost = life_lost and not (game_over or truncated)
+        info = self._info()
+        if self._life_was_lost:
+            info["game_over"] = False
+        return frame, reward, game_over or life_lost, truncated, info
 
     def render(self) -> NDArray[np.uint8]:
         """Return the emulator's screen, uint8 [240, 256, 3]."""

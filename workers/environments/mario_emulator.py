@@ -70,6 +70,11 @@ class MarioEmulator:
         """The RGB screen uint8 [240, 256, 3]: a live view, the next frame overwrites it."""
         return np.asarray(self._game.screen)
 
+    @property
+    def lives(self) -> int:
+        """Lives that are left beside the present one."""
+        return int(self._game._life)
+
     def reset(self) -> None:
         """Go back to the start of the game or of the stage."""
         self._game.reset()

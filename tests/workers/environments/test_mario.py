@@ -90,6 +90,34 @@ def test_a_stage_ends_with_the_life_and_starts_anew() -> None:
     assert info["metrics"]["distance"] == 40.0
 
 
+def test_a_lost_life_ends_the_episode_but_not_the_game() -> None:
+    environment, whole_games = build(life_done=True), build()
+    environment.reset(seed=0)
+    lives, game_overs, distances, score = [environment._emulator.lives], [], [], 0.0
+    while True:
+        _, reward, terminated, truncated, info = environment.step(RIGHT_B)
+        score += reward
+        assert not truncated
+        if terminated:
+            game_overs.append(info.get("game_over", True))
+            distances.append(info["metrics"]["distance"])
+            if game_overs[-1]:
+                break
+            environment.reset()
+            lives.append(environment._emulator.lives)
+    assert lives == [2, 1, 0]
+    assert game_overs == [False, False, True]
+    assert distances == sorted(distances)  # the furthest of the game so far
+    environment.reset()
+    assert environment._emulator.lives == 2
+    whole_games.reset(seed=0)
+    over, ends = False, 0
+    while not over:
+        over = whole_games.step(RIGHT_B)[2]
+        ends += over
+    assert ends == 1
+
+
 def test_observations_are_frames_with_memory_of_their_own() -> None:
     environment = build(frame_height=60)
     first, _ = environment.reset(seed=0)
