@@ -2,9 +2,8 @@
 
 import functools
 import json
-import shlex
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -12,50 +11,28 @@ import torch
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
-from configs.loading import LoadedConfig, dump_config, render_conf
+from configs.loading import dump_config
 from configs.schema import Config
-from training.banner import banner_rows
 from training.building import build_learner, build_optimizer, learning_settings, rollout_shape
 from training.building_heads import build_pretraining
 from training.checkpoint import Payload, Saver
 from training.collector import Collector, Policy
-from training.compatibility import differing_keys
+from training.displays import open_displays
 from training.episodes import EpisodeLog
-from training.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.options import RunOptions
+from training.parts import Parts
 from training.pretraining import Pretraining, PretrainingSettings
 from training.profiling import PROFILED_UPDATES, NullProfiler, Profiler, torch_profiler
-from training.progress import NullProgress, Progress, ProgressReporter, start_banner
 from training.reporting import Reporter
-from training.run_folder import RunFolder
+from training.resuming import lay_out
 from training.run_state import RunState
 from training.seeding import make_generator, stream_seed
-from training.session import Session
-from training.stop_request import StopRequest
 from training.stopwatch import Stopwatch
-from training.tracking import track_with_wandb
 from training.trainer import Beginning, Schedule, Trainer, uniform_policy
 from training.versions import collect_versions
 from training.visits import VisitRecorder
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What everything else is made from."""
-
-    session: Session
-    folder: RunFolder
-    options: RunOptions
-    loaded: LoadedConfig
-    ranks: Ranks
-    stop: StopRequest
-
-    @property
-    def config(self) -> Config:
-        """The run's configuration."""
-        return self.loaded.config
 
 
 def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[Trainer, Beginning]:
@@ -86,8 +63,8 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         facts=facts,
         on_saved=session.remember_checkpoint,
     )
-    beginning, notes = _continue_from(payload, state, session, episodes, facts)
-    metrics, progress = _open_displays(parts, pool, notes, stack)
+    beginning, notes = lay_out(payload, state, session, episodes, facts)
+    metrics, progress = open_displays(parts, pool, notes, stack)
     reporter = Reporter(ranks, pool, metrics, progress, agent.optimizer)
     reporter.begin(session.clock.env_steps)
     stopwatch = Stopwatch()
@@ -185,83 +162,6 @@ def checkpoint_facts(
         "threads": torch.get_num_threads(),
         "versions": collect_versions(),
     }
-
-
-def _continue_from(
-    payload: Payload | None,
-    state: RunState,
-    session: Session,
-    episodes: EpisodeLog,
-    facts: dict[str, Any],
-) -> tuple[Beginning, list[str]]:
-    """Lay out a checkpoint; return how the run begins, and what the user should know."""
-    if payload is None:
-        return Beginning.FROM_NOTHING, []
-    state.restore_shared(payload, session.clock, episodes)
-    found: dict[str, Any] = payload["facts"]
-    notes = [f"continued at {session.clock.env_steps:,} env steps", *_differences(found, facts)]
-    changed = [
-        f"{name} {found.get(name)} -> {facts[name]}"
-        for name in ("device", "world_size", "num_envs")
-        if found.get(name) != facts[name]
-    ]
-    if changed:
-        notes.append(
-            f"not exact: {', '.join(changed)}; weights, optimiser and statistics go on, "
-            "environments and random streams start anew"
-        )
-        return Beginning.WITH_NEW_EPISODES, notes
-    if not state.restore_rank(payload):
-        notes.append(
-            "not exact: not every environment could be continued within its episode, so all of "
-            "them start new ones"
-        )
-        return Beginning.WITH_NEW_EPISODES, notes
-    return Beginning.WHERE_IT_WAS, notes
-
-
-def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
-    """Say what has changed since the checkpoint without ending what can be continued exactly."""
-    notes = []
-    keys = differing_keys([facts["config"], found["config"]])
-    if keys:
-        changes = (f"{key} {found['config'].get(key)} -> {facts['config'][key]}" for key in keys)
-        notes.append(f"changed since the checkpoint: {', '.join(changes)}")
-    names = differing_keys([facts["versions"], found["versions"]])
-    if names:
-        notes.append(f"not exact to the last bit, other versions: {', '.join(names)}")
-    if found["threads"] != facts["threads"]:
-        notes.append(
-            f"not exact to the last bit: {found['threads']} torch threads -> {facts['threads']}"
-        )
-    return notes
-
-
-def _open_displays(
-    parts: Parts, pool: WorkerPool, notes: list[str], stack: ExitStack
-) -> tuple[MetricsRecorder, ProgressReporter]:
-    """Open the figures and the live line: real ones on rank 0, silent ones elsewhere."""
-    if parts.ranks.rank != 0:
-        return NullMetricsWriter(), NullProgress()
-    config, start = parts.config, parts.session.clock.env_steps
-    versions, text = collect_versions(), render_conf(config)
-    parts.folder.write_manifest(
-        config_text=text,
-        versions=versions,
-        command=shlex.split(parts.options.command_line),
-        seed=config.run.seed,
-    )
-    rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
-    start_banner([*rows, *(("note", note) for note in (*parts.loaded.notes, *notes))])
-    if parts.options.use_wandb:
-        stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
-    metrics = MetricsWriter(parts.folder, resume_from_step=start if start else None)
-    stack.enter_context(metrics)
-    metrics.write_text("configuration", text)
-    metrics.write_text("versions", "\n".join(f"{name} {v}" for name, v in versions.items()))
-    progress = Progress(config.run.total_env_steps, pool.spec.frame_skip, start)
-    stack.enter_context(progress)
-    return metrics, progress
 
 
 def _choose_profiler(parts: Parts, stack: ExitStack) -> tuple[Profiler, int | None]:

@@ -24,6 +24,10 @@ def banner_rows(
     steps = config.run.total_env_steps
     per_update = config.ppo.rollout_steps * total_envs
     bonus = "no bonus" if config.intrinsic.kind == "none" else f"bonus {config.intrinsic.kind}"
+    head = config.representation.kind
+    if head != "None":
+        frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
+        bonus += f", head {head}{frozen}"
     by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
     rows = [
         ("run", options.log_name),

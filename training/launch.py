@@ -8,7 +8,7 @@ from configs.errors import ScoutError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.agreement import check_same_start, on_first_rank
-from training.assembly import Parts, assemble
+from training.assembly import assemble
 from training.checkpoint import Payload, unpack
 from training.continuation import (
     LOGS,
@@ -28,6 +28,7 @@ from training.distributed import (
     set_threads,
 )
 from training.options import RunOptions
+from training.parts import Parts
 from training.progress import ConsoleLogHandler, final_message
 from training.run_folder import RunFolder
 from training.session import Session

@@ -9,9 +9,10 @@ from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config, EnvironmentSection, PPOSection, RunSection
 from tests.agents.small import parameters_of
-from training.assembly import Parts, build_agent, make_pool
+from training.assembly import build_agent, make_pool
 from training.distributed import Place
 from training.options import RunOptions
+from training.parts import Parts
 from training.run_folder import RunFolder
 from training.session import Session
 from training.stop_request import StopRequest
