@@ -103,7 +103,9 @@ class EnvironmentSection(Section):
         84, alias="PreProcWidth", ge=36, le=512, description="width of a frame in pixels"
     )
     life_done: bool = Field(
-        False, alias="LifeDone", description="a lost life ends the episode for learning (atari, mario)"
+        False,
+        alias="LifeDone",
+        description="a lost life ends the episode for learning (atari, mario)",
     )
     learning_reward: Literal["raw", "sign", "goal"] = Field(
         "sign",

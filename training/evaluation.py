@@ -4,32 +4,29 @@ import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from agents.frame_stack import FrameStack
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
-from training.building import build_learner
 from training.checkpoint import Payload, load_payload
 from training.compatibility import check_fit, stated_fields
 from training.continuation import LOGS, stored_config
 from training.distributed import choose_device, die_with_parent, read_place, set_threads
+from training.evaluation_progress import EvaluationProgress
 from training.files import replace_file
 from training.launch import learner_threads, set_up_logging
 from training.options import RunOptions
+from training.player import Player, play_episodes
 from training.progress import final_message
 from training.run_folder import validate_log_name
-from training.seeding import make_generator, stream_seed
-from training.stacking import stack_size
+from training.seeding import stream_seed
 from training.statistics_report import summarize
 from training.video import VideoWriter, caption_frame
-from workers.environments.base import Environment, EnvironmentSpec
+from workers.environments.base import Environment
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
 from workers.protocol import EpisodeSummary
@@ -87,16 +84,19 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     check_fit(loaded.config, config, str(options.load_model_path), stated_fields(loaded))
     player = Player(config, payload, device, loaded.config.run.seed, greedy=options.greedy)
     num_envs = _num_environments(options, loaded)
-    with WorkerPool(
-        functools.partial(make_environment, config.environment),
-        num_environments=num_envs,
-        num_processes=min(options.num_workers or place.cores, num_envs),
-        base_seed=stream_seed(loaded.config.run.seed, "evaluation environments"),
-        step_timeout=config.run.step_timeout,
-        reset_timeout=config.run.reset_timeout,
-        max_restarts=config.run.max_worker_restarts,
-    ) as pool:
-        episodes = play_episodes(pool, player, options.episodes)
+    with (
+        WorkerPool(
+            functools.partial(make_environment, config.environment),
+            num_environments=num_envs,
+            num_processes=min(options.num_workers or place.cores, num_envs),
+            base_seed=stream_seed(loaded.config.run.seed, "evaluation environments"),
+            step_timeout=config.run.step_timeout,
+            reset_timeout=config.run.reset_timeout,
+            max_restarts=config.run.max_worker_restarts,
+        ) as pool,
+        EvaluationProgress(options.episodes) as progress,
+    ):
+        episodes = play_episodes(pool, player, options.episodes, progress.update)
     report = make_report(options, config, payload, loaded.config.run.seed, episodes)
     folder = LOGS / "runs" / log_name / "evaluation"
     path = write_report(report, folder)
@@ -104,66 +104,6 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         video = record_video(config, player, path.with_suffix(".mp4"), loaded.config.run.seed)
         final_message(f"video       {video}")
     return 0
-
-
-class Player:
-    """The checkpoint's policy, with the frames it needs to remember.
-
-    Args:
-        config: the checkpoint's configuration.
-        payload: the checkpoint.
-        device: where to compute.
-        seed: of the sampled actions.
-        greedy: take the likeliest action instead of sampling.
-    """
-
-    def __init__(
-        self, config: Config, payload: Payload, device: torch.device, seed: int, *, greedy: bool
-    ) -> None:
-        self.spec = spec_from_text(payload["facts"]["spec"])
-        self.device = device
-        self._learner = build_learner(config, self.spec, num_envs=1).to(device)
-        self._learner.load_state_dict(payload["learner"])
-        self._stack_size = stack_size(config, self.spec)
-        self._greedy = greedy
-        self._generator = make_generator(seed, "evaluation actions", 0, device)
-
-    def remember(self, observations: Tensor) -> FrameStack:
-        """Return the memory of episodes that begin with `observations` [n, ...]."""
-        return FrameStack(observations.to(self.device), self._stack_size)
-
-    @torch.no_grad()
-    def act(self, frames: FrameStack) -> Tensor:
-        """Return the actions [n] or [n, A] for what `frames` remembers, on the CPU."""
-        with self._learner.precision(self.device):
-            distribution = self._learner.policy(frames.observation).distribution
-        action: Tensor = (
-            distribution.mode() if self._greedy else distribution.sample(self._generator)
-        )
-        return action.cpu()
-
-
-def play_episodes(pool: WorkerPool, player: Player, num_episodes: int) -> list[EpisodeSummary]:
-    """Play `num_episodes` and return their summaries, by environment and time.
-
-    Every environment plays a share fixed beforehand: taking the first to finish would favour short
-    episodes. Episodes of a lost worker are played again.
-    """
-    shares = [
-        num_episodes // pool.num_environments + (index < num_episodes % pool.num_environments)
-        for index in range(pool.num_environments)
-    ]
-    played: list[list[EpisodeSummary]] = [[] for _ in shares]
-    frames = player.remember(torch.from_numpy(pool.reset()))
-    while any(len(done) < share for done, share in zip(played, shares, strict=True)):
-        pool.send(0, player.act(frames).numpy())
-        batch = pool.recv(0)
-        ended = torch.from_numpy(batch.terminated | batch.truncated).to(player.device)
-        frames.push(torch.from_numpy(batch.observations).to(player.device), ended)
-        for episode in batch.episodes:
-            if not episode.lost and len(played[episode.environment]) < shares[episode.environment]:
-                played[episode.environment].append(episode)
-    return [episode for done in played for episode in done]
 
 
 def make_report(
@@ -268,12 +208,3 @@ def captioned(environment: Environment, steps: int, score: float) -> NDArray[np.
     """Return the real screen, uint8 [H, W, 3], with what has come of the episode below it."""
     name = environment.environment_spec.env_id
     return caption_frame(environment.render(), [name, f"step {steps}  score {score:g}"])
-
-
-def spec_from_text(text: str) -> EnvironmentSpec:
-    """Return the spec that a checkpoint holds as JSON, with JSON's lists as tuples."""
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in json.loads(text).items()
-    }
-    return EnvironmentSpec(**fields)
