@@ -14,6 +14,7 @@ TORCH_INDEX ?=
 ARGS        ?=
 RUNS        ?=
 PLOT        ?= logs/plot.png
+PART        ?= pool
 # Seconds that torchrun gives a stopped run to save; a large update on a CPU takes longer than its 30.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT ?= 300
 # Where the packages live. VENV=none takes the python on the PATH (conda, the container).
@@ -47,7 +48,7 @@ profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --confi
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
+	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
 
 # Set-up
 .PHONY: install
@@ -157,8 +158,8 @@ view_line_profiler: $(READY) ## print the times of line_profiling
 	$(PY) -m line_profiler -rmt main.py.lprof
 
 .PHONY: bench
-bench: $(READY) ## measure the worker pool beside others on this machine
-	$(PY) -m benchmarks.pool $(ARGS)
+bench: $(READY) ## measure PART=pool (workers beside others) or components (cost of an update)
+	$(PY) -m benchmarks.$(PART) $(ARGS)
 
 .PHONY: study
 study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md

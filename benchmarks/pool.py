@@ -11,14 +11,10 @@ import argparse
 import gc
 import multiprocessing
 import os
-import platform
-import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +23,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.measuring import print_header, spread
 from configs.schema import EnvironmentSection
 from workers.environments.base import Environment
 from workers.environments.make import make_environment
@@ -36,6 +33,7 @@ from workers.worker_process import birth_conditions
 
 SEED = 1
 WARM_UP_STEPS = 50
+PACKAGES = ("gymnasium", "ale-py", "numpy", "opencv-python", "opencv-python-headless")
 Actions = NDArray[np.int64]  # [steps, N]
 
 
@@ -227,24 +225,6 @@ def proportional_memory(contender: Contender) -> float:
     return kilobytes / 1000
 
 
-def spread(values: list[float], digits: int = 0) -> str:
-    """Median and range."""
-    middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
-
-
-def print_header(options: argparse.Namespace) -> None:
-    """Say what was measured, on what, with what."""
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    names = ("gymnasium", "ale-py", "numpy", "opencv-python")
-    print(f"{vars(options)}")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.platform()}")
-    print(f"Python {platform.python_version()}, {', '.join(f'{n} {version(n)}' for n in names)}")
-    print(f"commit {revision or 'unknown'}; load average {os.getloadavg()[0]:.1f}\n")
-
-
 def print_table(turns: dict[str, list[Turn]], memory: dict[str, float], num_envs: int) -> None:
     """One row per contender: medians with their range, ratios taken turn by turn."""
     floor = turns["no transport"]
@@ -275,7 +255,7 @@ def main() -> None:
     section = EnvironmentSection(env_type=options.env_type, env_id=options.env)
     make = partial(make_environment, section)
     sizes = (options.num_envs, options.num_processes)
-    print_header(options)
+    print_header(options, PACKAGES)
     contenders: dict[str, Contender] = {  # gymnasium forks, so it comes before our pipes are open
         f"gymnasium AsyncVectorEnv, {frames} frame{'s' * (frames > 1)}": Gymnasium(
             partial(make_gymnasium, section, frames), options.num_envs

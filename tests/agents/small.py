@@ -8,11 +8,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from agents.intrinsic.base import Experience
+from agents.intrinsic.base import Experience, IntrinsicReward
+from agents.intrinsic.byol_explore import BYOLExplore
+from agents.intrinsic.drnd import DistributionalNetworkDistillation
 from agents.intrinsic.rnd import RandomNetworkDistillation
+from agents.intrinsic.snd import SelfSupervisedDistillation
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
+from agents.networks.backbones import FrameBackbone, VectorBackbone
 from agents.networks.rnd import FrameEncoder, VectorEncoder
+from agents.networks.world_model import WorldModel
 from agents.ppo_agent import LearningSettings, PPOAgent
 from agents.ranks import Ranks
 from agents.representation.barlow_twins import BarlowTwinsHead
@@ -53,9 +58,15 @@ class Kind:
     observation_shape: tuple[int, ...] = VECTOR
     discrete: bool = True
     bonus: bool = True
+    bonus_kind: Literal["RND", "DRND", "SND", "BYOL-Explore"] = "RND"
     bonus_input: Literal["pixels", "features", "slow features"] = "pixels"
     head: Literal["BYOL", "Barlow-Twins"] | None = None
     project_gradient: bool = False
+
+    @property
+    def bonus_shape(self) -> tuple[int, ...]:
+        """The shape of what the bonus looks at."""
+        return self.observation_shape if self.bonus_input == "pixels" else (8,)
 
     def rollout_shape(self, T: int, N: int) -> RolloutShape:
         """The rollout that goes with it; two frames to a stack."""
@@ -113,7 +124,7 @@ def make_learner(
                 value_init_gain=1.0,
                 intrinsic_head=kind.bonus,
             )
-        intrinsic = make_rnd(kind, num_envs) if kind.bonus else None
+        intrinsic = make_bonus(kind, num_envs) if kind.bonus else None
         features = None
         if kind.bonus_input != "pixels":
             momentum = 0.9 if kind.bonus_input == "slow features" else None
@@ -143,24 +154,56 @@ def rnd_of(learner: Learner) -> RandomNetworkDistillation:
     return learner.intrinsic
 
 
+def make_bonus(kind: Kind, num_envs: int) -> IntrinsicReward:
+    """Build the bonus from the global generator."""
+    shape, gamma = kind.bonus_shape, 0.7
+    match kind.bonus_kind:
+        case "RND":
+            return make_rnd(kind, num_envs)
+        case "DRND":
+            targets, predictor = [make_encoder(shape) for _ in range(3)], make_encoder(shape)
+            return DistributionalNetworkDistillation(targets, predictor, shape, num_envs, gamma)
+        case "SND":
+            target, predictor = make_encoder(shape), make_encoder(shape)
+            return SelfSupervisedDistillation(target, predictor, shape, num_envs, gamma)
+        case "BYOL-Explore":
+            model = make_world_model(kind)
+            return BYOLExplore(model, 3, num_envs, gamma, longest_segment=5)
+
+
 def make_rnd(kind: Kind, num_envs: int) -> RandomNetworkDistillation:
     """Build target and predictor from the global generator."""
-    target: nn.Module
-    predictor: nn.Module
-    shape = kind.observation_shape
-    if kind.bonus_input != "pixels":
-        shape = (8,)
-        target, predictor = (VectorEncoder(8, (7,), 6, 0.2) for _ in range(2))
-    elif len(shape) == 3:
-        target, predictor = (
-            FrameEncoder(
-                36, 36, conv_channels=(2, 3, 4), feature_size=6, extra_hidden=(), leaky_slope=0.2
-            )
-            for _ in range(2)
+    shape = kind.bonus_shape
+    target, predictor = make_encoder(shape), make_encoder(shape)
+    return RandomNetworkDistillation(target, predictor, shape, num_envs, gamma=0.7)
+
+
+def make_encoder(shape: tuple[int, ...]) -> nn.Module:
+    """Build a network of a bonus over frames [1, H, W] or vectors [D]."""
+    if len(shape) == 1:
+        return VectorEncoder(shape[0], (7,), 6, 0.2)
+    return FrameEncoder(
+        36, 36, conv_channels=(2, 3, 4), feature_size=6, extra_hidden=(), leaky_slope=0.2
+    )
+
+
+def make_world_model(kind: Kind) -> WorldModel:
+    """Build a world model whose encoder gives 6 features."""
+    encoder: nn.Module
+    if len(kind.observation_shape) == 3:
+        encoder = FrameBackbone(
+            *FRAME, conv_channels=(2, 3, 4), third_kernel=3, hidden_size=7, feature_size=6
         )
     else:
-        target, predictor = (VectorEncoder(3, (7,), 6, 0.2) for _ in range(2))
-    return RandomNetworkDistillation(target, predictor, shape, num_envs, gamma=0.7)
+        encoder = VectorBackbone(3, (7, 6))
+    return WorldModel(
+        encoder,
+        6,
+        num_actions=NUM_ACTIONS,
+        discrete=kind.discrete,
+        belief_size=5,
+        hidden_size=7,
+    )
 
 
 def make_agent(
