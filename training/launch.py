@@ -8,6 +8,7 @@ from configs.errors import ScoutError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.agreement import check_same_start, on_first_rank
+from training.allocator import keep_freed_memory
 from training.assembly import assemble
 from training.checkpoint import Payload, unpack
 from training.continuation import (
@@ -54,6 +55,7 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     run = loaded.config.run
     set_up_logging(place, verbose=run.verbose_logging)
     set_threads(session.device, learner_threads(loaded.config, place))
+    keep_freed_memory()
     try:
         with (
             process_group(place, session.device, run.start_timeout, run.collective_timeout),
