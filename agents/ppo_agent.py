@@ -83,7 +83,8 @@ class PPOAgent:
     def observe(self, rollout: RolloutBuffer) -> None:
         """Update the bonus's statistics of its input alone (warm-up with random actions)."""
         if self.learner.intrinsic is not None:
-            self.learner.intrinsic.observe(self.learner.experience(rollout), self._ranks)
+            with self.learner.precision(self.device):
+                self.learner.intrinsic.observe(self.learner.experience(rollout), self._ranks)
 
     def set_progress(self, fraction: float) -> None:
         """Follow the schedules: `fraction` in [0, 1] of the run is done."""

@@ -77,8 +77,13 @@ def _optimisation(config: Config) -> list[str]:
 
 def _bonus(config: Config) -> list[str]:
     intrinsic, found = config.intrinsic, []
+    if intrinsic.kind == "SND" and config.ppo.rollout_steps < 2:
+        found.append(
+            "IntrinsicReward = SND with NumStep = 1: its target learns from pairs of steps that "
+            "follow each other; use a longer rollout"
+        )
     if intrinsic.rnd_input == "pixels":
-        return []
+        return found
     if intrinsic.kind not in ("RND", "DRND"):
         found.append(
             f"RNDInput = features with IntrinsicReward = {intrinsic.kind}: only RND and DRND can "
@@ -98,6 +103,12 @@ def _representation(config: Config) -> list[str]:
         found.append(
             f"RepresentationLearningParameter = {section.kind} with state observations: the heads "
             "learn from views of pixels; set ObservationType = pixels, or no head"
+        )
+    per_minibatch = config.ppo.rollout_steps * config.run.num_envs // config.ppo.num_minibatches
+    if section.kind != "None" and per_minibatch < 2:
+        found.append(
+            f"RepresentationLearningParameter = {section.kind} with {per_minibatch} sample in a "
+            "minibatch: its statistics need at least 2; lower MiniBatch"
         )
     if section.kind == "None" and section.pretraining_updates > 0:
         found.append(

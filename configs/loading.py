@@ -58,8 +58,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
         ConfigurationError: with one line for each thing that is wrong.
     """
     problems = Problems()
-    in_file, file_notes = resolve(read_file(path, tuple(SECTIONS), problems), problems)
     in_line, line_notes = resolve(read_overrides(overrides, problems), problems)
+    in_file, file_notes = resolve(read_file(path, tuple(SECTIONS), problems), problems, in_line)
     given = in_file | in_line
     named = given["Preset"].value if "Preset" in given else "paper"
     preset = PRESETS.get(named.casefold(), {})

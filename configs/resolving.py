@@ -1,7 +1,8 @@
 """From what the user wrote to one value per key: spellings, older names, sections, duplicates."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from configs.legacy import (
     ALIASES,
@@ -24,11 +25,18 @@ class Choice:
 
 
 def resolve(
-    settings: Sequence[Setting], problems: Problems
+    settings: Sequence[Setting],
+    problems: Problems,
+    above: Mapping[str, Choice] = MappingProxyType({}),
 ) -> tuple[dict[str, Choice], tuple[str, ...]]:
     """Return the choice for each key that is set, and notes on what was read as something else.
 
     A key under its own name wins over one under an older name (GAELambda over Lambda).
+
+    Args:
+        settings: as the user wrote them.
+        problems: receives what is wrong.
+        above: choices that will win over these, and may decide what an older key means.
     """
     chosen: dict[str, Choice] = {}
     notes: list[tuple[Setting, str]] = []
@@ -45,13 +53,18 @@ def resolve(
         if translation.problem:
             problems.add(f"{setting.label}: {translation.problem}", setting.line)
         else:
-            notes.append((setting, _take_over(setting, translation, chosen)))
+            notes.append((setting, _take_over(setting, translation, chosen, above)))
     return chosen, _told_together(notes)
 
 
-def _take_over(setting: Setting, translation: Translation, chosen: dict[str, Choice]) -> str:
+def _take_over(
+    setting: Setting,
+    translation: Translation,
+    chosen: dict[str, Choice],
+    above: Mapping[str, Choice],
+) -> str:
     """Choose what an older key means, where nothing better does; return the note on it."""
-    head = chosen.get(HEAD_KEY)
+    head = above.get(HEAD_KEY, chosen.get(HEAD_KEY))
     if translation.head and (head is None or head.value.casefold() != translation.head.casefold()):
         return f"ignored: the head is not {translation.head}"
     already = [key for key in translation.settings if key in chosen]

@@ -343,6 +343,13 @@ class RepresentationSection(Section):
     coef: float = Field(
         0.01, alias="RepresentationCoef", ge=0, description="weight of the head's loss"
     )
+    share: float = Field(
+        1.0,
+        alias="RepresentationShare",
+        gt=0,
+        le=1,
+        description="share of each minibatch that trains the head; less costs less",
+    )
     byol_hidden_size: int = Field(
         896,
         alias="BYOL_projectionHiddenSize",

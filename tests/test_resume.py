@@ -345,7 +345,7 @@ COMPONENTS_FORGET: list[tuple[str, Callable[[Payload], Any]]] = [
     ("SND", lambda payload: zero(payload, "intrinsic.target")),
     ("DRND", lambda payload: zero(payload, "intrinsic.targets.1")),
     ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.slow_encoder.slow.1")),
-    ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.running_mean")),
+    ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.recent")),
     (
         "BYOL-Explore",
         lambda payload: change_rank(payload, lambda part: part["intrinsic"]["belief"].zero_()),

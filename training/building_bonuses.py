@@ -10,6 +10,8 @@ from agents.intrinsic.drnd import DistributionalNetworkDistillation
 from agents.intrinsic.rnd import RandomNetworkDistillation
 from agents.intrinsic.snd import SelfSupervisedDistillation
 from agents.networks.backbones import FrameBackbone, VectorBackbone
+from agents.networks.batch_norm import GlobalBatchNorm
+from agents.networks.layers import FullPrecisionLinear
 from agents.networks.rnd import THIRD_KERNEL, FrameEncoder, VectorEncoder
 from agents.networks.scaling import BoundScaling
 from agents.networks.world_model import WorldModel
@@ -92,15 +94,15 @@ def _build_predictor(config: Config, shape: tuple[int, ...]) -> nn.Module:
 def _build_world_model(config: Config, spec: EnvironmentSpec) -> WorldModel:
     """Build BYOL-Explore's world model, with an encoder of its own for single frames."""
     section = config.intrinsic
-    encoder: nn.Module
+    features: nn.Module
     if len(spec.observation_shape) == 1:
         low, high = spec.observation_low, spec.observation_high
         backbone = VectorBackbone(len(low), section.state_hidden_sizes)
-        encoder, size = nn.Sequential(BoundScaling(low, high), backbone), backbone.feature_size
+        features, size = nn.Sequential(BoundScaling(low, high), backbone), backbone.feature_size
     else:
         channels, height, width = spec.observation_shape
-        size = section.feature_size
-        encoder = FrameBackbone(
+        size = section.hidden_size
+        features = FrameBackbone(
             channels,
             height,
             width,
@@ -109,9 +111,12 @@ def _build_world_model(config: Config, spec: EnvironmentSpec) -> WorldModel:
             hidden_size=section.hidden_size,
             feature_size=size,
         )
+    # Rectified features may all grow along one direction, where any prediction is right.
+    last = FullPrecisionLinear(size, section.feature_size, bias=False)
+    centred = GlobalBatchNorm(section.feature_size, affine=False)
     return WorldModel(
-        encoder,
-        size,
+        nn.Sequential(features, last, centred),
+        section.feature_size,
         num_actions=spec.num_actions,
         discrete=spec.discrete,
         belief_size=section.belief_size,

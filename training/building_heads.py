@@ -33,6 +33,7 @@ def build_pretraining(config: Config, policy: nn.Module) -> RepresentationLearni
         SlowSchedule(section.byol_momentum, section.byol_momentum_schedule == "cosine"),
         neighbours=section.second_view == "next",
         coef=section.coef,
+        share=section.share,
         project_gradient=section.project_gradient,
     )
 

@@ -1,28 +1,66 @@
 """Says in words that a representation has collapsed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-LEAST_SPREAD = 0.05  # about 1 where embeddings are spread evenly, 0 where all are the same
-LEAST_RANK = 1.5  # directions that the embeddings fill
+
+@dataclass(frozen=True)
+class Floor:
+    """What a live representation stays above.
+
+    Attributes:
+        name: of what is watched, in words.
+        rank, spread: the figures' names: directions that the vectors fill, and how far apart they
+            point (1 where they are spread evenly, 0 where all are the same).
+        least_spread: rectified features all point into one corner, embeddings do not.
+    """
+
+    name: str
+    rank: str
+    spread: str
+    least_spread: float
+
+
+LEAST_RANK = 1.5
+FLOORS = (
+    Floor(
+        "the policy's backbone",
+        "representation/backbone_rank",
+        "representation/backbone_std",
+        least_spread=0.02,
+    ),
+    Floor(
+        "the head's embedding",
+        "representation/effective_rank",
+        "representation/feature_std",
+        least_spread=0.05,
+    ),
+)
 
 
 class CollapseWatch:
     """Looks at the figures of each log row; warns once, and again after a recovery."""
 
     def __init__(self) -> None:
-        self._collapsed = False
+        self._collapsed: set[str] = set()
 
     def look(self, values: Mapping[str, float]) -> str | None:
-        """Return a warning if the embedding has collapsed since the last look."""
-        spread = values.get("representation/feature_std")
-        rank = values.get("representation/effective_rank")
-        if spread is None or rank is None:
-            return None
-        before, self._collapsed = self._collapsed, spread < LEAST_SPREAD or rank < LEAST_RANK
-        if before or not self._collapsed:
+        """Return a warning if something has collapsed since the last look."""
+        now = {floor.name: _judge(floor, values) for floor in FLOORS if floor.rank in values}
+        collapsed = {name for name, text in now.items() if text is not None}
+        new = [text for name, text in now.items() if text and name not in self._collapsed]
+        self._collapsed = collapsed
+        if not new:
             return None
         return (
-            f"the representation has collapsed: its embeddings fill {rank:.1f} directions with a "
-            f"spread of {spread:.3f} (1 = even); lower RepresentationCoef, or choose another "
-            "Augmentation"
+            f"the representation has collapsed: {'; '.join(new)}; lower RepresentationCoef or "
+            "LearningRate, or choose another Augmentation"
         )
+
+
+def _judge(floor: Floor, values: Mapping[str, float]) -> str | None:
+    """Return in words what is below the floor, or None."""
+    rank, spread = values[floor.rank], values[floor.spread]
+    if rank >= LEAST_RANK and spread >= floor.least_spread:
+        return None
+    return f"{floor.name} fills {rank:.1f} directions with a spread of {spread:.3f}"

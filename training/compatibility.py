@@ -98,6 +98,9 @@ def _unused(config: Config) -> frozenset[str]:
     unused = set(STATE_FIELDS if config.observes_pixels else PIXEL_FIELDS)
     if config.intrinsic.rnd_input == "features":
         unused -= STATE_FIELDS
+        unused |= {"intrinsic.conv_channels", "intrinsic.hidden_size"}
+    else:
+        unused.add("intrinsic.use_slow_backbone")
     unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
     return frozenset(unused)
 

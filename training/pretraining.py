@@ -15,10 +15,11 @@ from agents.ranks import Ranks
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
 from agents.rollout import RolloutBuffer
+from configs.errors import NonFiniteError
 
 HELD_OUT_SHARE = 0.1  # of the environments of a rank, at least one
-PATIENCE = 5  # rollouts without a lower loss on the held-out environments
-CHUNK_SIZE = 512  # held-out samples in one batch
+PATIENCE = 10  # rollouts without a lower loss on the held-out samples
+LARGEST_HELD_OUT = 512  # samples; drawn once, with their views, so that losses can be compared
 _LOG = logging.getLogger(__name__)
 
 
@@ -84,31 +85,35 @@ class Pretraining:
             eps=self._settings.adam_epsilon,
         )
         train_on, held_out = _split(rollout)
-        first = best = math.inf
+        if not collect():
+            return False
+        seen = self._views(training, rollout, held_out[:LARGEST_HELD_OUT])
+        first = best = self._held_out_loss(training, learner, seen)
         updates = rollouts_since_best = 0
         while updates < self._settings.max_updates and rollouts_since_best < PATIENCE:
-            if not collect():
-                return False
             for batch in self._batches(train_on, self._settings.max_updates - updates):
+                views = self._views(training, rollout, batch)
                 with learner.precision(rollout.device):
-                    loss = replica(self._views(training, rollout, batch))
+                    loss = replica(views)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 updates += 1
                 training.after_step(updates / self._settings.max_updates)
-            with learner.precision(rollout.device):
-                found = self._mean_loss(training, rollout, held_out)
-            first = found if math.isinf(first) else first
+            found = self._held_out_loss(training, learner, seen)
             rollouts_since_best += 1
             if found < best:
                 best, rollouts_since_best = found, 0
                 self._best.load_state_dict(training.state_dict())
-            rollout.carry_over()
             self._show(
                 f"pretraining {updates}/{self._settings.max_updates}, held-out loss {found:.4g}"
             )
-        _LOG.info("pretrained for %s updates: held-out loss %.4g -> %.4g", updates, first, best)
+            rollout.carry_over()
+            if not collect():
+                return False
+        rollout.carry_over()
+        if self._ranks.rank == 0:
+            _LOG.info("pretrained for %s updates: held-out loss %.4g -> %.4g", updates, first, best)
         learner.take_over(self._best)
         return True
 
@@ -125,15 +130,22 @@ class Pretraining:
         return training.draw_views(observations, rollout, samples, self._generator)
 
     @torch.no_grad()
-    def _mean_loss(
-        self, training: RepresentationLearning, rollout: RolloutBuffer, samples: Tensor
+    def _held_out_loss(
+        self, training: RepresentationLearning, learner: Learner, views: ViewPair
     ) -> float:
-        """Return the loss on held-out samples, the mean over batches and ranks."""
-        losses = [
-            training(self._views(training, rollout, chunk)).double()
-            for chunk in samples.split(CHUNK_SIZE)
-        ]
-        return float(self._ranks.sum(torch.stack(losses).mean()) / self._ranks.world_size)
+        """Return the loss on two views of held-out samples, the mean over ranks.
+
+        Raises:
+            NonFiniteError: on all ranks, where it is not finite.
+        """
+        with learner.precision(views.first.device):
+            loss = training(views).double()
+        found = float(self._ranks.sum(loss) / self._ranks.world_size)
+        if not math.isfinite(found):
+            raise NonFiniteError(
+                f"the held-out loss of the pretraining is {found}; lower LearningRate"
+            )
+        return found
 
 
 def _split(rollout: RolloutBuffer) -> tuple[Tensor, Tensor]:

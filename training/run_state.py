@@ -144,7 +144,9 @@ class RunState:
         self._agent.generator.set_state(part["generator"])
         intrinsic = self._agent.learner.intrinsic
         if intrinsic is not None:
-            intrinsic.restore_rank_state(part["intrinsic"])
+            # Checkpoints from before there were other bonuses hold the filter's sums alone.
+            old = {"filter_sums": part.get("filter_sums")}
+            intrinsic.restore_rank_state(part.get("intrinsic", old))
         self._visits.restore(part["visits"])
         snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
         if self._ranks.any(flag=not all(snapshots)):

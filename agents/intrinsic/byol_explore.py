@@ -8,7 +8,9 @@ world model, and how its errors are scaled and prioritized. Differs from the pap
   through: it is as old as the last update, and no gradient reaches what lies before it;
 - the targets of an update are computed once, before its first step, though the slow encoder moves
   with every step;
-- the deviation that bonuses are divided by is RND's, of their discounted sums over the whole run;
+- errors fall fast at first: what must be exceeded is the running mean or the rollout's own, the
+  lesser of the two, or nothing would be rewarded until the mean has forgotten the start;
+- what is left is divided by RND's running deviation, so that its weight is that of other bonuses;
 - the bonus where fewer than K predictions exist: see `step_bonuses`.
 """
 
@@ -35,35 +37,41 @@ from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 
 CHUNK_SIZE = 1024  # frames that pass an encoder at once
-MEAN_MOMENTUM = 0.99  # of the running mean, per rollout; the paper's for its reward statistics
+FORGETTING = 0.9  # of the statistics, per rollout: about the paper's 0.99 for each gradient step
 
 
-class RunningMean(nn.Module):
-    """An exponential moving average of the means of rollouts, without the pull of its start.
+class ForgettingMoments(nn.Module):
+    """Mean and deviation of recent rollouts: exponential averages, without the pull of their start.
 
-        μ = Σ_i α^{c-i} m_i / Σ_i α^{c-i}
+        μ = Σ_i α^{c-i} m_i / Σ_i α^{c-i},    σ² = Σ_i α^{c-i} q_i / Σ_i α^{c-i} - μ²
 
-    arXiv 2206.08332, reward prioritization (its adjusted average). Of all ranks.
+    arXiv 2206.08332, reward normalization and prioritization (its adjusted averages), with the mean
+    m and the mean square q of a rollout of all ranks.
     """
 
-    total: Tensor
+    sums: Tensor
     weight: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("total", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("sums", torch.zeros(2, dtype=torch.float64))
         self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
 
-    def update(self, values: Tensor, ranks: Ranks) -> None:
-        """Add the mean of `values` [T, N] of all ranks; once per rollout."""
-        mean = ranks.merge(moments_of(values.flatten())).mean
-        self.total.copy_(MEAN_MOMENTUM * self.total + mean)
-        self.weight.copy_(MEAN_MOMENTUM * self.weight + 1.0)
+    def update(self, mean: Tensor, mean_square: Tensor) -> None:
+        """Add a rollout's; once per rollout."""
+        self.sums.copy_(FORGETTING * self.sums + torch.stack([mean, mean_square]))
+        self.weight.copy_(FORGETTING * self.weight + 1.0)
 
     @property
     def mean(self) -> Tensor:
-        """The average, a scalar; 0 before any data."""
-        return self.total / self.weight.clamp_min(1.0)
+        """μ, a scalar; 0 before any data."""
+        return self.sums[0] / self.weight.clamp_min(1.0)
+
+    @property
+    def std(self) -> Tensor:
+        """σ, a scalar; 0 before any data."""
+        mean_square = self.sums[1] / self.weight.clamp_min(1.0)
+        return (mean_square - self.mean.square()).clamp_min(0.0).sqrt()
 
 
 class BYOLExplore(IntrinsicReward):
@@ -94,7 +102,7 @@ class BYOLExplore(IntrinsicReward):
         super().__init__(num_envs, gamma)
         self.world_model = world_model
         self.slow_encoder = SlowCopy(world_model.encoder)
-        self.running_mean = RunningMean()
+        self.recent = ForgettingMoments()
         self._horizon = horizon
         self._momentum = momentum
         self._longest_segment = longest_segment
@@ -117,10 +125,13 @@ class BYOLExplore(IntrinsicReward):
         return step_bonuses(errors, reachable(history.ended, self._horizon))
 
     def scale(self, raw: Tensor, ranks: Ranks) -> Tensor:
-        """Return what of `raw` [T, N], over its running deviation, exceeds the running mean."""
-        normalized = super().scale(raw, ranks)
-        self.running_mean.update(normalized, ranks)
-        return prioritized(normalized, self.running_mean.mean)
+        """Return what of `raw` [T, N], over its recent deviation, exceeds its mean; RND's scale."""
+        now = ranks.merge(moments_of(raw.flatten()))
+        self.recent.update(now.mean, now.m2 / now.count + now.mean.square())
+        deviation = self.recent.std + 1e-8
+        mean = torch.minimum(self.recent.mean, now.mean)
+        kept = prioritized((raw.double() / deviation).float(), mean / deviation)
+        return super().scale(kept, ranks)
 
     @torch.no_grad()
     def sampler(self, experience: Experience, generator: torch.Generator) -> Sampler:
@@ -153,8 +164,9 @@ class BYOLExplore(IntrinsicReward):
         self.slow_encoder.update(self.world_model.encoder, self._momentum)
 
     def metrics(self) -> dict[str, Tensor]:
-        """Return the scale of the bonus, and the mean that it must exceed."""
-        return super().metrics() | {"intrinsic/running_mean": self.running_mean.mean}
+        """Return the scale of the bonus, and the recent errors that it must exceed."""
+        recent = {"intrinsic/error_mean": self.recent.mean, "intrinsic/error_std": self.recent.std}
+        return super().metrics() | recent
 
     def rank_state(self) -> dict[str, Tensor]:
         """Return the filter's sums and what is believed of each environment."""

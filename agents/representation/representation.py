@@ -48,6 +48,7 @@ class RepresentationLearning(nn.Module):
         neighbours: whether the second view is of the observation that followed.
         slow: how the slow copies follow.
         coef: weight of the head's loss.
+        share: of a minibatch, in (0, 1]: how much of it the head looks at.
         project_gradient: take out of the head's gradient on the backbone what runs against PPO's.
     """
 
@@ -60,6 +61,7 @@ class RepresentationLearning(nn.Module):
         *,
         neighbours: bool,
         coef: float,
+        share: float,
         project_gradient: bool,
     ) -> None:
         super().__init__()
@@ -67,6 +69,7 @@ class RepresentationLearning(nn.Module):
         self.head = head
         self.slow_backbone = SlowCopy(backbone) if head.needs_slow_backbone else None
         self.coef = coef
+        self._share = share
         self._view = view
         self._neighbours = neighbours
         self._slow = slow
@@ -84,7 +87,18 @@ class RepresentationLearning(nn.Module):
         samples: Tensor,
         generator: torch.Generator,
     ) -> ViewPair:
-        """Draw two views of samples [B] (t * N + n), whose observations [B, S * C, H, W] are."""
+        """Draw two views of the first of samples [B] (t * N + n), which are in random order.
+
+        At least two, as statistics over a batch need them; as many on every rank.
+
+        Args:
+            observations: [B, S * C, H, W], of the samples.
+            rollout: where what followed them is.
+            samples: [B].
+            generator: this rank's stream.
+        """
+        count = max(min(2, len(samples)), round(self._share * len(samples)))
+        samples, observations = samples[:count], observations[:count]
         following = rollout.next_observations(samples) if self._neighbours else None
         return draw_views(observations, following, self._view, generator)
 
@@ -118,10 +132,16 @@ class RepresentationLearning(nn.Module):
 
     @torch.no_grad()
     def diagnose(self, views: ViewPair) -> dict[str, Tensor]:
-        """Return how alive the embedding is, measured on the first samples of two views."""
+        """Return how alive backbone and embedding are, measured on the first samples of two views.
+
+        A head's normalisation blows up what little a collapsed backbone still tells apart.
+        """
         few = ViewPair(*(view[:LARGEST_DIAGNOSIS] for view in views))
-        first, second = self.head.embed(_of_both(self.twin, few))
+        features = _of_both(self.twin, few)
+        first, second = self.head.embed(features)
         return {
+            "representation/backbone_rank": effective_rank(features.first.float()),
+            "representation/backbone_std": feature_spread(features.first.float()),
             "representation/effective_rank": effective_rank(first.float()),
             "representation/feature_std": feature_spread(first.float()),
             "representation/view_alignment": view_alignment(first.float(), second.float()),

@@ -128,10 +128,11 @@ def random_crop(frames: Tensor, generator: torch.Generator, smallest_area: float
     x, y = (2.0 * draws[1:] - 1.0) * (1.0 - side)  # the window's centre; the frame is [-1, 1]²
     zero = torch.zeros_like(side)
     to_window = torch.stack([side, zero, x, zero, side, y], dim=1).view(-1, 2, 3)
-    grid = nn.functional.affine_grid(to_window, list(frames.shape), align_corners=False)
-    return nn.functional.grid_sample(
-        frames.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    with torch.autocast(frames.device.type, enabled=False):  # positions need all their digits
+        grid = nn.functional.affine_grid(to_window, list(frames.shape), align_corners=False)
+        return nn.functional.grid_sample(
+            frames.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+        )
 
 
 def _shift_and_intensity(frames: Tensor, generator: torch.Generator, pad: int) -> Tensor:

@@ -144,6 +144,7 @@ def make_representation(kind: Kind, policy: nn.Module) -> RepresentationLearning
         SlowSchedule(0.9, cosine=False),
         neighbours=True,
         coef=0.5,
+        share=1.0,
         project_gradient=kind.project_gradient,
     )
 

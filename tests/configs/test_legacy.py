@@ -154,6 +154,16 @@ def test_a_heads_own_loss_weight_counts_where_that_head_is_chosen(
     assert loaded.config.representation.coef == coef
 
 
+def test_a_head_chosen_on_the_command_line_decides_which_loss_weight_counts(tmp_path: Path) -> None:
+    path = tmp_path / "old.conf"
+    path.write_text(
+        "EnvType = atari\nBYOL_representationLossCoef = 0.5\n"
+        "BarlowTwins_representationLossCoef = 0.25\nrepresentationLearningMethod = BYOL"
+    )
+    loaded = load_config(path, ["RepresentationLearningParameter=Barlow-Twins"])
+    assert loaded.config.representation.coef == 0.25
+
+
 def test_modified_rnd_of_an_older_file_looks_at_the_policys_features(load: Load) -> None:
     section = load("TrainMethod = modified_RND").config.intrinsic
     assert (section.kind, section.rnd_input) == ("RND", "features")

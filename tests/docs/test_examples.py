@@ -75,6 +75,7 @@ def with_head(num_envs: int = N) -> Learner:
             SlowSchedule(0.9, cosine=False),
             neighbours=True,
             coef=0.5,
+            share=1.0,
             project_gradient=True,
         )
     return learner

@@ -313,19 +313,28 @@ def test_the_bonus_falls_on_what_comes_again_and_stays_on_what_is_new() -> None:
     assert fresh_bonus(unseen) > 10 * fresh_bonus(experience)
 
 
-def test_only_what_exceeds_the_running_mean_is_rewarded(ranks: Ranks) -> None:
-    """The paper's adjusted average over the means of rollouts, written as one long sum."""
-    bonus, means = bonus_for(shape_of()), []
+@pytest.mark.parametrize("growth", [2.0, 0.25])
+def test_only_what_exceeds_the_recent_mean_is_rewarded(ranks: Ranks, growth: float) -> None:
+    """The paper's adjusted averages, as one long sum; also where errors fall fast."""
+    bonus, means, squares = bonus_for(shape_of()), [], []
     for seed in range(4):
-        raw = torch.rand(T, N, generator=torch.Generator().manual_seed(seed)) * (1 + seed)
+        generator = torch.Generator().manual_seed(seed)
+        raw = (torch.rand(T, N, generator=generator) + 0.2) * growth**seed
         scaled = bonus.scale(raw, ranks)
-        normalized = raw.double() / bonus.reward_filter.moments.std
-        means.append(normalized.mean().item())
-        weights = [0.99**age for age in reversed(range(len(means)))]
-        mean = sum(w * m for w, m in zip(weights, means, strict=True)) / sum(weights)
-        torch.testing.assert_close(scaled.double(), (normalized - mean).clamp_min(0.0))
-        assert bonus.metrics()["intrinsic/running_mean"].item() == pytest.approx(mean)
-        assert 0 < (scaled > 0).sum() < T * N
+        means.append(raw.double().mean().item())
+        squares.append(raw.double().square().mean().item())
+        weights = [0.9**age for age in reversed(range(len(means)))]
+        mean, square = (
+            sum(w * m for w, m in zip(weights, series, strict=True)) / sum(weights)
+            for series in (means, squares)
+        )
+        std = (square - mean**2) ** 0.5
+        kept = ((raw.double() - min(mean, means[-1])) / std).clamp_min(0.0)
+        expected = kept / bonus.reward_filter.moments.std
+        torch.testing.assert_close(scaled.double(), expected, rtol=1e-4, atol=1e-6)
+        assert bonus.metrics()["intrinsic/error_mean"].item() == pytest.approx(mean)
+        assert bonus.metrics()["intrinsic/error_std"].item() == pytest.approx(std)
+        assert 0.2 * T * N < (scaled > 0).sum() < T * N
 
 
 def test_what_is_believed_is_kept_for_the_rank_and_the_rest_for_all(ranks: Ranks) -> None:

@@ -10,7 +10,7 @@ from agents.ranks import Ranks
 from agents.representation.byol import BYOLHead
 from agents.representation.head import Embeddings
 from agents.representation.representation import RepresentationLearning, SlowSchedule
-from agents.representation.views import ViewPair
+from agents.representation.views import ViewPair, make_view
 from agents.rollout import RolloutBuffer
 from tests.agents.scripts import draw_script
 from tests.agents.small import (
@@ -188,6 +188,28 @@ def test_the_momentum_nears_one_along_a_cosine() -> None:
     assert SlowSchedule(0.9, cosine=False).at(0.7) == 0.9
 
 
+@pytest.mark.parametrize(
+    ("share", "count", "seen"), [(1.0, 10, 10), (0.3, 10, 3), (0.01, 10, 2), (0.5, 1, 1)]
+)
+def test_a_head_looks_at_its_share_of_a_minibatch(share: float, count: int, seen: int) -> None:
+    with drawn_from(0):
+        representation = RepresentationLearning(
+            make_learner(Kind(FRAME), N).policy.get_submodule("backbone"),
+            BYOLHead(8, 7, 6),
+            make_view("none"),
+            SlowSchedule(0.9, cosine=False),
+            neighbours=True,
+            coef=1.0,
+            share=share,
+            project_gradient=False,
+        )
+    rollout, samples = some_rollout(BYOL), torch.randperm(T * N)[:count]
+    observations = rollout.observations(samples)
+    views = representation.draw_views(observations, rollout, samples, torch.Generator())
+    assert torch.equal(views.first, observations[:seen])
+    assert torch.equal(views.second, rollout.next_observations(samples[:seen]))
+
+
 @HEADS
 def test_a_head_reports_how_alive_its_embedding_is(ranks: Ranks, kind: Kind) -> None:
     metrics = make_agent(ranks, make_learner(kind, N)).learn(some_rollout(kind))
@@ -222,6 +244,7 @@ def test_the_diagnosis_tells_a_collapsed_embedding_from_a_live_one(
             SlowSchedule(0.99, cosine=False),
             neighbours=False,
             coef=1.0,
+            share=1.0,
             project_gradient=False,
         )
     optimizer = torch.optim.Adam(head.parameters(), lr=2e-2)
