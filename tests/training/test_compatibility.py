@@ -29,7 +29,32 @@ MISFITS = [
     ("RNDHiddenSize", "64", "512"),
     ("RNDConvChannels", "16, 32, 32", "32, 64, 64"),
     ("RNDLeakySlope", "0.01", "0.2"),
+    ("IntrinsicReward", "DRND", "RND"),
+    ("RNDInput", "features", "pixels"),
+    ("UseEmaBackboneForRND", "True", "False"),
+    ("RNDStateHiddenSizes", "32", "64, 64"),
+    ("DRNDTargets", "5", "10"),
+    ("WorldModelSize", "128", "256"),
+    ("RepresentationLearningParameter", "BYOL", "None"),
+    ("BYOL_projectionHiddenSize", "64", "896"),
+    ("BYOL_projectionSize", "64", "256"),
+    ("BarlowTwinsProjectionSizes", "64, 64", "1024, 1024, 1024"),
+    ("FreezeSharedBackbone", "True", "False"),
 ]
+FEATURES = {"RNDInput": "features"}
+BYOL = {"RepresentationLearningParameter": "BYOL"}
+BARLOW_TWINS = {"RepresentationLearningParameter": "Barlow-Twins"}
+# Without these, on both sides, the key means nothing.
+NEEDED = {
+    "UseEmaBackboneForRND": FEATURES,
+    "RNDStateHiddenSizes": FEATURES,
+    "DRNDTargets": {"IntrinsicReward": "DRND"},
+    "WorldModelSize": {"IntrinsicReward": "BYOL-Explore"},
+    "BYOL_projectionHiddenSize": BYOL,
+    "BYOL_projectionSize": BYOL,
+    "BarlowTwinsProjectionSizes": BARLOW_TWINS,
+    "FreezeSharedBackbone": BYOL | {"SSLPretraining": "10"},
+}
 
 
 def config(**values: str) -> Config:
@@ -40,8 +65,9 @@ def config(**values: str) -> Config:
 def test_what_shapes_environment_and_networks_must_be_the_same(
     key: str, wanted: str, found: str
 ) -> None:
+    both = NEEDED.get(key, {})
     with pytest.raises(CheckpointError) as caught:
-        check_fit(config(**{key: wanted}), config(), "demo.ckpt")
+        check_fit(config(**both, **{key: wanted}), config(**both), "demo.ckpt")
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("demo.ckpt does not fit")
     assert lines[1].split() == ["key", "wanted", "found", "in", "the", "checkpoint"]
@@ -69,6 +95,26 @@ def test_keys_that_shape_nothing_may_differ() -> None:
     check_fit(config(**CARTPOLE, HiddenSize="32", FrameSkip="2"), config(**CARTPOLE), "demo.ckpt")
     plain = {"IntrinsicReward": "none"}
     check_fit(config(**plain, RNDFeatureDim="32"), config(**plain), "demo.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "both"),
+    [
+        ("DRNDTargets", "5", {}),
+        ("WorldModelSize", "5", {"IntrinsicReward": "DRND"}),
+        ("UseEmaBackboneForRND", "True", {}),
+        ("RNDStateHiddenSizes", "5", {}),
+        ("RNDConvChannels", "5, 5, 5", FEATURES),
+        ("RNDHiddenSize", "5", FEATURES),
+        ("BYOL_projectionHiddenSize", "5", BARLOW_TWINS),
+        ("BYOL_projectionSize", "5", {}),
+        ("BarlowTwinsProjectionSizes", "5", BYOL),
+    ],
+)
+def test_keys_of_another_bonus_or_another_head_may_differ(
+    key: str, value: str, both: dict[str, str]
+) -> None:
+    check_fit(config(**both, **{key: value}), config(**both), "demo.ckpt")
 
 
 def test_what_the_recipe_does_not_state_is_taken_from_the_checkpoint(tmp_path: Path) -> None:
