@@ -80,6 +80,11 @@ class PPOAgent:
             output.value_intrinsic,
         )
 
+    @property
+    def needs_warm_up(self) -> bool:
+        """Whether the bonus has statistics that random play is to seed."""
+        return self.learner.intrinsic is not None and self.learner.intrinsic.needs_warm_up
+
     def observe(self, rollout: RolloutBuffer) -> None:
         """Update the bonus's statistics of its input alone (warm-up with random actions)."""
         if self.learner.intrinsic is not None:
@@ -93,7 +98,7 @@ class PPOAgent:
         for group, rate in zip(self.optimizer.param_groups, self._base_rates, strict=True):
             group["lr"] = rate * left
 
-    def learn(self, rollout: RolloutBuffer) -> dict[str, Tensor]:
+    def learn(self, rollout: RolloutBuffer, *, diagnose: bool = True) -> dict[str, Tensor]:
         """Train on one rollout, in the order of the RND paper's code.
 
         1. bonuses under the old statistics of their input,
@@ -102,6 +107,10 @@ class PPOAgent:
         4. new statistics of the bonus's input,
         5. the bonus's targets under the new statistics,
         6. epochs of minibatches.
+
+        Args:
+            rollout: all that happened since the last call.
+            diagnose: also return how alive the representation is, which waits for the device.
 
         Returns:
             named scalars on the device, means over the minibatches of this rank.
@@ -115,7 +124,8 @@ class PPOAgent:
         metrics["losses/explained_variance"] = explained_variance(
             rollout.values_extrinsic.flatten(), targets.returns_extrinsic
         )
-        return metrics | self._train(rollout, targets, sampler)
+        losses, last_batch = self._train(rollout, targets, sampler)
+        return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})
 
     def prime(self, shape: RolloutShape) -> None:
         """Run two backward passes on an empty rollout like `shape`, and forget them.
@@ -166,7 +176,8 @@ class PPOAgent:
 
     def _train(
         self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None
-    ) -> dict[str, Tensor]:
+    ) -> tuple[dict[str, Tensor], Minibatch]:
+        """Return the mean of each loss, and the last minibatch."""
         settings = self._settings
         plans = list(
             draw_minibatches(
@@ -183,8 +194,7 @@ class PPOAgent:
             batch = self._minibatch(rollout, targets, sampler, plan, self.generator)
             for name, value in self._steps.take(batch, self._progress).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value
-        means = {name: value / len(plans) for name, value in sums.items()}
-        return means | self.learner.diagnose(batch)
+        return {name: value / len(plans) for name, value in sums.items()}, batch
 
     def _minibatch(
         self,

@@ -138,11 +138,10 @@ def build_agent(
 
 def make_schedule(config: Config, max_updates: int | None) -> Schedule:
     """Return when the run ends and what happens how often."""
-    has_bonus = config.intrinsic.kind != "none"
     return Schedule(
         total_env_steps=config.run.total_env_steps,
         max_updates=max_updates,
-        warmup_rollouts=config.intrinsic.warmup_rollouts if has_bonus else 0,
+        warmup_rollouts=config.intrinsic.warmup_rollouts,
         checkpoint_every=config.run.checkpoint_every,
         log_every=config.run.log_every,
     )

@@ -122,7 +122,7 @@ class Trainer:
 
     def _warm_up(self) -> bool:
         """Seed the observation statistics with random actions; these env steps do not count."""
-        total = self._schedule.warmup_rollouts
+        total = self._schedule.warmup_rollouts if self._agent.needs_warm_up else 0
         for index in range(total):
             if not self._play_at_random():
                 return False
@@ -156,7 +156,7 @@ class Trainer:
         with self._stopwatch.measure("learn"):
             done = self._clock.env_steps / self._schedule.total_env_steps
             self._agent.set_progress(min(done, 1.0))
-            losses = self._agent.learn(self._rollout)
+            losses = self._agent.learn(self._rollout, diagnose=self._logs(self._clock.updates + 1))
         self._rollout.carry_over()
         self._clock.updates += 1
         self._clock.env_steps += self._steps_per_update
@@ -164,10 +164,12 @@ class Trainer:
         self._profiler.step()
         return True
 
+    def _logs(self, updates: int) -> bool:
+        return updates % self._schedule.log_every == 0
+
     def _log(self, losses: dict[str, Tensor]) -> None:
-        if self._clock.updates % self._schedule.log_every and not self._finished():
-            return
-        self._reporter.report(self._clock, losses, self._episodes, self._stopwatch)
+        if self._logs(self._clock.updates) or self._finished():
+            self._reporter.report(self._clock, losses, self._episodes, self._stopwatch)
 
     def _save(self, boundary: RankState, *, is_last: bool) -> None:
         with self._stopwatch.measure("save"):

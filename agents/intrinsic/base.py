@@ -57,7 +57,12 @@ class IntrinsicReward(nn.Module, ABC):
     Args:
         num_envs: environments of this rank.
         gamma: discount of the intrinsic return, for the scale.
+
+    Attributes:
+        needs_warm_up: whether `observe` keeps statistics, which random play is to seed.
     """
+
+    needs_warm_up: bool = True
 
     def __init__(self, num_envs: int, gamma: float) -> None:
         super().__init__()

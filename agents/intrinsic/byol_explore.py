@@ -86,6 +86,7 @@ class BYOLExplore(IntrinsicReward):
         longest_segment: steps of a training sequence at most.
     """
 
+    needs_warm_up = False
     belief: Tensor
     previous_action: Tensor
 

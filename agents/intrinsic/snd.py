@@ -81,6 +81,7 @@ class SelfSupervisedDistillation(IntrinsicReward):
         self.target = target
         self.predictor = predictor
         self.observation_moments = None if of_frames else Whitening(input_shape)
+        self.needs_warm_up = not of_frames
         self._shift = shift
         self._noise = noise
 

@@ -55,7 +55,7 @@ start = time.monotonic()
 save(1)
 seconds = time.monotonic() - start
 told, tells = os.pipe()
-for _ in range(kills):
+for index in range(kills):
     child = os.fork()
     if child == 0:
         number = load_payload(newest_whole(path))["number"]
@@ -63,7 +63,8 @@ for _ in range(kills):
             number += 1
             os.write(tells, b".")
             save(number)
-    os.read(told, 1)  # the first save begins
+    for _ in range(1 + index % 2):
+        os.read(told, 1)  # the first save begins; with every other child, the second
     time.sleep(draw.uniform(0.0, 2.0 * seconds))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -351,7 +352,7 @@ def test_a_process_killed_during_a_save_leaves_a_whole_checkpoint(
         check=False,
     )
     assert saving.returncode == 0, saving.stderr
-    assert int(saving.stdout.split()[1]) > kills / 4  # many of the killed had saved something
+    assert int(saving.stdout.split()[1]) >= kills / 2  # every other one had saved something
     parts = [p.name for p in tmp_path.iterdir() if p not in companions(path)]
     assert all(name.startswith(".") and name.endswith(".tmp") for name in parts)
     assert not [name for name in parts if Path(name).match("*.ckpt")]
