@@ -441,10 +441,11 @@ class RunSection(Section):
         100, alias="saveCkptEvery", ge=1, description="updates between two checkpoints"
     )
     log_every: int = Field(1, alias="LogEvery", ge=1, description="updates between two log rows")
-    precision: Literal["float32", "bfloat16"] = Field(
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
         "float32",
         alias="Precision",
-        description="arithmetic of the networks; weights and statistics stay float32 or wider",
+        description="arithmetic of the networks; weights and statistics stay float32 or wider; "
+        "auto = bfloat16 for pixels on hardware that multiplies it, else float32",
     )
     environment_groups: Auto | Annotated[int, Field(ge=1, le=2)] = Field(
         "auto",

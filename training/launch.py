@@ -30,6 +30,7 @@ from training.distributed import (
 )
 from training.options import RunOptions
 from training.parts import Parts
+from training.precision import settle_precision
 from training.progress import ConsoleLogHandler, final_message
 from training.run_folder import RunFolder
 from training.session import Session
@@ -52,6 +53,7 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     check_load_flags(options, loaded)
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id))
+    loaded = settle_precision(loaded, session.device)
     run = loaded.config.run
     set_up_logging(place, verbose=run.verbose_logging)
     set_threads(session.device, learner_threads(loaded.config, place))

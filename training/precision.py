@@ -1,0 +1,37 @@
+"""Which arithmetic the networks use where Precision = auto."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from configs.loading import LoadedConfig
+
+CPU_FACTS = Path("/proc/cpuinfo")
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})  # without them bfloat16 is emulated, slowly
+
+
+def settle_precision(loaded: LoadedConfig, device: torch.device) -> LoadedConfig:
+    """Replace Precision = auto by what this rank computes with: the run's record names that.
+
+    bfloat16 where the hardware multiplies it and there are frames to convolve, else float32.
+    Networks on state vectors are too small to gain by it.
+    """
+    config = loaded.config
+    if config.run.precision != "auto":
+        return loaded
+    fast = config.observes_pixels and multiplies_bfloat16(device)
+    run = config.run.model_copy(update={"precision": "bfloat16" if fast else "float32"})
+    return replace(loaded, config=config.model_copy(update={"run": run}))
+
+
+def multiplies_bfloat16(device: torch.device, cpu_facts: Path = CPU_FACTS) -> bool:
+    """Whether `device` has instructions for bfloat16."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    try:
+        lines = cpu_facts.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return not BFLOAT16_FLAGS.isdisjoint(flags.split())
