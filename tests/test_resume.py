@@ -222,6 +222,10 @@ def test_a_run_with_any_component_goes_on_as_if_nothing_had_been(name: str, tmp_
         pytest.param(CARTPOLE, 2, id="cartpole on 2 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 2, id="pong on 2 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 3, id="pong on 3 ranks", marks=pytest.mark.slow),
+        *(
+            pytest.param(text, 3, id=f"{name} on 3 ranks", marks=pytest.mark.slow)
+            for name, text in COMPONENTS.items()
+        ),
     ],
 )
 def test_a_resumed_run_of_several_ranks_equals_the_calm_run(
