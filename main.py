@@ -8,11 +8,14 @@ import difflib
 import os
 import re
 import shlex
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+PATIENCE = 20.0  # seconds
 EPILOG = """\
 examples:
   torchrun --nnodes 1 --nproc_per_node 1 --standalone main.py --train \\
@@ -45,9 +48,22 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line, on the first process of a node alone, and exit with 2."""
-        if os.environ.get("LOCAL_RANK", "0") == "0":
+        if is_first_of_node():
             print(f"main.py: {message} (main.py -h lists all flags)", file=sys.stderr)
+        else:
+            let_the_first_speak()
         sys.exit(2)
+
+
+def is_first_of_node() -> bool:
+    """Return whether this process says what all processes of its node find in the same way."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def let_the_first_speak() -> None:
+    """Wait to be ended: torchrun ends all processes as soon as one of them has left."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(PATIENCE)
 
 
 def positive_int(text: str) -> int:
@@ -242,8 +258,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(args)
     except ScoutError as error:
         # What every process of a node finds in the same way is said once.
-        on_all = isinstance(error, ConfigurationError) and os.environ.get("LOCAL_RANK", "0") != "0"
-        if not error.repeated and not on_all:
+        if isinstance(error, ConfigurationError) and not is_first_of_node():
+            let_the_first_speak()
+        elif not error.repeated:
             print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
@@ -252,11 +269,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process; one of several at once, without taking down the threads of its back end.
+    """End the process at once: taking down torch's threads aborts now and then (SIGABRT).
 
-    A profiler around a single process needs the ordinary way out.
+    A profiler that runs this file needs the ordinary way out.
     """
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    program = next((word for word in sys.orig_argv[1:] if not word.startswith("-")), "")
+    if Path(program).name != Path(__file__).name:
         sys.exit(code)
     sys.stdout.flush()
     sys.stderr.flush()

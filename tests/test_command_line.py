@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -124,6 +126,7 @@ def test_other_processes_of_a_node_do_not_repeat_a_refusal(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(main, "PATIENCE", 0.0)
     with pytest.raises(SystemExit) as caught:
         main.main(["--train", "--trian"])
     assert caught.value.code == 2
@@ -393,6 +396,14 @@ def test_torchruns_variables_alone_start_a_process_as_profilers_need_it(tmp_path
     assert ended.code == 0, ended.output
     assert ended.last_line == "done: 96 env steps; saved to out/x.ckpt"
     assert load_payload(tmp_path / "out" / "x.ckpt")["updates"] == 3
+
+
+def test_a_profiler_that_runs_main_py_writes_its_profile(tmp_path: Path) -> None:
+    profile = tmp_path / "profile"
+    command = [sys.executable, "-m", "cProfile", "-o", str(profile), str(MAIN), "--train"]
+    command = [*command, "--config_options"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, timeout=60)
+    assert profile.stat().st_size > 0
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
