@@ -18,8 +18,13 @@ def contradictions(config: Config) -> list[str]:
 
 
 def warnings(config: Config) -> list[str]:
-    """Return one message for each pair of values that will do, but hardly as intended."""
+    """Return one message for each choice that will do, but not all that the user may expect."""
     run = config.run
+    if run.worker_backend == "ale_vector":
+        return [
+            f"WorkerBackend = {run.worker_backend}: no rooms are counted, a run that is continued "
+            "starts new episodes, and an emulator that hangs or crashes is not replaced"
+        ]
     replacing = run.step_timeout + run.reset_timeout
     if run.collective_timeout > replacing:
         return []
@@ -129,13 +134,18 @@ def _representation(config: Config) -> list[str]:
 
 
 def _run(config: Config) -> list[str]:
-    run = config.run
-    if run.environment_groups == "auto" or run.environment_groups <= run.num_envs:
-        return []
-    return [
-        f"EnvironmentGroups = {run.environment_groups} with NumEnv = {run.num_envs}: "
-        "each group needs an environment"
-    ]
+    run, found = config.run, []
+    if run.environment_groups != "auto" and run.environment_groups > run.num_envs:
+        found.append(
+            f"EnvironmentGroups = {run.environment_groups} with NumEnv = {run.num_envs}: "
+            "each group needs an environment"
+        )
+    if run.worker_backend == "ale_vector" and config.environment.env_type != "atari":
+        found.append(
+            f"WorkerBackend = {run.worker_backend} with EnvType = {config.environment.env_type}: "
+            "ale-py steps the games of atari only; set WorkerBackend = processes"
+        )
+    return found
 
 
 def _convolved(size: int, third_kernel: int) -> int:

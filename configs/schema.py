@@ -452,6 +452,13 @@ class RunSection(Section):
         alias="EnvironmentGroups",
         description="2 = act on one half while the other half steps; auto = 2 with a GPU, else 1",
     )
+    worker_backend: Literal["processes", "ale_vector"] = Field(
+        "processes",
+        alias="WorkerBackend",
+        description="what steps the environments in training: processes = worker processes, "
+        "watched and replaced; ale_vector = threads of ale-py within the rank, without rooms, "
+        "exact resumption or replacement (atari); evaluation always uses processes",
+    )
     learner_threads: Auto | PositiveInt = Field(
         "auto",
         alias="LearnerThreads",

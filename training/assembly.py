@@ -31,6 +31,7 @@ from training.stopwatch import Stopwatch
 from training.trainer import Beginning, Schedule, Trainer, uniform_policy
 from training.versions import collect_versions
 from training.visits import VisitRecorder
+from workers.environment_pool import EnvironmentPool
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
 
@@ -89,7 +90,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     return trainer, beginning
 
 
-def make_pool(parts: Parts, steps_before: int) -> WorkerPool:
+def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
     """Start this rank's environments.
 
     Args:
@@ -101,13 +102,29 @@ def make_pool(parts: Parts, steps_before: int) -> WorkerPool:
     groups = run.environment_groups
     if groups == "auto":
         groups = 2 if ranks.device.type == "cuda" else 1
+    num_groups = min(groups, run.num_envs)
+    num_workers = min(parts.options.num_workers or parts.session.place.cores, run.num_envs)
+    base_seed = stream_seed(run.seed, f"environments from env step {steps_before}")
+    first_index = ranks.rank * run.num_envs
+    if run.worker_backend == "ale_vector":
+        # Other runs do without the emulator and its memory in the rank itself.
+        from workers.ale_vector import AleVectorPool  # noqa: PLC0415
+
+        return AleVectorPool(
+            parts.config.environment,
+            num_environments=run.num_envs,
+            num_threads=num_workers,
+            num_groups=num_groups,
+            base_seed=base_seed,
+            first_index=first_index,
+        )
     return WorkerPool(
         functools.partial(make_environment, parts.config.environment),
         num_environments=run.num_envs,
-        num_processes=min(parts.options.num_workers or parts.session.place.cores, run.num_envs),
-        num_groups=min(groups, run.num_envs),
-        base_seed=stream_seed(run.seed, f"environments from env step {steps_before}"),
-        first_index=ranks.rank * run.num_envs,
+        num_processes=num_workers,
+        num_groups=num_groups,
+        base_seed=base_seed,
+        first_index=first_index,
         step_timeout=run.step_timeout,
         reset_timeout=run.reset_timeout,
         max_restarts=run.max_worker_restarts,
@@ -115,7 +132,7 @@ def make_pool(parts: Parts, steps_before: int) -> WorkerPool:
 
 
 def build_agent(
-    parts: Parts, pool: WorkerPool, steps_before: int
+    parts: Parts, pool: EnvironmentPool, steps_before: int
 ) -> tuple[PPOAgent, RolloutBuffer]:
     """Build the agent and its rollout; every rank starts from the same weights.
 
@@ -148,7 +165,7 @@ def make_schedule(config: Config, max_updates: int | None) -> Schedule:
 
 
 def checkpoint_facts(
-    config: Config, options: RunOptions, pool: WorkerPool, ranks: Ranks
+    config: Config, options: RunOptions, pool: EnvironmentPool, ranks: Ranks
 ) -> dict[str, Any]:
     """Return what a checkpoint tells of its run: text and numbers only."""
     return {
@@ -193,7 +210,7 @@ def _make_pretraining(
     )
 
 
-def _random_policy(agent: PPOAgent, pool: WorkerPool) -> Policy:
+def _random_policy(agent: PPOAgent, pool: EnvironmentPool) -> Policy:
     spec = pool.spec
     bounds = None
     if not spec.discrete:

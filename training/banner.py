@@ -8,13 +8,13 @@ from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from training.distributed import available_memory
 from training.options import RunOptions
-from workers.pool import WorkerPool
+from workers.environment_pool import EnvironmentPool
 
 
 def banner_rows(
     loaded: LoadedConfig,
     options: RunOptions,
-    pool: WorkerPool,
+    pool: EnvironmentPool,
     ranks: Ranks,
     device: torch.device,
 ) -> list[tuple[str, str]]:
@@ -28,6 +28,8 @@ def banner_rows(
     if head != "None":
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
         bonus += f", head {head}{frozen}"
+    threaded = config.run.worker_backend == "ale_vector"
+    workers = "emulator thread(s)" if threaded else "worker process(es)"
     by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
     rows = [
         ("run", options.log_name),
@@ -35,7 +37,7 @@ def banner_rows(
         (
             "environments",
             f"{ranks.world_size} rank(s) x {pool.num_environments} = {total_envs}, on "
-            f"{pool.num_processes} worker process(es) per rank",
+            f"{pool.num_processes} {workers} per rank",
         ),
         (
             "length",
@@ -67,7 +69,7 @@ def _device(device: torch.device) -> str:
     return f"the CPU, {torch.get_num_threads()} thread(s)"
 
 
-def _rollout_bytes(loaded: LoadedConfig, pool: WorkerPool) -> int:
+def _rollout_bytes(loaded: LoadedConfig, pool: EnvironmentPool) -> int:
     """Return the size of the frames of one rollout, each kept once."""
     size = 1 if pool.spec.observation_dtype == "uint8" else 4
     slots = loaded.config.ppo.rollout_steps + loaded.config.environment.stack_size

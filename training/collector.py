@@ -9,7 +9,7 @@ from torch import Tensor
 from agents.ppo_agent import Decision
 from agents.rollout import RolloutBuffer
 from training.stopwatch import Stopwatch
-from workers.pool import WorkerPool
+from workers.environment_pool import EnvironmentPool
 from workers.protocol import EpisodeSummary, StepBatch
 
 Policy = Callable[[Tensor], Decision]
@@ -43,7 +43,7 @@ class Collector:
 
     def __init__(
         self,
-        pool: WorkerPool,
+        pool: EnvironmentPool,
         rollout: RolloutBuffer,
         reward_kind: Literal["raw", "sign", "goal"],
         stopwatch: Stopwatch,

@@ -10,11 +10,11 @@ from training.parts import Parts
 from training.progress import NullProgress, Progress, ProgressReporter, start_banner
 from training.tracking import track_with_wandb
 from training.versions import collect_versions
-from workers.pool import WorkerPool
+from workers.environment_pool import EnvironmentPool
 
 
 def open_displays(
-    parts: Parts, pool: WorkerPool, notes: list[str], stack: ExitStack
+    parts: Parts, pool: EnvironmentPool, notes: list[str], stack: ExitStack
 ) -> tuple[MetricsRecorder, ProgressReporter]:
     """Open the figures and the live line: real ones on rank 0, silent ones elsewhere.
 

@@ -11,7 +11,7 @@ from training.episodes import EpisodeLog
 from training.metrics import MetricsRecorder
 from training.progress import ProgressReporter
 from training.stopwatch import Stopwatch
-from workers.pool import WorkerPool
+from workers.environment_pool import EnvironmentPool
 
 # "act" is the part of "collect" that the policy takes.
 PARTS = ("collect", "act", "learn", "sync", "save")
@@ -31,7 +31,7 @@ class Reporter:
     def __init__(
         self,
         ranks: Ranks,
-        pool: WorkerPool,
+        pool: EnvironmentPool,
         metrics: MetricsRecorder,
         progress: ProgressReporter,
         optimizer: torch.optim.Optimizer,

@@ -22,7 +22,7 @@ from training.checkpoint import Payload, Saver, pack, unpack
 from training.clock import Clock
 from training.episodes import EpisodeLog
 from training.visits import VisitRecorder
-from workers.pool import WorkerPool
+from workers.environment_pool import EnvironmentPool
 
 MOST_FAILED_SAVES = 3
 _LOG = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class RunState:
         *,
         agent: PPOAgent,
         rollout: RolloutBuffer,
-        pool: WorkerPool,
+        pool: EnvironmentPool,
         visits: VisitRecorder,
         ranks: Ranks,
         saver: Saver,
@@ -149,7 +149,8 @@ class RunState:
             intrinsic.restore_rank_state(part.get("intrinsic", old))
         self._visits.restore(part["visits"])
         snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
-        if self._ranks.any(flag=not all(snapshots)):
+        can_go_on = self._pool.spec.can_snapshot and all(snapshots)
+        if self._ranks.any(flag=not can_go_on):
             if intrinsic is not None:
                 intrinsic.start_episodes()
             return False

@@ -148,6 +148,14 @@ def test_an_override_given_twice_is_refused(refused: Refused) -> None:
         ("LearningReward = goal", "LearningReward = goal with EnvType = atari"),
         ("PreProcHeight = 40", "PreProcHeight = 40 and PreProcWidth = 84 with ThirdKernel = 4"),
         ("NumEnv = 1\nEnvironmentGroups = 2", "EnvironmentGroups = 2 with NumEnv = 1"),
+        (
+            "EnvType = mario\nWorkerBackend = ale_vector",
+            "WorkerBackend = ale_vector with EnvType = mario: ale-py steps the games of atari only",
+        ),
+        (
+            "WorkerBackend = threads",
+            "WorkerBackend = threads: is not one of the choices; allowed: processes, ale_vector",
+        ),
         ("IntrinsicReward = none\nExtCoef = 0", "ExtCoef = 0.0 with IntrinsicReward = none"),
         ("IntCoef = 0\nExtCoef = 0", "IntCoef = 0.0: no reward is left"),
     ],

@@ -150,3 +150,10 @@ def test_the_wait_for_a_peer_that_is_too_short_is_told_but_allowed(write: Write)
     loaded = load_config(write("CollectiveTimeout = 10\nNumEnv = 2"))
     assert loaded.config.run.collective_timeout == 10
     assert "CollectiveTimeout = 10.0 is no longer than" in loaded.notes[0]
+
+
+def test_what_ale_pys_own_threads_lack_is_told(write: Write) -> None:
+    loaded = load_config(write("WorkerBackend = ALE_vector"))
+    assert loaded.config.run.worker_backend == "ale_vector"
+    (note,) = loaded.notes
+    assert "WorkerBackend = ale_vector: no rooms are counted" in note

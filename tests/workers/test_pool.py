@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.workers.pool_probes import BASE_SEED, NUM_ACTIONS, GameProbe, ProcessProbe, VectorProbe
+from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
 from workers.pool import WorkerPool
 from workers.protocol import EpisodeSummary, PoolStateError, StepBatch
@@ -64,7 +65,7 @@ def some_actions(make: type[Environment], num_environments: int, steps: int) -> 
     return list(generator.uniform(-1, 1, (steps, num_environments, 2)).astype(np.float32))
 
 
-def step_all(pool: WorkerPool, actions: np.ndarray[Any, Any]) -> StepBatch:
+def step_all(pool: EnvironmentPool, actions: np.ndarray[Any, Any]) -> StepBatch:
     """Step every group, all of them in flight at once; copy what comes back, joined."""
     groups = [pool.group(index) for index in range(pool.num_groups)]
     for index, rows in enumerate(groups):

@@ -1,0 +1,75 @@
+"""What every pool of environments is, whoever steps them: what the training loop knows of it."""
+
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from numpy.typing import NDArray
+
+from workers.environments.base import EnvironmentSpec, Observation
+from workers.protocol import StepBatch
+
+
+class EnvironmentPool(Protocol):
+    """N environments in G groups that step independently of each other; a context manager.
+
+    Calls come in order: `reset`, then for each group `send` and `recv` in turns. An environment
+    whose episode ends is reset within the same step. Environment i of the run has a random stream
+    of its own, whichever rank and group it is in.
+    """
+
+    @property
+    def spec(self) -> EnvironmentSpec:
+        """What the environments are."""
+
+    @property
+    def num_environments(self) -> int:
+        """N."""
+
+    @property
+    def num_groups(self) -> int:
+        """G."""
+
+    @property
+    def num_processes(self) -> int:
+        """Worker processes, or threads, that step a group."""
+
+    @property
+    def worker_restarts(self) -> int:
+        """Lost workers replaced so far."""
+
+    def __enter__(self) -> Self:
+        """Return the pool."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the pool."""
+
+    def group(self, group: int) -> slice:
+        """Return the rows of a group in [0, N)."""
+
+    def reset(self) -> Observation:
+        """Begin a new episode in all environments; return observations [N, *shape]."""
+
+    def send(self, group: int, actions: NDArray[Any]) -> None:
+        """Begin a step of the n environments of a group.
+
+        Args:
+            group: the group's number.
+            actions: int64 [n] of discrete choices, or float32 [n, A].
+        """
+
+    def recv(self, group: int) -> StepBatch:
+        """Wait for the step that `send` began."""
+
+    def snapshot(self) -> list[bytes | None]:
+        """Return the state of every environment; None for one that cannot give it."""
+
+    def restore(self, snapshots: list[bytes]) -> None:
+        """Let every environment continue exactly from what `snapshot` returned."""
+
+    def close(self) -> None:
+        """End whatever steps the environments; may be called again."""
