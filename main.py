@@ -148,7 +148,7 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
         "--num_workers",
         type=positive_int,
         metavar="N",
-        help="worker processes or emulator threads of each agent process (default: its share of cores)",
+        help="worker processes or emulator threads of each rank (default: its share of the cores)",
     )
     common.add_argument("--gpu_id", type=int, help="the GPU to use, with one process only")
 
