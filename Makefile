@@ -157,9 +157,26 @@ lineProfiler_profiling: line_profiling ## the older name of line_profiling
 view_line_profiler: $(READY) ## print the times of line_profiling
 	$(PY) -m line_profiler -rmt main.py.lprof
 
+# Other trainers live in an environment of their own: they pin what Scout does not.
+PEERS_VENV ?= .venv-peers
+PEERS_PIP  := $(PEERS_VENV)/bin/python -m pip --disable-pip-version-check
+bench_python = $(if $(and $(filter pool peers,$(PART)),$(wildcard $(PEERS_VENV)/.installed)),$(PEERS_VENV)/bin/python,$(PY))
+
 .PHONY: bench
-bench: $(READY) ## measure PART=pool (workers beside others) or components (cost of an update)
-	$(PY) -m benchmarks.$(PART) $(ARGS)
+bench: $(READY) ## measure PART=pool, peers, components, learner, loop or scaling; results go to benchmarks/LOG.md
+	$(bench_python) -m benchmarks.$(PART) $(ARGS)
+
+.PHONY: peers_venv
+peers_venv: $(PEERS_VENV)/.installed ## make .venv-peers: Scout and other trainers, for PART=pool and PART=peers
+
+$(PEERS_VENV)/.installed: requirements.txt requirements-study.txt requirements-peers.txt requirements.lock
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_PIP) install --no-deps $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c requirements.lock torch
+	$(PEERS_PIP) install -r requirements.txt -r requirements-study.txt -c requirements.lock
+	$(PEERS_PIP) install --no-deps --ignore-requires-python -r requirements-peers.txt
+	@$(PEERS_VENV)/bin/python -c 'import cv2' 2> /dev/null || \
+	  $(PEERS_PIP) install --force-reinstall --no-deps -c requirements.lock opencv-python-headless
+	@touch $@
 
 .PHONY: study
 study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md

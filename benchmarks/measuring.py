@@ -1,6 +1,7 @@
 """What every measurement tells: what was measured, on what, with what, and how far it spread."""
 
 import argparse
+import importlib.metadata
 import os
 import statistics
 from collections.abc import Sequence
@@ -10,12 +11,28 @@ from training.versions import collect_versions
 
 def print_header(options: argparse.Namespace, packages: Sequence[str]) -> None:
     """Print the options, the machine, and the versions of those `packages` that are installed."""
+    print(header(options, packages) + "\n")
+
+
+def header(options: argparse.Namespace, packages: Sequence[str]) -> str:
+    """Return the options, the machine, the commit and the versions of installed `packages`."""
     versions = collect_versions()
-    found = [f"{name} {versions[name]}" for name in packages if name in versions]
-    print(", ".join(f"{name} = {value}" for name, value in vars(options).items()))
-    print(f"{versions['cpu']}, {versions['cores']} cores, {versions['platform']}")
-    print(f"Python {versions['python']}, {', '.join(found)}")
-    print(f"commit {versions['commit']}; load average {os.getloadavg()[0]:.1f}\n")
+    found = [f"{name} {version}" for name in packages if (version := package_version(name))]
+    lines = (
+        ", ".join(f"{name} = {value}" for name, value in vars(options).items()),
+        f"{versions['cpu']}, {versions['cores']} cores, {versions['platform']}",
+        f"Python {versions['python']}, {', '.join(found)}",
+        f"commit {versions['commit']}; load average {os.getloadavg()[0]:.1f}",
+    )
+    return "\n".join(lines)
+
+
+def package_version(name: str) -> str | None:
+    """Return the version of an installed package, None where there is none."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:

@@ -1,290 +1,126 @@
-"""How much of the emulators' speed the worker pool keeps, beside gymnasium's AsyncVectorEnv.
+"""How much of the emulators' speed the worker pool keeps, beside what other libraries have.
 
-    python -m benchmarks.pool --env MontezumaRevengeNoFrameskip-v4 --num_envs 64
+    python -m benchmarks.pool
+    python -m benchmarks.pool --env MontezumaRevengeNoFrameskip-v4 CartPole-v1 --num_envs 64 512
 
-All contenders live in one run and take turns, so that a busy machine slows all of them. The floor
-is the same number of processes stepping the same environments with no transport at all: no
-actions come in, no observations go out.
+All contenders of a table live in one run and take turns, so that a busy machine slows all of them.
+The floor is the same number of processes stepping the same environments with no transport at all:
+no actions come in, no observations go out. Frames are handed out singly, but where a name says
+otherwise. A package that is not installed, or a contender that does not fit into memory, is left
+out and named.
 """
 
 import argparse
-import gc
 import multiprocessing
 import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Protocol
+import resource
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 
-import gymnasium
-import numpy as np
-from numpy.typing import NDArray
+from benchmarks.gymnasium_games import section_of
+from benchmarks.log import add_log_flag, recording
+from benchmarks.measuring import spread
+from benchmarks.pool_arena import Arena, Outcome
+from benchmarks.pool_candidates import FLOOR, POOL
+from configs.errors import ScoutError
 
-from benchmarks.measuring import print_header, spread
-from configs.schema import EnvironmentSection
-from workers.environments.base import Environment
-from workers.environments.make import make_environment
-from workers.layout import split
-from workers.pool import WorkerPool
-from workers.worker_process import birth_conditions
-
-SEED = 1
-WARM_UP_STEPS = 50
-PACKAGES = ("gymnasium", "ale-py", "numpy", "opencv-python", "opencv-python-headless")
-Actions = NDArray[np.int64]  # [steps, N]
-
-
-class Contender(Protocol):
-    """One way of stepping N environments."""
-
-    def run(self, actions: Actions) -> None:
-        """Step all environments once per row of `actions`."""
-
-    def process_ids(self) -> list[int]:
-        """Return the processes that step them, without this one."""
-
-    def close(self) -> None:
-        """End them."""
+FEWEST_ROWS = 10
+TURN = {"atari": 6_400, "classic_control": 16_000}  # env steps of a turn, a second or two
+PACKAGES = (
+    "gymnasium",
+    "ale-py",
+    "stable-baselines3",
+    "envpool",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+)
 
 
-class WithoutTransport:
-    """Processes that step their environments by themselves: the most that there is to be had."""
-
-    def __init__(
-        self, make: Callable[[], Environment], num_environments: int, num_processes: int
-    ) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipes = []
-        self._processes = []
-        for rows in split(0, num_environments, num_processes):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_step_alone, args=(make, rows, theirs), daemon=True)
-            with birth_conditions():
-                process.start()
-            self._pipes.append(ours)
-            self._processes.append(process)
-
-    def run(self, actions: Actions) -> None:
-        """Let every process step its environments; they get their actions beforehand."""
-        for pipe in self._pipes:
-            pipe.send(actions)
-        for pipe in self._pipes:
-            pipe.recv()
-
-    def process_ids(self) -> list[int]:
-        """Return the processes."""
-        return [process.pid or 0 for process in self._processes]
-
-    def close(self) -> None:
-        """End the processes."""
-        for process in self._processes:
-            process.kill()
-            process.join()
+def compare(env_id: str, num_environments: int, options: argparse.Namespace) -> Outcome:
+    """Measure all contenders for one game and number of environments."""
+    multiprocessing.set_start_method(None, force=True)  # others' own, not that of this process
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for a pipe to every environment
+    section = section_of(env_id)
+    env_steps = options.steps or TURN[section.env_type]
+    rows = max(FEWEST_ROWS, env_steps // num_environments)
+    arena = Arena(section, num_environments, options.num_processes, options.contenders)
+    try:
+        return arena.measure(rows, options.repeats)
+    finally:
+        arena.close()
 
 
-def _step_alone(
-    make: Callable[[], Environment], rows: range, pipe: "Connection[None, Actions]"
-) -> None:
-    environments = [make() for _ in rows]
-    for row, environment in zip(rows, environments, strict=True):
-        environment.reset(seed=SEED + row)
-    while True:
-        for actions in pipe.recv()[:, rows.start : rows.stop].tolist():
-            for environment, action in zip(environments, actions, strict=True):
-                _, _, terminated, truncated, _ = environment.step(action)
-                if terminated or truncated:
-                    environment.reset()
-        pipe.send(None)
-
-
-class Ours:
-    """Scout's pool, with one group or with two of which one is always in flight."""
-
-    def __init__(
-        self,
-        make: Callable[[], Environment],
-        num_environments: int,
-        num_processes: int,
-        num_groups: int,
-    ) -> None:
-        before = set(multiprocessing.active_children())
-        self._pool = WorkerPool(
-            make,
-            num_environments=num_environments,
-            num_processes=num_processes,
-            num_groups=num_groups,
-            base_seed=SEED,
-        )
-        self._processes = set(multiprocessing.active_children()) - before
-        self._pool.reset()
-
-    def run(self, actions: Actions) -> None:
-        """Send to each group as soon as it has answered."""
-        groups = range(self._pool.num_groups)
-        for group in groups:
-            self._pool.send(group, actions[0, self._pool.group(group)])
-        for row in actions[1:]:
-            for group in groups:
-                self._pool.recv(group)
-                self._pool.send(group, row[self._pool.group(group)])
-        for group in groups:
-            self._pool.recv(group)
-
-    def process_ids(self) -> list[int]:
-        """Return the workers."""
-        return [process.pid or 0 for process in self._processes]
-
-    def close(self) -> None:
-        """Close the pool."""
-        self._pool.close()
-
-
-class Gymnasium:
-    """gymnasium's AsyncVectorEnv with its defaults: a process per environment, shared memory."""
-
-    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], num_environments: int) -> None:
-        self._environments = gymnasium.vector.AsyncVectorEnv([make] * num_environments)
-        self._environments.reset(seed=SEED)
-
-    def run(self, actions: Actions) -> None:
-        """Step."""
-        for row in actions:
-            self._environments.step(row)
-
-    def process_ids(self) -> list[int]:
-        """Return the environments' processes."""
-        return [process.pid or 0 for process in self._environments.processes]
-
-    def close(self) -> None:
-        """Close them."""
-        self._environments.close(terminate=True)
-
-
-def make_gymnasium(section: EnvironmentSection, num_frames: int) -> gymnasium.Env[Any, Any]:
-    """Build the environment as gymnasium's own wrappers do, with so many frames stacked."""
-    if section.env_type != "atari":
-        return gymnasium.make(section.env_id)
-    import ale_py  # noqa: PLC0415 - only where it is needed
-
-    gymnasium.register_envs(ale_py)
-    game = gymnasium.make(
-        section.env_id,
-        frameskip=1,
-        repeat_action_probability=section.sticky_probability,
-        max_episode_steps=None,
-    )
-    frames = gymnasium.wrappers.AtariPreprocessing(
-        game,
-        noop_max=0,
-        frame_skip=section.frame_skip,
-        screen_size=(section.frame_width, section.frame_height),
-    )
-    cap = section.max_episode_steps
-    capped = frames if cap == "auto" else gymnasium.wrappers.TimeLimit(frames, cap)
-    return (
-        capped if num_frames == 1 else gymnasium.wrappers.FrameStackObservation(capped, num_frames)
-    )
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one contender did in one of its turns."""
-
-    steps_per_second: float
-    cpu_microseconds: float  # per env step, over all processes
-
-
-def take_turn(contender: Contender, actions: Actions) -> Turn:
-    """Let one contender run, and measure it."""
-    cpu, wall = cpu_seconds(contender), time.perf_counter()
-    contender.run(actions)
-    wall = time.perf_counter() - wall
-    cpu = cpu_seconds(contender) - cpu
-    return Turn(actions.size / wall, cpu / actions.size * 1e6)
-
-
-def cpu_seconds(contender: Contender) -> float:
-    """CPU time so far of this process and the contender's, to the nanosecond."""
-    nanoseconds = sum(
-        int(thread.read_text().split()[0])
-        for pid in contender.process_ids()
-        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")
-    )
-    return time.process_time() + nanoseconds / 1e9
-
-
-def proportional_memory(contender: Contender) -> float:
-    """MB of the contender's processes, shared pages divided among their users."""
-    kilobytes = 0
-    for pid in contender.process_ids():
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        kilobytes += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return kilobytes / 1000
-
-
-def print_table(turns: dict[str, list[Turn]], memory: dict[str, float], num_envs: int) -> None:
-    """One row per contender: medians with their range, ratios taken turn by turn."""
-    floor = turns["no transport"]
-    print("| | env steps/s | CPU us/step | speed / no transport | CPU / no transport | MB/env |")
-    print("|---|---|---|---|---|---|")
-    for name, own in turns.items():
+def table(outcome: Outcome) -> str:
+    """Return a row per contender: medians with their range, ratios taken turn by turn."""
+    floor, pool = outcome.turns[FLOOR], outcome.turns.get(POOL)
+    lines = [
+        "| | env steps/s | CPU us/step | speed / no transport | CPU / no transport "
+        f"| speed of {POOL} / its | MB/env |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, own in outcome.turns.items():
         pairs = list(zip(own, floor, strict=True))
+        against = list(zip(pool or (), own, strict=bool(pool)))
         cells = (
             spread([turn.steps_per_second for turn in own]),
-            spread([turn.cpu_microseconds for turn in own]),
+            spread([turn.cpu_microseconds for turn in own], 1),
             spread([turn.steps_per_second / base.steps_per_second for turn, base in pairs], 3),
             spread([turn.cpu_microseconds / base.cpu_microseconds for turn, base in pairs], 3),
-            f"{memory[name] / num_envs:.2f}",
+            spread([us.steps_per_second / it.steps_per_second for us, it in against], 2)
+            if against
+            else "",
+            f"{outcome.memory[name]:.2f}",
         )
-        print(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if outcome.left_out:
+        lines += ["", "Left out:"]
+    lines += [f"- {name}: {reason}" for name, reason in outcome.left_out.items()]
+    return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--env", default="MontezumaRevengeNoFrameskip-v4")
-    parser.add_argument("--env_type", default="atari", choices=["atari", "classic_control"])
-    parser.add_argument("--num_envs", type=int, default=64)
-    parser.add_argument("--num_processes", type=int, default=os.cpu_count())
-    parser.add_argument("--steps", type=int, default=100, help="per environment and turn")
-    parser.add_argument("--repeats", type=int, default=9, help="turns of each contender")
-    options = parser.parse_args()
-    section = EnvironmentSection(env_type=options.env_type, env_id=options.env)
-    make = partial(make_environment, section)
-    sizes = (options.num_envs, options.num_processes)
-    print_header(options, PACKAGES)
-    contenders: dict[str, Contender] = {  # gymnasium forks, so it comes before our pipes are open
-        f"gymnasium AsyncVectorEnv, {frames} frame{'s' * (frames > 1)}": Gymnasium(
-            partial(make_gymnasium, section, frames), options.num_envs
-        )
-        for frames in ((1, section.stack_size) if section.env_type == "atari" else (1,))
-    }
-    contenders |= {
-        "no transport": WithoutTransport(make, *sizes),
-        "pool, 1 group": Ours(make, *sizes, num_groups=1),
-        "pool, 2 groups": Ours(make, *sizes, num_groups=2),
-    }
-    generator = np.random.default_rng(SEED)
-    num_actions = make().environment_spec.num_actions
-    turns: dict[str, list[Turn]] = {name: [] for name in contenders}
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pool",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--env", nargs="+", default=["MontezumaRevengeNoFrameskip-v4"])
+    parser.add_argument("--num_envs", nargs="+", type=int, default=[64])
+    parser.add_argument("--num_processes", type=int, default=cores, help="(%(default)s: the cores)")
+    parser.add_argument("--steps", type=int, help="env steps of a turn (a second or two)")
+    parser.add_argument("--repeats", type=int, default=9, help="turns of each (%(default)s)")
+    parser.add_argument(
+        "--contenders", nargs="+", default=[], metavar="WORD", help="parts of their names (all)"
+    )
+    add_log_flag(parser)
+    options = parser.parse_args(argv)
+    if min(*options.num_envs, options.num_processes, options.repeats, options.steps or 1) < 1:
+        parser.error("numbers must be at least 1")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; return the exit code."""
+    options = parse(argv)
+    fresh = multiprocessing.get_context("spawn")
     try:
-        for repeat in range(-1, options.repeats):
-            steps = WARM_UP_STEPS if repeat < 0 else options.steps
-            actions = generator.integers(0, num_actions, (steps, options.num_envs))
-            gc.collect()
-            for name, contender in contenders.items():
-                turn = take_turn(contender, actions)
-                if repeat >= 0:
-                    turns[name].append(turn)
-        memory = {name: proportional_memory(contender) for name, contender in contenders.items()}
-    finally:
-        for contender in contenders.values():
-            contender.close()
-    print_table(turns, memory, options.num_envs)
+        with recording("pool", options, PACKAGES) as record:
+            for env_id in options.env:
+                for num_environments in options.num_envs:
+                    with ProcessPoolExecutor(1, fresh) as executor:  # no leftovers of the last
+                        job = executor.submit(compare, env_id, num_environments, options)
+                        heading = f"{env_id}, {num_environments} environments"
+                        record.say(f"{heading}\n\n{table(job.result())}")
+    except ScoutError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
