@@ -30,6 +30,7 @@ def command(sizes: Sizes, bonus: str, precision: str, ranks: int) -> list[str]:
         "LearnerThreads": sizes.threads,
         "LogEvery": 1,
         "ObsNormStep": 1,
+        "UpdateProportion": 0.25,  # the paper's share, and CleanRL's at any number of environments
     }
     flags = [text for key, value in settings.items() for text in ("--set", f"{key}={value}")]
     return [
