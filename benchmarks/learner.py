@@ -20,7 +20,7 @@ import torch
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from benchmarks.components import SEED
-from benchmarks.learner_turns import Arm, Cost, Turn, take_turns
+from benchmarks.learner_turns import Arm, Cost, Turn, measure, take_turns
 from benchmarks.log import add_log_flag, recording
 from benchmarks.made_up_play import MadeUpPlay, made_up_spec
 from benchmarks.measuring import spread
@@ -142,7 +142,27 @@ def run(options: argparse.Namespace, configs: Mapping[str, Config]) -> str:
         play = MadeUpPlay(spec, num_envs, SEED)
         turns = take_turns(arms, rollout, play, options.repeats, options.batches)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    return f"{sizes(first)}\n\n{table(turns)}\n\nAll arms together: {memory:,.0f} MB at most."
+    stacking = [stack_all(rollout, first.ppo.num_minibatches).cpu for _ in range(options.repeats)]
+    return (
+        f"{sizes(first)}\n\n{table(turns)}\n\n"
+        f"A stack from single frames: {spread([cost * 1e6 for cost in stacking], 1)} us. "
+        f"The rollout: {storage(rollout):,.0f} MB. All arms together: {memory:,.0f} MB at most."
+    )
+
+
+def stack_all(rollout: RolloutBuffer, num_minibatches: int) -> Cost:
+    """Return what it takes to put one sample's stack together, in minibatches drawn at random."""
+    num_samples = rollout.rewards.numel()
+    order = torch.randperm(num_samples, generator=torch.Generator().manual_seed(SEED))
+    batches = order.chunk(num_minibatches)
+    return measure(lambda: [rollout.observations(batch) for batch in batches], num_samples)
+
+
+def storage(rollout: RolloutBuffer) -> float:
+    """Return the MB of a rollout's tensors; views of the same memory count once."""
+    tensors = [value for value in vars(rollout).values() if isinstance(value, torch.Tensor)]
+    memory = [tensor.untyped_storage() for tensor in tensors]
+    return sum({each.data_ptr(): each.nbytes() for each in memory}.values()) / 1e6
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.learner import ARMS, COMPILED, configurations, main, parse, table
+from agents.rollout import RolloutBuffer, RolloutShape
+from benchmarks.learner import ARMS, COMPILED, configurations, main, parse, storage, table
 from benchmarks.learner_turns import Cost, Turn
 from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError
@@ -46,8 +47,20 @@ def test_both_precisions_act_and_learn_and_the_first_is_what_others_are_compared
     assert list(rows) == list(ARMS)
     assert all(len(cells) == 6 for cells in rows.values())
     assert {rows[ARMS[0]][2], rows[ARMS[0]][5]} == {("1.00", "1.00", "1.00")}
-    for fact in ("a batch of 3 observations", "in minibatches of 6", "MB at most", "torch 2"):
+    for fact in (
+        "a batch of 3 observations",
+        "A stack from single frames: ",
+        "in minibatches of 6",
+        "MB at most",
+        "torch 2",
+    ):
         assert fact in printed
+
+
+def test_a_rollout_keeps_every_frame_once() -> None:
+    shape = RolloutShape(128, 64, 4, (1, 84, 84), torch.uint8, ())
+    frames = (128 + 4 + 1) * 64 * 84 * 84 / 1e6  # with those of history, and room for last ones
+    assert frames < storage(RolloutBuffer(shape, torch.device("cpu"))) < 1.02 * frames
 
 
 def test_ratios_are_of_cpu_time_and_taken_turn_by_turn() -> None:
