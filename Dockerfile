@@ -41,7 +41,9 @@ RUN apt-get update \
     && chown -R scout:scout /scout
 COPY --from=packages /opt/scout /opt/scout
 # docker_start may run as another user than 1000: HOME is writable for all, USER names somebody.
-ENV PATH=/opt/scout/bin:$PATH VENV=none HOME=/tmp USER=scout PYTHONUNBUFFERED=1
+# The last two are torchrun's: so that lost ranks can join again, and a stopped run has time to save.
+ENV PATH=/opt/scout/bin:$PATH VENV=none HOME=/tmp USER=scout PYTHONUNBUFFERED=1 \
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 TORCH_ELASTIC_SHUTDOWN_TIMEOUT=300
 WORKDIR /scout
 COPY --chown=scout:scout . .
 USER 1000:1000

@@ -211,7 +211,9 @@ def run(args: argparse.Namespace) -> int:
     """Load the configuration and run; return the exit code."""
     from configs.loading import load_config  # noqa: PLC0415 - not needed by -h
     from training.options import RunOptions  # noqa: PLC0415
+    from training.restarts import check_restarts  # noqa: PLC0415
 
+    check_restarts()
     loaded = load_config(args.config_path, collect_overrides(args))
     log_name = args.log_name or default_log_name(args.config_path)
     options = RunOptions(

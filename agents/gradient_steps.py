@@ -10,6 +10,14 @@ from agents.learner import Learner, Minibatch
 from configs.errors import NonFiniteError
 
 
+class NonFiniteGradientError(NonFiniteError):
+    """A gradient that is not finite; `batch` is this rank's share of what it came from."""
+
+    def __init__(self, message: str, batch: Minibatch) -> None:
+        super().__init__(message)
+        self.batch = batch
+
+
 class GradientSteps:
     """Takes steps that are the same on every rank.
 
@@ -36,7 +44,7 @@ class GradientSteps:
             progress: what part of the run is done, in [0, 1].
 
         Raises:
-            NonFiniteError: the gradient is not finite; no parameter has changed.
+            NonFiniteGradientError: it is not finite; no parameter has changed.
         """
         losses = self._backward(batch)
         parameters = [group["params"] for group in self._optimizer.param_groups]
@@ -46,7 +54,7 @@ class GradientSteps:
             figures = ", ".join(
                 f"{name.removeprefix('losses/')} {float(value):g}" for name, value in losses.items()
             )
-            raise NonFiniteError(f"the gradient is not finite ({figures})")
+            raise NonFiniteGradientError(f"the gradient is not finite ({figures})", batch)
         self._optimizer.step()
         self._learner.after_step(progress)
         return losses | {"losses/grad_norm": norm}

@@ -116,7 +116,7 @@ class PPOAgent:
             named scalars on the device, means over the minibatches of this rank.
 
         Raises:
-            NonFiniteError: where a gradient is not finite; no parameter of that step has changed.
+            NonFiniteGradientError: where one is not finite; no parameter of that step has changed.
 
         """
         bonuses, sampler, metrics = self._judge(rollout)

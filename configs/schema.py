@@ -478,11 +478,15 @@ class RunSection(Section):
         240.0,
         alias="CollectiveTimeout",
         gt=0,
-        description="seconds to wait for a peer in training; longer than WorkerStepTimeout + "
-        "WorkerResetTimeout, so that a peer that replaces a hung worker is waited for",
+        description="seconds to wait for a peer in training, and for a step of a rank's own until "
+        "it counts as hung; longer than WorkerStepTimeout + WorkerResetTimeout, so that a peer "
+        "that replaces a hung worker is waited for",
     )
     start_timeout: float = Field(
-        600.0, alias="StartTimeout", gt=0, description="seconds to wait for all peers at start"
+        600.0,
+        alias="StartTimeout",
+        gt=0,
+        description="seconds to wait for all peers at start, and until a rank's first step",
     )
     verbose_logging: bool = Field(
         False, alias="verbose_logging", description="log every episode's end and debug messages"

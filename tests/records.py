@@ -1,12 +1,15 @@
 """What a run leaves behind: its figures, its last word, and its state to the last bit."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from training.checkpoint import Payload, load_payload, unpack
+
+LONGEST_ROWS = 16384  # bytes that hold the last row whole
 
 # Figures that depend on the machine's mood, by the beginning of their names.
 WALL_CLOCK_FIGURES = ("wall_time", "time/", "charts/SPS", "system/", "ranks/")
@@ -35,6 +38,18 @@ def figures(folder: Path, name: str) -> list[dict[str, float]]:
         {key: value for key, value in row.items() if not key.startswith(WALL_CLOCK_FIGURES)}
         for row in rows
     ]
+
+
+def last_row(folder: Path, name: str) -> dict[str, float]:
+    """Return the newest whole row of the run's figures, whatever the file's size; {} if none."""
+    try:
+        with (run_path(folder, name) / "metrics.jsonl").open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - LONGEST_ROWS))
+            whole = file.read().rpartition(b"\n")[0]
+    except FileNotFoundError:
+        return {}
+    return json.loads(whole.rpartition(b"\n")[2]) if whole else {}
 
 
 def state_of(path: Path) -> Payload:

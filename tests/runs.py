@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ import main
 from tests.records import run_path
 
 MAIN = Path(main.__file__).resolve()
+# Of a torchrun around the tests, and what make sets for its targets.
+NOT_INHERITED = {"RANK", "WORLD_SIZE", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"}
 MARKER = "SCOUT_TEST_RUN"
 DEADLINE = 250.0  # seconds, for a machine that is busy beyond measure
 SECONDS_BETWEEN_LOOKS = 0.02
@@ -102,6 +104,7 @@ class StartedRun:
         arguments: of main.py.
         ranks: agent processes under torchrun, or None for plain python.
         environment: variables to add.
+        torchrun: torchrun's own flags, beside the number of ranks.
     """
 
     def __init__(
@@ -110,6 +113,7 @@ class StartedRun:
         *arguments: str,
         ranks: int | None = None,
         environment: Mapping[str, str] | None = None,
+        torchrun: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.mark = secrets.token_hex(8)
@@ -117,8 +121,8 @@ class StartedRun:
         command = [sys.executable]
         if ranks is not None:
             command += ["-m", "torch.distributed.run", "--standalone"]
-            command += ["--nproc_per_node", str(ranks)]
-        inherited = {k: v for k, v in os.environ.items() if k not in {"RANK", "WORLD_SIZE"}}
+            command += ["--nproc_per_node", str(ranks), *torchrun]
+        inherited = {k: v for k, v in os.environ.items() if k not in NOT_INHERITED}
         own = {MARKER: self.mark, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -176,6 +180,10 @@ class StartedRun:
         path = run_path(self.folder, name) / "metrics.jsonl"
         self.wait_until(lambda: path.exists() and path.read_bytes().count(b"\n") >= count)
 
+    def wait_for_words(self, words: str) -> None:
+        """Wait until the run has said `words`."""
+        self.wait_until(lambda: words in self.output)
+
     def left_after(self, seconds: float) -> list[str]:
         """Return the command lines of processes that are still there after `seconds`."""
         end = time.monotonic() + seconds
@@ -190,9 +198,10 @@ def started(
     *arguments: str,
     ranks: int | None = None,
     environment: Mapping[str, str] | None = None,
+    torchrun: Sequence[str] = (),
 ) -> Iterator[StartedRun]:
     """Start a run that is gone at the end of the block in any case."""
-    run = StartedRun(folder, *arguments, ranks=ranks, environment=environment)
+    run = StartedRun(folder, *arguments, ranks=ranks, environment=environment, torchrun=torchrun)
     try:
         yield run
     finally:
@@ -211,12 +220,22 @@ def run_main(
 
 
 @contextmanager
-def started_ranks(folder: Path, *arguments: str, ranks: int) -> Iterator[list[StartedRun]]:
-    """Start agent processes that meet by torchrun's variables alone; each has its exit code."""
+def started_ranks(
+    folder: Path,
+    *arguments: str,
+    ranks: int,
+    environment: Mapping[str, str] | None = None,
+    each: Sequence[Sequence[str]] | None = None,
+) -> Iterator[list[StartedRun]]:
+    """Start agent processes that meet by torchrun's variables alone; each has its exit code.
+
+    `each` holds what is said to each rank beside `arguments`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {
+        **(environment or {}),
         "WORLD_SIZE": str(ranks),
         "LOCAL_WORLD_SIZE": str(ranks),
         "MASTER_ADDR": "127.0.0.1",
@@ -228,6 +247,7 @@ def started_ranks(folder: Path, *arguments: str, ranks: int) -> Iterator[list[St
                 started(
                     folder,
                     *arguments,
+                    *(each[rank] if each else ()),
                     environment=common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
                 )
             )

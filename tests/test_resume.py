@@ -3,142 +3,27 @@
 import re
 import resource
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from agents.ranks import bytes_tensor
-from tests.records import (
-    checkpoint_path,
-    differences,
-    figures,
-    read_status,
-    run_path,
-    state_of,
+from tests.halves import (
+    COMPONENTS,
+    ENVIRONMENTS,
+    HALF,
+    NAME,
+    UPDATES,
+    CalmRun,
+    assert_equal_runs,
+    halfway,
+    launch,
+    run_calmly,
 )
-from tests.runs import (
-    CARTPOLE,
-    PONG,
-    run_here,
-    run_main,
-    write_recipe,
-)
-from training.checkpoint import Payload, Saver, companions, load_payload, pack, unpack
-
-NAME = "demo"
-
-
-def with_bonus(text: str, kind: str, more: str = "") -> str:
-    """Return a recipe with another bonus than RND."""
-    return text.replace("IntrinsicReward = RND", f"IntrinsicReward = {kind}\n{more}")
-
+from tests.records import checkpoint_path, differences, figures, read_status, state_of
+from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
+from training.checkpoint import load_payload
 
 pytestmark = pytest.mark.timeout(300)
-UPDATES, HALF = 8, 4  # of the calm runs; the recipes save at HALF
-
-
-COMPONENTS = {
-    "BYOL": PONG
-    + """
-[Representation]
-RepresentationLearningParameter = BYOL
-BYOL_projectionHiddenSize = 16
-BYOL_projectionSize = 8
-BYOL_momentumSchedule = cosine
-UseGradientProjection = True
-SSLPretraining = 2
-""",
-    "Barlow-Twins and slow features": with_bonus(
-        PONG, "RND", "RNDInput = features\nUseEmaBackboneForRND = True"
-    )
-    + """
-[Representation]
-RepresentationLearningParameter = Barlow-Twins
-BarlowTwinsProjectionSizes = 16, 8
-Augmentation = shift+intensity
-SecondView = next
-""",
-    "a frozen backbone": PONG
-    + """
-[Representation]
-RepresentationLearningParameter = Barlow-Twins
-BarlowTwinsProjectionSizes = 16, 8
-SSLPretraining = 2
-FreezeSharedBackbone = True
-""",
-    "SND": with_bonus(PONG, "SND"),
-    "DRND": with_bonus(CARTPOLE, "DRND", "DRNDTargets = 3"),
-    "BYOL-Explore": with_bonus(
-        CARTPOLE, "BYOL-Explore", "WorldModelSize = 8\nWorldModelHorizon = 3"
-    ),
-    "BYOL-Explore on frames": with_bonus(PONG, "BYOL-Explore", "WorldModelSize = 8"),
-}
-
-
-@dataclass(frozen=True)
-class CalmRun:
-    """A run from start to end that nothing disturbed; it was saved at half of its way, too."""
-
-    folder: Path
-    text: str
-    ranks: int | None
-
-    @property
-    def recipe(self) -> Path:
-        return self.folder / "recipe.conf"
-
-    @property
-    def end(self) -> Path:
-        return checkpoint_path(self.folder, NAME)
-
-    @property
-    def total(self) -> int:
-        steps: int = load_payload(self.end)["env_steps"]
-        return steps
-
-
-def launch(folder: Path, ranks: int | None, *arguments: str) -> None:
-    """Train in this process, or under torchrun where ranks are given; it must end well."""
-    command = ("--train", f"--log_name={NAME}", *arguments)
-    if ranks is None:
-        assert run_here(folder, *command) == 0
-    else:
-        ended = run_main(folder, *command, ranks=ranks)
-        assert ended.code == 0, ended.output
-
-
-def run_calmly(folder: Path, text: str, ranks: int | None = None) -> CalmRun:
-    steps = 8 if "atari" in text else 16
-    envs = 2 * (ranks or 1)
-    recipe = write_recipe(folder, text, TotalEnvSteps=UPDATES * steps * envs)
-    launch(folder, ranks, f"--config_path={recipe}")
-    return CalmRun(folder, text, ranks)
-
-
-def halfway(calm: CalmRun, folder: Path) -> Path:
-    """Lay out the calm run as it was after half of its updates; return its checkpoint."""
-    newest = checkpoint_path(folder, NAME)
-    newest.parent.mkdir(parents=True)
-    shutil.copy(companions(calm.end)[1], newest)
-    records = run_path(folder, NAME)
-    records.mkdir(parents=True)
-    shutil.copy(run_path(calm.folder, NAME) / "metrics.jsonl", records)
-    assert load_payload(newest)["updates"] == HALF
-    return newest
-
-
-def assert_equal_runs(calm: CalmRun, folder: Path) -> None:
-    assert differences(state_of(calm.end), state_of(checkpoint_path(folder, NAME))) == []
-    assert figures(calm.folder, NAME) == figures(folder, NAME)
-    visits = run_path(folder, NAME) / "visits.npz"
-    if visits.exists():
-        with np.load(visits) as found, np.load(run_path(calm.folder, NAME) / visits.name) as wanted:
-            assert (found["counts"] == wanted["counts"]).all()
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +92,11 @@ def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:
     assert_equal_runs(calm, tmp_path / "resumed")
 
 
-@pytest.mark.parametrize("name", list(COMPONENTS))
-def test_a_run_with_any_component_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
-    calm = run_calmly(tmp_path / "calm", COMPONENTS[name])
+@pytest.mark.parametrize("name", [*COMPONENTS, *ENVIRONMENTS])
+def test_a_run_with_any_component_or_environment_goes_on_as_if_nothing_had_been(
+    name: str, tmp_path: Path
+) -> None:
+    calm = run_calmly(tmp_path / "calm", (COMPONENTS | ENVIRONMENTS)[name])
     halfway(calm, tmp_path / "resumed")
     launch(tmp_path / "resumed", None, f"--config_path={calm.recipe}", "--resume")
     assert_equal_runs(calm, tmp_path / "resumed")
@@ -235,152 +122,6 @@ def test_a_resumed_run_of_several_ranks_equals_the_calm_run(
     halfway(calm, tmp_path / "resumed")
     launch(tmp_path / "resumed", ranks, f"--config_path={calm.recipe}", "--resume")
     assert_equal_runs(calm, tmp_path / "resumed")
-
-
-def change_rank(payload: Payload, change: Callable[[Payload], None]) -> None:
-    """Change the only rank's part of a checkpoint."""
-    part = unpack(payload["ranks"][0].numpy().tobytes())
-    change(part)
-    payload["ranks"] = [bytes_tensor(pack(part))]
-
-
-def forget_generator(payload: Payload) -> None:
-    change_rank(payload, lambda p: p.update(generator=torch.Generator().get_state()))
-
-
-def forget_filter_sums(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["intrinsic"]["filter_sums"].zero_())
-
-
-def forget_frames(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["frames"].zero_())
-
-
-def forget_history(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["frames"][:-1].zero_())
-
-
-def forget_ages(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["ages"].zero_())
-
-
-def forget_environments(payload: Payload) -> None:
-    nothing = torch.zeros(0, dtype=torch.uint8)
-    change_rank(payload, lambda p: p.update(environments=[nothing for _ in p["environments"]]))
-
-
-def exchange_environments(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["environments"].reverse())
-
-
-def forget_visits(payload: Payload) -> None:
-    change_rank(payload, lambda part: part["visits"].zero_())
-
-
-def forget_moments(payload: Payload) -> None:
-    payload["optimizer"]["state"] = {}
-
-
-def forget_observation_statistics(payload: Payload) -> None:
-    zero(payload, "observation_moments")
-
-
-def forget_reward_statistics(payload: Payload) -> None:
-    zero(payload, "reward_filter")
-
-
-def forget_target_network(payload: Payload) -> None:
-    zero(payload, "intrinsic.target")
-
-
-def forget_episodes(payload: Payload) -> None:
-    payload["episodes"] = "[[], [], 0]"
-
-
-def forget_env_steps(payload: Payload) -> None:
-    payload["env_steps"] -= 1
-
-
-def zero(payload: Payload, part: str) -> None:
-    chosen = [value for name, value in payload["learner"].items() if part in name]
-    assert chosen
-    for value in chosen:
-        value.zero_()
-
-
-FORGOTTEN: list[tuple[str, Callable[[Payload], Any]]] = [
-    ("cartpole", forget_generator),
-    ("cartpole", forget_filter_sums),
-    ("cartpole", forget_frames),
-    ("cartpole", forget_environments),
-    ("cartpole", exchange_environments),
-    ("cartpole", forget_visits),
-    ("cartpole", forget_moments),
-    ("cartpole", forget_observation_statistics),
-    ("cartpole", forget_reward_statistics),
-    ("cartpole", forget_target_network),
-    ("cartpole", forget_episodes),
-    ("cartpole", forget_env_steps),
-    ("pong", forget_history),
-    ("pong", forget_ages),
-    ("pong", exchange_environments),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "forget"), FORGOTTEN)
-def test_every_item_of_state_matters(
-    name: str,
-    forget: Callable[[Payload], None],
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-) -> None:
-    assert_forgetting_shows(request.getfixturevalue(name), forget, tmp_path)
-
-
-COMPONENTS_FORGET: list[tuple[str, Callable[[Payload], Any]]] = [
-    ("BYOL", lambda payload: zero(payload, "representation.slow_backbone")),
-    ("BYOL", lambda payload: zero(payload, "representation.head.slow_projector")),
-    ("BYOL", lambda payload: zero(payload, "representation.head.predictor")),
-    (
-        "Barlow-Twins and slow features",
-        lambda payload: zero(payload, "bonus_features.slow_backbone"),
-    ),
-    ("SND", lambda payload: zero(payload, "intrinsic.target")),
-    ("DRND", lambda payload: zero(payload, "intrinsic.targets.1")),
-    ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.slow_encoder.slow.1")),
-    ("BYOL-Explore", lambda payload: zero(payload, "intrinsic.recent")),
-    (
-        "BYOL-Explore",
-        lambda payload: change_rank(payload, lambda part: part["intrinsic"]["belief"].zero_()),
-    ),
-    (
-        "BYOL-Explore",
-        lambda payload: change_rank(
-            payload, lambda part: part["intrinsic"]["previous_action"].zero_()
-        ),
-    ),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "forget"), COMPONENTS_FORGET)
-def test_every_item_of_a_components_state_matters(
-    name: str, forget: Callable[[Payload], None], tmp_path: Path
-) -> None:
-    calm = run_calmly(tmp_path / "calm", COMPONENTS[name])
-    assert_forgetting_shows(calm, forget, tmp_path / "resumed")
-
-
-def assert_forgetting_shows(calm: CalmRun, forget: Callable[[Payload], None], folder: Path) -> None:
-    path = halfway(calm, folder)
-    payload = load_payload(path)
-    forget(payload)
-    path.unlink()
-    Saver(path).save(payload, is_best=False)
-    launch(folder, None, f"--config_path={calm.recipe}", "--resume")
-    with pytest.raises(AssertionError):
-        assert_equal_runs(calm, folder)
 
 
 def notes_of(output: str) -> str:

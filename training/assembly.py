@@ -19,6 +19,7 @@ from training.checkpoint import Payload, Saver
 from training.collector import Collector, Policy
 from training.displays import open_displays
 from training.episodes import EpisodeLog
+from training.evidence import Evidence
 from training.options import RunOptions
 from training.parts import Parts
 from training.pretraining import Pretraining, PretrainingSettings
@@ -78,6 +79,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         episodes=episodes,
         visits=visits,
         state=state,
+        evidence=Evidence(agent, ranks, facts, parts.folder.path),
         reporter=reporter,
         profiler=profiler,
         schedule=make_schedule(config, max_updates),

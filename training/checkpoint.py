@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import secrets
 import struct
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 from configs.errors import CheckpointError, StorageError
+from configs.reading import printable
 
 MAGIC = b"SCOUTCKP"
 VERSION = 1
@@ -55,9 +57,7 @@ def read_checkpoint(path: Path) -> bytes:
     try:
         return _verified(path)
     except CheckpointError as error:
-        good = [str(other) for other in companions(path) if other != path and is_whole(other)]
-        offer = f"; whole checkpoints beside it: {', '.join(good)}" if good else ""
-        raise CheckpointError(f"{error}{offer}") from error
+        raise CheckpointError(f"{error}{_offer(path)}") from error
 
 
 def is_whole(path: Path) -> bool:
@@ -97,15 +97,16 @@ class Saver:
         newest, previous, best = companions(self.path)
         try:
             newest.parent.mkdir(parents=True, exist_ok=True)
+            _remove_parts(self.path)
             temporary = _write_temporary(newest, data)
             try:
                 if is_whole(newest):
                     _replace_by_link(newest, previous)
+                if is_best:  # before the newest, which knows this score, so that a kill loses none
+                    _replace_by_link(temporary, best)
                 os.replace(temporary, newest)
             finally:
                 temporary.unlink(missing_ok=True)
-            if is_best:
-                _replace_by_link(newest, best)
             _sync_folder(newest.parent)
         except OSError as error:
             raise StorageError(
@@ -150,7 +151,33 @@ def unpack_payload(data: bytes, path: Path) -> Payload:
     try:
         return unpack(data)
     except _UNREADABLE as error:
-        raise CheckpointError(f"{path}: its payload is refused: {error}") from error
+        raise CheckpointError(
+            f"{path}: its payload is refused: {_reason(error)}{_offer(path)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what torch says in one line, without its advice to load the file in spite of it."""
+    asked = re.search(r"[Uu]nsupported (?:global: )?(?:GLOBAL|class) (\S+)", str(error))
+    if asked:
+        return f"it asks for {printable(asked[1])}; only tensors, numbers and text are read"
+    said = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    return printable(re.split(r"\n|\. ", said)[0]) or type(error).__name__
+
+
+def _offer(path: Path) -> str:
+    """Name the whole checkpoints beside the one at `path`, for a message."""
+    good = [str(other) for other in companions(path) if other != path and is_whole(other)]
+    return f"; whole checkpoints beside it: {', '.join(good)}" if good else ""
+
+
+def _remove_parts(path: Path) -> None:
+    """Remove what a save to `path` left when it was killed."""
+    names = "|".join(re.escape(each.name) for each in companions(path))
+    part = re.compile(rf"\.(?:{names})\.[0-9a-f]{{16}}\.tmp")
+    for file in path.parent.iterdir():
+        if part.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def _write_temporary(path: Path, data: bytes) -> Path:

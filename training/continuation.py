@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +20,14 @@ from training.checkpoint import (
     unpack_payload,
 )
 from training.compatibility import check_fit
+from training.files import check_writable
 from training.options import RunOptions
-from training.run_folder import RunFolder, next_free_name
+from training.payload_form import check_facts, check_form
+from training.restarts import is_restart, launcher
+from training.run_folder import RunFolder, next_free_name, validate_log_name
 
 LOGS = Path("logs")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,23 @@ def check_load_flags(options: RunOptions, loaded: LoadedConfig) -> None:
         )
 
 
-def choose_start(options: RunOptions) -> Start:
+def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
     """Decide how the run begins; rank 0 alone looks at the files.
+
+    Args:
+        options: as given.
+        restarted: whether torchrun has started the ranks before; the run that they were at goes on.
 
     Raises:
         CheckpointError: where there is nothing whole to continue from.
-        ConfigurationError: where the checkpoint to write belongs to another run.
+        ConfigurationError: where the checkpoint to write belongs to another run or cannot be
+            written, or the run's name is none.
 
     """
+    validate_log_name(options.log_name)
+    check_writable(options.save_model_path, "--save_model_path")
+    if restarted and RunFolder(LOGS, options.log_name).was_started_by(launcher()):
+        return _restarted(options)
     saved = newest_whole(options.save_model_path)
     if options.resume and (options.load_model_path is None or saved is not None):
         return _resumed(options, saved)
@@ -88,7 +102,8 @@ def agree_on_start(ranks: Ranks, options: RunOptions) -> Start:
     Raises:
         ScoutError: as `choose_start`, on every rank.
     """
-    start = on_first_rank(ranks, lambda: choose_start(options))
+    restarted = ranks.any(flag=is_restart())  # a node whose ranks all lived counts none
+    start = on_first_rank(ranks, lambda: choose_start(options, restarted=restarted))
     text = ""
     if start is not None:
         text = json.dumps(
@@ -112,8 +127,9 @@ def source_bytes(start: Start, wanted: Config) -> bytes:
     """
     assert start.source is not None
     data = read_checkpoint(start.source)
-    facts = unpack_payload(data, start.source)["facts"]
-    check_fit(wanted, stored_config(facts, start.source), str(start.source))
+    payload = unpack_payload(data, start.source)
+    check_form(payload, start.source)
+    check_fit(wanted, stored_config(payload["facts"], start.source), str(start.source))
     return data
 
 
@@ -143,8 +159,7 @@ def stored_config(facts: dict[str, Any], path: Path) -> Config:
 
 def load_facts(path: Path) -> dict[str, Any]:
     """Return what the checkpoint at `path` tells of its run."""
-    facts: dict[str, Any] = load_payload(path)["facts"]
-    return facts
+    return check_facts(load_payload(path), path)
 
 
 def _goes_on_under_its_name(options: RunOptions) -> bool:
@@ -155,6 +170,14 @@ def _goes_on_under_its_name(options: RunOptions) -> bool:
     if path.resolve() != options.save_model_path.resolve():
         return False
     return bool(load_facts(path)["log_name"] == options.log_name)
+
+
+def _restarted(options: RunOptions) -> Start:
+    path = options.save_model_path
+    if any(file.exists() for file in companions(path)[:2]):
+        return _resumed(options, newest_whole(path))
+    _LOG.warning("run %r was lost before its first checkpoint and begins anew", options.log_name)
+    return Start(options, options.load_model_path, "overwrite")
 
 
 def _resumed(options: RunOptions, source: Path | None) -> Start:

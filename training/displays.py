@@ -8,6 +8,7 @@ from training.banner import banner_rows
 from training.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.parts import Parts
 from training.progress import NullProgress, Progress, ProgressReporter, start_banner
+from training.restarts import launcher
 from training.tracking import track_with_wandb
 from training.versions import collect_versions
 from workers.environment_pool import EnvironmentPool
@@ -33,6 +34,7 @@ def open_displays(
         versions=versions,
         command=shlex.split(parts.options.command_line),
         seed=config.run.seed,
+        launcher=launcher(),
     )
     rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
     start_banner([*rows, *(("note", note) for note in (*parts.loaded.notes, *notes))])

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +13,17 @@ from datetime import timedelta
 import psutil
 import torch
 import torch.distributed as dist
+from torch.distributed import HashStore, Store  # type: ignore[attr-defined] # not in its __all__
 
 from configs.errors import ConfigurationError, PeerLostError
+from training.preflight import join_store
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PEER_ERROR = re.compile(
     r"gloo|nccl|connection (closed|reset|refused)|broken pipe|timed? ?out|socket", re.IGNORECASE
 )
+
+INTERFACE_VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,6 @@ def read_place() -> Place:
             f"WORLD_SIZE={os.environ['WORLD_SIZE']} is set without RANK; start several processes "
             "with torchrun, or unset WORLD_SIZE for one"
         )
-    _check_restarts()
     try:
         return Place(
             rank=int(os.environ.get("RANK", "0")),
@@ -60,16 +64,6 @@ def read_place() -> Place:
         raise ConfigurationError(
             f"RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE must be numbers: {error}"
         ) from error
-
-
-def _check_restarts() -> None:
-    """Refuse --max-restarts where restarted ranks would read the addresses of the lost ones."""
-    restarts = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")
-    if restarts != "0" and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
-        raise ConfigurationError(
-            f"torchrun --max-restarts {restarts} cannot re-join its ranks by default; start it "
-            "again with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment"
-        )
 
 
 def choose_device(place: Place, gpu_id: int | None) -> torch.device:
@@ -111,8 +105,8 @@ def die_with_parent() -> None:
 @contextmanager
 def process_group(
     place: Place, device: torch.device, start_timeout: float, timeout: float
-) -> Iterator[None]:
-    """Join the process group of all ranks: NCCL on GPUs, gloo on CPUs.
+) -> Iterator[str]:
+    """Join the process group of all ranks: NCCL on GPUs, gloo on CPUs; yield who is on other nodes.
 
     Args:
         place: where this process stands.
@@ -121,17 +115,23 @@ def process_group(
         timeout: seconds a collective may take afterwards.
 
     Raises:
+        ConfigurationError: where nodes cannot reach each other.
         PeerLostError: where the peers do not come.
 
     """
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    alone = "RANK" not in os.environ
+    store: Store | None = None
+    elsewhere = ""
     try:
+        if "RANK" not in os.environ:
+            store = HashStore()
+        elif place.world_size > place.local_world_size:
+            store, elsewhere = join_store(place.rank, place.world_size, backend, start_timeout)
         dist.init_process_group(
             backend,
-            store=dist.HashStore() if alone else None,  # type: ignore[attr-defined] # not in __all__
+            store=store,
             rank=place.rank,
             world_size=place.world_size,
             timeout=timedelta(seconds=start_timeout),
@@ -139,14 +139,15 @@ def process_group(
         dist.barrier()
     except (RuntimeError, ValueError) as error:
         raise PeerLostError(
-            f"rank {place.rank} could not join {place.world_size} processes through "
-            f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({error}); check "
-            "that the address is reachable, the port free, and GLOO_SOCKET_IFNAME or "
-            "NCCL_SOCKET_IFNAME names the interface between the nodes"
+            f"{_here(place)} could not join {place.world_size} processes through MASTER_ADDR="
+            f"{os.environ.get('MASTER_ADDR')} MASTER_PORT={os.environ.get('MASTER_PORT')} within "
+            f"StartTimeout = {start_timeout:g} s ({_plain(error)}); check that the address is "
+            "reachable, the port free, and GLOO_SOCKET_IFNAME or NCCL_SOCKET_IFNAME names the "
+            "interface between the nodes"
         ) from error
     dist.distributed_c10d._set_pg_timeout(timedelta(seconds=timeout))
     try:
-        yield
+        yield elsewhere
     finally:
         # Taking gloo's threads down beside a peer that does the same aborts now and then
         # ("terminate called without an active exception"); main.py leaves without it.
@@ -155,17 +156,43 @@ def process_group(
 
 
 @contextmanager
-def peer_errors(place: Place) -> Iterator[None]:
-    """Turn the back end's errors about a lost or silent peer into PeerLostError."""
+def peer_errors(place: Place, elsewhere: str = "") -> Iterator[None]:
+    """Turn the back end's errors about a lost or silent peer into PeerLostError.
+
+    Args:
+        place: where this process stands.
+        elsewhere: the ranks on other nodes, in words; "" where there are none.
+    """
     try:
         yield
     except RuntimeError as error:
         if place.world_size > 1 and PEER_ERROR.search(str(error)):
             raise PeerLostError(
-                f"rank {place.rank} lost a peer or waited too long for it: {error}; see that "
-                "rank's own last message, then continue with --resume"
+                f"rank {place.rank} lost a peer or waited too long for it: {_plain(error)}; see "
+                f"that rank's own last message{_about_nodes(place, elsewhere)}, then continue with "
+                "--resume"
             ) from error
         raise
+
+
+def _about_nodes(place: Place, elsewhere: str) -> str:
+    if not elsewhere:
+        return ""
+    named = [f"{name}={os.environ[name]}" for name in INTERFACE_VARIABLES if name in os.environ]
+    return (
+        f" ({_here(place)} talks to {elsewhere} through {' '.join(named) or 'any interface'}; "
+        "where no rank has a last message, look at the node and at the link to it)"
+    )
+
+
+def _here(place: Place) -> str:
+    return f"rank {place.rank} on {socket.gethostname()}"
+
+
+def _plain(error: Exception) -> str:
+    """Return what the back end says, without its source lines and its advice."""
+    first_line = str(error).partition("\n")[0]
+    return re.sub(r"\[/[^\]]*\] ?| This is typically caused.*", "", first_line).strip(" .")
 
 
 def set_threads(device: torch.device, threads: int) -> None:

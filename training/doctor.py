@@ -1,20 +1,22 @@
 """Says what this machine has, what is missing, and how to mend it: `python -m training.doctor`.
 
 Runs without any installed package, so that it can say which ones are missing. Ends with 0 unless
-something is missing without which Scout cannot train on the CPU.
+something is missing without which Scout cannot train on the CPU. With --rdzv-endpoint HOST:PORT it
+also says whether nodes can meet there.
 """
 
+import argparse
 import importlib
 import importlib.util
 import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from training.doctor_network import endpoint_findings, hostname_finding, interface_finding
 from training.doctor_packages import Finding, all_package_findings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -105,6 +107,7 @@ def shared_memory_finding(folder: Path = Path("/dev/shm")) -> Finding:
     free = status.f_bavail * status.f_frsize
     detail = f"{free / GIB:.2f} GiB free in {folder}"
     if free < SMALL_SHARED_MEMORY:
+        detail += f", want {SMALL_SHARED_MEMORY / GIB:.2f}"
         return Finding("warn", "shared memory", detail, "in a container: docker run --shm-size 2g")
     return Finding("ok", "shared memory", detail)
 
@@ -114,38 +117,12 @@ def open_files_finding() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     detail = f"{soft} (hard limit {hard})"
     if soft != resource.RLIM_INFINITY and soft < FEW_OPEN_FILES:
-        return Finding("warn", "open files", detail, f"ulimit -n {FEW_OPEN_FILES}")
+        detail += f", want {FEW_OPEN_FILES}"
+        remedy = f"ulimit -n {FEW_OPEN_FILES}"
+        if hard != resource.RLIM_INFINITY and hard < FEW_OPEN_FILES:
+            remedy = f"/etc/security/limits.conf, or docker run --ulimit nofile={FEW_OPEN_FILES}"
+        return Finding("warn", "open files", detail, remedy)
     return Finding("ok", "open files", detail)
-
-
-def hostname_finding() -> Finding:
-    """Whether the host's own name resolves: torchrun and gloo ask for it."""
-    name = socket.gethostname()
-    try:
-        address = socket.gethostbyname(name)
-    except OSError as error:
-        return Finding(
-            "warn", "host name", f"{name}: {error}", f"add '127.0.0.1 {name}' to /etc/hosts"
-        )
-    return Finding("ok", "host name", f"{name} is {address}")
-
-
-def interface_finding() -> Finding:
-    """The network interfaces, one of which two nodes must name to gloo or NCCL."""
-    names = [name for _, name in socket.if_nameindex()]
-    chosen = os.environ.get("GLOO_SOCKET_IFNAME")
-    if chosen is None:
-        return Finding(
-            "ok", "interfaces", f"{', '.join(names)}; two nodes: export GLOO_SOCKET_IFNAME=<one>"
-        )
-    if chosen not in names:
-        return Finding(
-            "warn",
-            "interfaces",
-            f"GLOO_SOCKET_IFNAME={chosen} is none of {', '.join(names)}",
-            "name one of them, or unset it",
-        )
-    return Finding("ok", "interfaces", f"GLOO_SOCKET_IFNAME={chosen}")
 
 
 def docker_finding() -> Finding:
@@ -203,16 +180,24 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return 1 if any(finding.status == "missing" for finding in findings) else 0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Look at everything, print the report, return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.doctor", description="What this machine has."
+    )
+    parser.add_argument(
+        "--rdzv-endpoint", metavar="HOST:PORT", help="where several nodes are to meet"
+    )
+    endpoint = parser.parse_args(arguments).rdzv_endpoint
     findings = [
         python_finding(),
         *all_package_findings(PROJECT),
         *(check() for check in SINGLE_CHECKS),
+        *(endpoint_findings(endpoint) if endpoint else []),
     ]
     sys.stdout.write(report(findings) + "\n")
     return exit_code(findings)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from configs.errors import ConfigurationError
+from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.checkpoint import Payload, load_payload
@@ -20,6 +20,7 @@ from training.evaluation_progress import EvaluationProgress
 from training.files import replace_file
 from training.launch import learner_threads, set_up_logging
 from training.options import RunOptions
+from training.payload_form import check_form, laid_out
 from training.player import Player, play_episodes
 from training.progress import final_message
 from training.run_folder import validate_log_name
@@ -79,10 +80,9 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     device = choose_device(place, options.gpu_id)
     set_up_logging(place, verbose=loaded.config.run.verbose_logging)
     set_threads(device, learner_threads(loaded.config, place))
-    payload = load_payload(options.load_model_path)
-    config = stored_config(payload["facts"], options.load_model_path)
-    check_fit(loaded.config, config, str(options.load_model_path), stated_fields(loaded))
-    player = Player(config, payload, device, loaded.config.run.seed, greedy=options.greedy)
+    config, payload, player = load_player(
+        options.load_model_path, loaded, device, greedy=options.greedy
+    )
     num_envs = _num_environments(options, loaded)
     with (
         WorkerPool(
@@ -104,6 +104,39 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         video = record_video(config, player, path.with_suffix(".mp4"), loaded.config.run.seed)
         final_message(f"video       {video}")
     return 0
+
+
+def load_player(
+    path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool
+) -> tuple[Config, Payload, Player]:
+    """Return the checkpoint's own configuration, what it holds, and its policy at play.
+
+    Raises:
+        CheckpointError: it cannot be read, contradicts `loaded`, or does not fit itself.
+    """
+    payload = load_payload(path)
+    check_form(payload, path)
+    config = stored_config(payload["facts"], path)
+    check_fit(loaded.config, config, str(path), stated_fields(loaded))
+    check_import(loaded.config, config, path)
+    with laid_out("policy", path):
+        player = Player(config, payload, device, loaded.config.run.seed, greedy=greedy)
+    return config, payload, player
+
+
+def check_import(wanted: Config, found: Config, path: Path) -> None:
+    """Refuse to import what only the checkpoint names: a stranger's must not choose that.
+
+    Raises:
+        CheckpointError: its EnvID is module:id, and file and command line do not say the same.
+    """
+    env_id = found.environment.env_id
+    module, colon, _ = env_id.rpartition(":")
+    if colon and wanted.environment.env_id != env_id:
+        raise CheckpointError(
+            f"{path}: its EnvID = {env_id} would import the module {module}; where you trust that, "
+            f"say so yourself: --set EnvType={found.environment.env_type} --set EnvID={env_id}"
+        )
 
 
 def make_report(

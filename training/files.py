@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and the error where they cannot be."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -8,9 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from configs.errors import StorageError
+from configs.errors import ConfigurationError, StorageError
+from configs.reading import printable
 
 PART_PREFIX = ".writing-"  # of a file that is not whole yet
+LONGEST_ADDITION = (
+    "previous.ckpt.0123456789abcdef.tmp"  # to a checkpoint's name while it is written
+)
 
 
 def storage_error(path: Path, error: OSError, num_bytes: int | None = None) -> StorageError:
@@ -21,6 +26,31 @@ def storage_error(path: Path, error: OSError, num_bytes: int | None = None) -> S
         needed = "" if num_bytes is None else f"{num_bytes:,} bytes needed, "
         room = f" ({needed}{free:,} bytes free on its disk)"
     return StorageError(f"cannot write {path}: {error.strerror or error}{room}")
+
+
+def check_writable(path: Path, flag: str) -> None:
+    """Refuse a file that could not be written later, when it would cost what it was to hold.
+
+    Args:
+        path: the file, which need not be there, nor its folder.
+        flag: how the user gives it.
+
+    Raises:
+        ConfigurationError: it is a folder, no file name, or in a folder that cannot be written.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        (path.parent / f".{path.name}.{LONGEST_ADDITION}").exists()
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"no permission to write to {folder}")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{flag}={printable(str(path))} cannot be written: {error.strerror}"
+        ) from error
 
 
 def replace_file(path: Path, content: bytes) -> None:

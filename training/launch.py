@@ -4,7 +4,7 @@ import logging
 from contextlib import ExitStack
 
 from agents.ranks import Ranks
-from configs.errors import ScoutError
+from configs.errors import ScoutError, StorageError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.agreement import check_same_start, on_first_rank
@@ -37,8 +37,10 @@ from training.session import Session
 from training.stop_request import StopRequest
 from training.trainer import Outcome
 from training.versions import software_versions
+from training.watching import group_timeout, watched
 
 STOPPED_EXIT_CODE = 75  # sysexits.h: try again later
+_LOG = logging.getLogger(__name__)
 
 
 def train(options: RunOptions, loaded: LoadedConfig) -> int:
@@ -60,16 +62,18 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     keep_freed_memory()
     try:
         with (
-            process_group(place, session.device, run.start_timeout, run.collective_timeout),
-            peer_errors(place),
+            process_group(
+                place, session.device, run.start_timeout, group_timeout(run, session.device)
+            ) as elsewhere,
+            peer_errors(place, elsewhere),
         ):
             outcome = _train_in_group(session, options, loaded, stop)
     except ScoutError as error:
         if not error.repeated:
-            session.write_status(error.exit_code, str(error))
+            _leave_word(session, error.exit_code, str(error))
         raise
     except BaseException as error:
-        session.write_status(1, f"{type(error).__name__}: {error}")
+        _leave_word(session, 1, f"{type(error).__name__}: {error}")
         raise
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
 
@@ -106,12 +110,20 @@ def _train_in_group(
             ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)
         )
         session.folder = opened or RunFolder(LOGS, start.options.log_name)
+        session.source = start.source
         if opened is not None:
             stack.enter_context(opened)
-        parts = Parts(session, session.folder, start.options, loaded, ranks, stop)
         on_first_rank(ranks, lambda: discard_replaced(start))
-        trainer, beginning = assemble(parts, _load_everywhere(ranks, start, loaded.config), stack)
-        outcome = trainer.run(beginning)
+        with watched(session, loaded.config.run) as watchdog:
+
+            def should_stop() -> bool:
+                watchdog.kick()
+                return stop()
+
+            parts = Parts(session, session.folder, start.options, loaded, ranks, should_stop)
+            payload = _load_everywhere(ranks, start, loaded.config)
+            trainer, beginning = assemble(parts, payload, stack)
+            outcome = trainer.run(beginning)
     if ranks.rank == 0:
         _say_how_it_ended(session, outcome, stop)
     # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.
@@ -130,6 +142,14 @@ def _load_everywhere(ranks: Ranks, start: Start, wanted: Config) -> Payload | No
         return None
     data = on_first_rank(ranks, lambda: source_bytes(start, wanted))
     return unpack(ranks.broadcast_bytes(data or b""))
+
+
+def _leave_word(session: Session, code: int, reason: str) -> None:
+    """Leave the last word of a run that failed; a full disk must not take the reason's place."""
+    try:
+        session.write_status(code, reason)
+    except StorageError as error:
+        _LOG.warning("%s", error)
 
 
 def _say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:

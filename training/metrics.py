@@ -87,7 +87,10 @@ class MetricsWriter:
         self.close()
 
     def write(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
-        """Append the row and its points; the row is in the file when this returns."""
+        """Append the row and its points; they are in their files when this returns.
+
+        A checkpoint saved later is never of an update whose figures a kill can still lose.
+        """
         numbers = {name: float(value) for name, value in values.items()}
         finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
         self._report_missing(env_steps, numbers.keys() - finite.keys())
@@ -166,6 +169,8 @@ class _Curves:
             if name.startswith(_CHARTS):
                 name_by_frames = _CHARTS_BY_FRAMES + name.removeprefix(_CHARTS)
                 self._by_frames.add_scalar(name_by_frames, value, frames)
+        self._by_env_steps.flush()
+        self._by_frames.flush()
 
     def add_text(self, title: str, text: str, env_steps: int) -> None:
         self._by_env_steps.add_text(title, text, env_steps)

@@ -1,5 +1,6 @@
 """What all parts of a run are made from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agents.ranks import Ranks
@@ -8,19 +9,18 @@ from configs.schema import Config
 from training.options import RunOptions
 from training.run_folder import RunFolder
 from training.session import Session
-from training.stop_request import StopRequest
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What everything else is made from."""
+    """What everything else is made from; `stop` is asked at every env step whether to stop."""
 
     session: Session
     folder: RunFolder
     options: RunOptions
     loaded: LoadedConfig
     ranks: Ranks
-    stop: StopRequest
+    stop: Callable[[], bool]
 
     @property
     def config(self) -> Config:

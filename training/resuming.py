@@ -1,10 +1,12 @@
 """How a run begins: from nothing, or from what a checkpoint holds of it."""
 
+from pathlib import Path
 from typing import Any
 
 from training.checkpoint import Payload
 from training.compatibility import differing_keys
 from training.episodes import EpisodeLog
+from training.payload_form import laid_out
 from training.run_state import RunState
 from training.session import Session
 from training.trainer import Beginning
@@ -20,7 +22,9 @@ def lay_out(
     """Lay out a checkpoint; return how the run begins, and what the user should know."""
     if payload is None:
         return Beginning.FROM_NOTHING, []
-    state.restore_shared(payload, session.clock, episodes)
+    source = session.source or Path("the checkpoint")
+    with laid_out("state", source):
+        state.restore_shared(payload, session.clock, episodes)
     found: dict[str, Any] = payload["facts"]
     notes = [f"continued at {session.clock.env_steps:,} env steps", *_differences(found, facts)]
     changed = [
@@ -34,7 +38,9 @@ def lay_out(
             "environments and random streams start anew"
         )
         return Beginning.WITH_NEW_EPISODES, notes
-    if not state.restore_rank(payload):
+    with laid_out("rank's own state", source):
+        is_exact = state.restore_rank(payload)
+    if not is_exact:
         notes.append(
             "not exact: not every environment could be continued within its episode, so all of "
             "them start new ones"

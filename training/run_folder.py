@@ -120,8 +120,9 @@ class RunFolder:
         command: Sequence[str],
         seed: int,
         commit: str | None = None,
+        launcher: str = "",
     ) -> None:
-        """Record one start: the resolved configuration and what it ran with.
+        """Record one start: the resolved configuration, what it ran with and who started it.
 
         A resumed run adds its start to the list; the configurations of earlier starts are kept as
         config-1.conf, config-2.conf, ... in the order of that list.
@@ -135,10 +136,16 @@ class RunFolder:
             "command": list(command),
             "seed": seed,
             "commit": commit or versions.get("commit", "unknown"),
+            "launcher": launcher,
             "versions": dict(versions),
         }
         replace_file(config_path, config_text.encode())
         self._write_json("manifest.json", {"log_name": self.name, "starts": [*starts, start]})
+
+    def was_started_by(self, launcher: str) -> bool:
+        """Whether the last start under this name is one of `launcher`'s."""
+        starts = (read_json(self.path / "manifest.json") or {}).get("starts", [])
+        return bool(starts) and starts[-1].get("launcher") == launcher
 
     def write_status(
         self,

@@ -36,7 +36,7 @@ def acquire_lock(path: Path, name: str) -> int:
     record = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "process_start": _process_start(os.getpid()),
+        "process_start": process_start(os.getpid()),
     }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(record).encode(), 0)
@@ -47,10 +47,10 @@ def _is_gone(holder: Mapping[str, Any]) -> bool:
     """Whether the holder ran on this host and is no more (its number may have been given anew)."""
     if holder.get("host") != socket.gethostname():
         return False
-    return _process_start(int(holder["pid"])) != holder.get("process_start")
+    return process_start(int(holder["pid"])) != holder.get("process_start")
 
 
-def _process_start(pid: int) -> str | None:
+def process_start(pid: int) -> str | None:
     """Return the start of process `pid` in clock ticks since boot (proc(5), field 22)."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")

@@ -126,10 +126,9 @@ class RunState:
         self._best_score = payload["best_score"]
         episodes.restore(payload["episodes"])
         self._agent.learner.load_state_dict(payload["learner"])
-        rates = [group["lr"] for group in self._agent.optimizer.param_groups]
-        self._agent.optimizer.load_state_dict(payload["optimizer"])
-        for group, rate in zip(self._agent.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate  # the configuration's, which a user may have changed
+        # The settings are the configuration's, which a user may have changed.
+        groups = self._agent.optimizer.state_dict()["param_groups"]
+        self._agent.optimizer.load_state_dict({**payload["optimizer"], "param_groups": groups})
 
     def restore_rank(self, payload: Payload) -> bool:
         """Lay out this rank's own part (a collective).

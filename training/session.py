@@ -19,6 +19,7 @@ class Session:
         folder: the run's folder, once its name is settled.
         clock: how far the run is.
         last_checkpoint: what was saved last.
+        source: the checkpoint that the run continues from, if there is one.
     """
 
     place: Place
@@ -26,6 +27,7 @@ class Session:
     folder: RunFolder | None = None
     clock: Clock = field(default_factory=Clock)
     last_checkpoint: Path | None = None
+    source: Path | None = None
 
     def remember_checkpoint(self, path: Path) -> None:
         """Note what was saved last, also in the run's folder, should the process be killed."""

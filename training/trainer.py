@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agents.gradient_steps import NonFiniteGradientError
 from agents.ppo_agent import Decision, PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from training.clock import Clock
 from training.collector import Collector, Policy
 from training.episodes import EpisodeLog
+from training.evidence import Evidence
 from training.pretraining import Pretraining
 from training.profiling import Profiler
 from training.reporting import Reporter
@@ -67,6 +69,7 @@ class Trainer:
         episodes: EpisodeLog,
         visits: VisitRecorder,
         state: RunState,
+        evidence: Evidence,
         reporter: Reporter,
         profiler: Profiler,
         schedule: Schedule,
@@ -83,6 +86,7 @@ class Trainer:
         self._episodes = episodes
         self._visits = visits
         self._state = state
+        self._evidence = evidence
         self._reporter = reporter
         self._profiler = profiler
         self._schedule = schedule
@@ -156,13 +160,19 @@ class Trainer:
         with self._stopwatch.measure("learn"):
             done = self._clock.env_steps / self._schedule.total_env_steps
             self._agent.set_progress(min(done, 1.0))
-            losses = self._agent.learn(self._rollout, diagnose=self._logs(self._clock.updates + 1))
+            losses = self._learn()
         self._rollout.carry_over()
         self._clock.updates += 1
         self._clock.env_steps += self._steps_per_update
         self._log(losses)
         self._profiler.step()
         return True
+
+    def _learn(self) -> dict[str, Tensor]:
+        try:
+            return self._agent.learn(self._rollout, diagnose=self._logs(self._clock.updates + 1))
+        except NonFiniteGradientError as error:
+            raise self._evidence.keep(error, self._clock) from error
 
     def _logs(self, updates: int) -> bool:
         return updates % self._schedule.log_every == 0

@@ -19,6 +19,7 @@ from training.continuation import (
     discard_replaced,
 )
 from training.options import RunOptions
+from training.restarts import launcher
 from training.run_folder import RunFolder
 
 OPTIONS = RunOptions("main.py --train", "demo", Path("checkpoints/demo.ckpt"))
@@ -153,6 +154,52 @@ def test_replacing_a_run_removes_its_checkpoints_but_not_the_one_to_start_from()
     assert all(file.exists() for file in companions(path))
     discard_replaced(Start(OPTIONS, source, "overwrite"))
     assert [file.exists() for file in companions(path)] == [False, False, True]
+
+
+def started_by(who: str, log_name: str = "demo") -> None:
+    """Leave the folder of a run that `who` started and that has a row of results."""
+    with RunFolder.open(Path("logs"), log_name, mode="overwrite") as run:
+        run.write_manifest(config_text="", versions={}, command=[], seed=1, launcher=who)
+        (run.path / "metrics.jsonl").write_text("{}\n")
+
+
+def test_a_restart_goes_on_with_the_run_of_its_own_torchrun() -> None:
+    path = save("checkpoints/demo.ckpt")
+    started_by(launcher())
+    for options in (
+        OPTIONS,
+        replace(OPTIONS, overwrite=True),
+        replace(OPTIONS, resume=True),
+        replace(OPTIONS, load_model_path=Path("other.ckpt")),
+    ):
+        assert choose_start(options, restarted=True) == Start(options, path, "resume")
+
+
+def test_a_restart_before_the_first_checkpoint_begins_its_own_run_anew() -> None:
+    started_by(launcher())
+    options = replace(OPTIONS, load_model_path=save("first.ckpt", "other"))
+    for given in (OPTIONS, options):
+        wanted = Start(given, given.load_model_path, "overwrite")
+        assert choose_start(given, restarted=True) == wanted
+
+
+def test_a_restart_never_starts_anew_where_nothing_whole_is_left() -> None:
+    save("checkpoints/demo.ckpt").write_bytes(b"torn")
+    started_by(launcher())
+    with pytest.raises(CheckpointError, match=r"demo\.ckpt: not a checkpoint"):
+        choose_start(OPTIONS, restarted=True)
+
+
+def test_a_restart_does_not_take_over_a_run_that_lay_there_before() -> None:
+    save("checkpoints/demo.ckpt")
+    started_by("another host 1 1")
+    with pytest.raises(ConfigurationError, match="belongs to an earlier run"):
+        choose_start(OPTIONS, restarted=True)
+    asked = replace(OPTIONS, overwrite=True)
+    assert choose_start(asked, restarted=True) == Start(asked, None, "overwrite")
+    started_by(launcher())
+    with pytest.raises(ConfigurationError, match="belongs to an earlier run"):
+        choose_start(OPTIONS)
 
 
 @pytest.mark.parametrize("flags", [{"profile_updates": 3}, {"pytorch_profiling": True}])

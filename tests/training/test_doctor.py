@@ -1,13 +1,14 @@
 """make doctor: it is right about this machine, and names what is missing with its remedy."""
 
-import os
+import shutil
+import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from training import doctor
+from training.doctor_network import endpoint_findings, interface_finding
 from training.doctor_packages import (
     Finding,
     all_package_findings,
@@ -98,13 +99,80 @@ def test_the_report_is_aligned_and_puts_the_remedy_under_its_line() -> None:
 
 def test_an_interface_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "no-such-interface")
-    finding = doctor.interface_finding()
+    finding = interface_finding()
     assert finding.status == "warn"
-    assert "no-such-interface" in finding.detail
+    assert "no-such-interface names no interface of this host; there are lo (127" in finding.detail
 
 
-def test_a_small_shared_memory_is_warned_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(doctor, "SMALL_SHARED_MEMORY", 2 * os.statvfs(tmp_path).f_blocks * 2**16)
-    assert doctor.shared_memory_finding(tmp_path).status == "warn"
+def test_an_interface_that_others_cannot_reach_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCCL_SOCKET_IFNAME", "=lo")
+    finding = interface_finding()
+    assert finding.status == "warn"
+    assert "NCCL_SOCKET_IFNAME==lo names an interface that other nodes cannot" in finding.detail
+    assert finding.remedy == "name one of them, or unset NCCL_SOCKET_IFNAME"
+
+
+def told(command: str, *before: str) -> str:
+    """Return what the doctor says in a process of its own, started by the words `before`."""
+    done = subprocess.run(
+        [*before, sys.executable, "-c", f"from training import doctor; {command}"],
+        cwd=doctor.PROJECT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    return done.stdout
+
+
+def test_a_small_shared_memory_is_warned_of() -> None:
+    """In a mount namespace, as in a container of the default size."""
+    mount = "mount -t tmpfs -o size=64m none /dev/shm"
+    inside = ("unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh")
+    if shutil.which("unshare") is None or subprocess.run([*inside, "true"], check=False).returncode:
+        pytest.skip("mount namespaces are not permitted")
+    words = told("print(doctor.report([doctor.shared_memory_finding()]))", *inside)
+    assert words.startswith("warn     shared memory  0.06 GiB free in /dev/shm, want 0.12")
+    assert "--shm-size" in words
+
+
+@pytest.mark.parametrize(
+    ("limits", "remedy"),
+    [("(64, 2000)", "-> ulimit -n 1024"), ("(64, 64)", "-> /etc/security/limits.conf, or docker")],
+    ids=["soft", "hard"],
+)
+def test_few_open_files_are_warned_of(limits: str, remedy: str) -> None:
+    words = told(
+        f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, {limits});"
+        "print(doctor.report([doctor.open_files_finding()]))"
+    )
+    assert words.startswith("warn     open files  64 (hard limit")
+    assert "want 1024" in words
+    assert remedy in words
+
+
+def test_a_busy_endpoint_is_named_with_the_command_that_shows_who_has_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        [finding] = endpoint_findings(f"127.0.0.1:{port}")
+    assert finding.status == "missing"
+    assert f"port {port} cannot be opened on host {socket.gethostname()}" in finding.detail
+    assert f"ss -ltnp 'sport = :{port}'" in finding.remedy
+
+
+def test_a_free_endpoint_on_the_loopback_is_warned_of() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    endpoint, node = endpoint_findings(f"127.0.0.1:{port}")
+    assert (endpoint.status, node.status) == ("ok", "warn")
+    assert "leads other nodes to themselves" in node.detail
+
+
+@pytest.mark.parametrize("endpoint", ["", "here", ":1", "here:", "here:x", "here:0", "here:70000"])
+def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
+    [finding] = endpoint_findings(endpoint)
+    assert (finding.status, finding.detail) == ("missing", f"{endpoint}: no HOST:PORT")
+
+
+def test_an_endpoint_without_an_address_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole report ends with 1 then: nodes cannot meet there."""
+    assert doctor.main(["--rdzv-endpoint=no-such-host.invalid:33333"]) == 1
+    output = capsys.readouterr().out
+    assert "missing  endpoint              no-such-host.invalid: " in output
+    assert "Missing: endpoint." in output

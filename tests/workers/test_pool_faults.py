@@ -1,11 +1,7 @@
 """Workers that are killed, raise or hang: named, replaced, and their games reported as lost."""
 
-import multiprocessing
 import os
 import signal
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,69 +11,24 @@ import pytest
 
 from configs.errors import ConfigurationError
 from tests.workers.pool_probes import (
-    BASE_SEED,
-    BadProbe,
-    CloseProbe,
     Fault,
     GameProbe,
     StubbornProbe,
     build_and,
     build_different,
     build_in_processes,
-    fail_to_build,
     refuse_configuration,
 )
-from workers.environments.base import Environment
-from workers.pool import WorkerPool
-from workers.protocol import BadTransitionError, PoolStateError, StepBatch, WorkerError
-
-N = 4
-
-
-def make_pool(make: Callable[[], Environment], **options: Any) -> WorkerPool:
-    settings = {"num_environments": N, "num_processes": 2, "base_seed": BASE_SEED}
-    return WorkerPool(make, **{**settings, **options})
-
-
-def faulty_pool(fault: Fault, **options: Any) -> WorkerPool:
-    """A pool of two workers with environments 0, 1 and 2, 3."""
-    return make_pool(partial(GameProbe, fault), **options)
-
-
-def step(pool: WorkerPool, group: int = 0) -> StepBatch:
-    rows = pool.group(group)
-    pool.send(group, np.zeros(rows.stop - rows.start, np.int64))
-    return pool.recv(group)
-
-
-def worker_ids() -> dict[str, int]:
-    """Process ids of the workers there are, by name."""
-    return {
-        process.name: process.pid
-        for process in multiprocessing.active_children()
-        if process.name.startswith("worker-") and process.pid is not None
-    }
-
-
-def step_until_lost(pool: WorkerPool) -> tuple[np.ndarray[Any, Any], StepBatch]:
-    """Return the observations before the step that lost a worker, and that step."""
-    observations = pool.reset().copy()
-    for _ in range(30):
-        batch = step(pool)
-        if pool.worker_restarts:
-            return observations, batch
-        observations = batch.observations.copy()
-    raise AssertionError("no worker was lost")
-
-
-def assert_lost(batch: StepBatch, before: np.ndarray[Any, Any], lost: list[int]) -> None:
-    """The rows `lost` of a one-group batch are cut where `before` left off."""
-    assert sorted(e.environment for e in batch.episodes if e.lost) == lost
-    assert np.array_equal(batch.final_observations[lost], before[lost])
-    assert not np.array_equal(batch.observations[lost], before[lost])
-    assert batch.rewards[lost].tolist() == [0.0] * len(lost)
-    assert not batch.terminated[lost].any()
-    assert batch.truncated[lost].all()
+from tests.workers.pools import (
+    N,
+    assert_lost,
+    faulty_pool,
+    make_pool,
+    step,
+    step_until_lost,
+    worker_ids,
+)
+from workers.protocol import PoolStateError, WorkerError
 
 
 @pytest.mark.parametrize(
@@ -85,8 +36,6 @@ def assert_lost(batch: StepBatch, before: np.ndarray[Any, Any], lost: list[int])
     [
         ("kill", "step", "killed by SIGKILL"),
         ("kill", "reset", "killed by SIGKILL"),
-        ("raise", "step", "ValueError: the joystick broke off"),
-        ("raise", "reset", "ValueError: the joystick broke off"),
         ("exit", "step", "exited with code 3"),
     ],
 )
@@ -104,19 +53,6 @@ def test_a_lost_worker_is_named_and_replaced_and_its_games_are_truncated(
     message = caplog.records[0].getMessage()
     assert f"environments 0-1) was lost while {doing} environment 1" in message
     assert reason in message
-    if kind == "raise":
-        assert "in strike" in message, "the original traceback"
-
-
-@pytest.mark.parametrize("kind", ["hang", "hang in C"])
-def test_a_worker_that_hangs_is_killed_at_its_deadline_and_replaced(
-    kind: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with faulty_pool(Fault(kind), num_processes=1, step_timeout=1.2) as pool:
-        before, batch = step_until_lost(pool)
-        assert_lost(batch, before, [0, 1, 2, 3])
-        step(pool)
-    assert "while stepping environment 1: gave no answer within 1.2 seconds" in caplog.text
 
 
 def test_a_reset_inside_a_step_may_take_as_long_as_a_reset() -> None:
@@ -243,10 +179,6 @@ def test_an_environment_that_cannot_be_built_ends_the_start_in_its_own_words() -
     with pytest.raises(ConfigurationError, match=r"^EnvID: there is no such game$") as caught:
         make_pool(refuse_configuration)
     assert caught.value.exit_code == 2
-    with pytest.raises(WorkerError, match="no cartridge in the slot") as failed:
-        make_pool(fail_to_build)
-    assert "while building environment" in str(failed.value)
-    assert "in fail_to_build" in str(failed.value)
     assert not worker_ids()
 
 
@@ -267,23 +199,6 @@ def test_environments_that_differ_are_refused() -> None:
         make_pool(build_different)
 
 
-def test_a_bad_transition_ends_the_pool_and_enters_no_batch() -> None:
-    with make_pool(partial(BadProbe, "reward", float("nan"))) as pool:
-        observations = pool.reset()
-        actions = np.zeros((N, 2), np.float32)
-        for _ in range(2):
-            pool.send(0, actions)
-            rewards = pool.recv(0).rewards
-        before = observations[:2].copy(), rewards[:2].copy()
-        pool.send(0, actions)
-        with pytest.raises(BadTransitionError, match="environment 1 gave a bad reward") as caught:
-            pool.recv(0)
-        assert caught.value.exit_code == 4
-        assert pool.worker_restarts == 0
-        assert np.array_equal(observations[:2], before[0])
-        assert np.array_equal(rewards[:2], before[1])
-
-
 def test_a_worker_lost_while_giving_snapshots_gives_none_and_is_cut_at_its_next_step() -> None:
     with make_pool(GameProbe) as pool:
         before = pool.reset().copy()
@@ -299,41 +214,3 @@ def test_a_snapshot_that_an_environment_refuses_ends_the_pool_in_its_words() -> 
         snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
         with pytest.raises(WorkerError, match="this is not my save-game"):
             pool.restore(snapshots)
-
-
-def test_an_environment_that_raises_when_it_is_closed_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with make_pool(partial(CloseProbe, Fault("raise"))) as pool:
-        pool.reset()
-    assert "failed while closing environment" in caplog.text
-    assert "the joystick broke off" in caplog.text
-
-
-def kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize(
-    "kills", [pytest.param(6, id="6"), pytest.param(200, id="200", marks=pytest.mark.slow)]
-)
-def test_kills_at_random_moments_are_survived_and_accounted_for(kills: int) -> None:
-    generator = np.random.default_rng(3)
-    actions = np.zeros(3, np.int64)
-    cut = 0
-    with make_pool(GameProbe, num_environments=6, num_groups=2, max_restarts=10 * kills) as pool:
-        pool.reset()
-        pool.send(0, actions)
-        while pool.worker_restarts < kills:
-            if generator.random() < 0.02:
-                victim = worker_ids()[f"worker-{generator.integers(2)}"]
-                threading.Timer(generator.exponential(0.002), kill, (victim,)).start()
-            for sent, received in ((1, 0), (0, 1)):
-                pool.send(sent, actions)
-                batch = pool.recv(received)
-                lost = [episode.environment for episode in batch.episodes if episode.lost]
-                start = pool.group(received).start
-                assert batch.truncated[[row - start for row in lost]].all()
-                cut += len(lost)
-    assert cut >= kills

@@ -49,7 +49,7 @@ def test_too_little_memory_is_an_error_that_says_what_is_needed_and_what_to_do()
         pytest.raises(StorageError, match=f"need {total_bytes(table):,} bytes") as caught,
     ):
         allocate(table)
-    assert "bytes available" in str(caught.value)
+    assert "; available: " in str(caught.value)
     assert "lower NumEnv" in str(caught.value)
 
 
