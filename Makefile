@@ -206,7 +206,7 @@ test_slow: $(READY) ## the tests that take minutes
 
 .PHONY: test_faults
 test_faults: $(READY) ## kill, hang, cut and fill, as often as docs/reliability.md says
-	FAULT_COUNTS=full $(PYTEST) -m "not gpu" tests/faults $(ARGS)
+	FAULT_COUNTS=full $(PYTEST) -m "not gpu" tests/faults tests/multinode tests/property tests/test_killed_runs.py tests/test_state_items.py $(ARGS)
 
 .PHONY: test_gpu
 test_gpu: $(READY) ## the tests that need a CUDA device

@@ -98,7 +98,8 @@ def kill_somewhere(folder: Path, draw: random.Random, command: tuple[str, ...]) 
     return phase
 
 
-@pytest.mark.parametrize("game", ["cartpole", pytest.param("pong", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("game", ["cartpole", "pong"])
 def test_a_run_killed_at_random_moments_goes_on_as_if_nothing_had_happened(
     game: str, tmp_path: Path
 ) -> None:

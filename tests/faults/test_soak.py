@@ -82,6 +82,7 @@ def lose_workers(run: StartedRun, restarts: int, total: int) -> list[Sample]:
     return samples
 
 
+@pytest.mark.slow
 def test_a_long_run_that_loses_many_workers_holds_no_more_at_its_end(
     figures: Figures, tmp_path: Path
 ) -> None:
