@@ -122,12 +122,12 @@ def _in_words(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         count = f"{schema['minItems']} " if schema.get("maxItems") == schema["minItems"] else ""
         items = schema["items"]
-        return f"{count}{_NOUNS[items['type']][1]} with commas between, each {_bounds(items)}"
+        return f"{count}{_NOUNS[items['type']][1]} with commas, each {_bounds(items)}"
     if schema["type"] in _NOUNS:
         return f"{_NOUNS[schema['type']][0]} {_bounds(schema)}"
     return "a name of letters, digits and . / : _ -"
 
 
 def _bounds(schema: dict[str, Any]) -> str:
-    given = (text.format(schema[name]) for name, text in _BOUNDS.items() if name in schema)
+    given = (text.format(f"{schema[name]:_}") for name, text in _BOUNDS.items() if name in schema)
     return " and ".join(given)

@@ -34,7 +34,13 @@ def _choices(annotation: Any) -> tuple[str | int, ...]:
     return own + tuple(choice for part in parts for choice in _choices(part))
 
 
-PositiveInt = Annotated[int, Field(ge=1)]
+# Beyond these a number is a slip of the hand, or would not fit where it is handed on to.
+MOST = 1_000_000  # of what is counted or sized
+MOST_STEPS = 10**12
+MOST_SECONDS = 1_000_000
+MOST_THREADS = 1024
+
+PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 IntTuple = Annotated[tuple[PositiveInt, ...], BeforeValidator(_split_numbers)]
 
 
@@ -77,7 +83,7 @@ class EnvironmentSection(Section):
         description="pixels = grey frames, state = the environment's own vector; "
         "auto = pixels for atari, mario and minigrid, state for the others",
     )
-    max_episode_steps: Auto | PositiveInt = Field(
+    max_episode_steps: Auto | Annotated[int, Field(ge=1, le=MOST_STEPS)] = Field(
         4500,
         alias="MaxStepPerEpisode",
         description="episode cap in env steps, a truncation; auto = the environment's own limit",
@@ -138,11 +144,15 @@ class PPOSection(Section):
         "ports differ; keys set in the file win over it",
     )
     rollout_steps: int = Field(
-        128, alias="NumStep", ge=1, description="env steps per environment and rollout (T)"
+        128, alias="NumStep", ge=1, le=MOST, description="env steps per environment and rollout (T)"
     )
-    epochs: int = Field(4, alias="Epoch", ge=1, description="passes over a rollout")
+    epochs: int = Field(4, alias="Epoch", ge=1, le=MOST, description="passes over a rollout")
     num_minibatches: int = Field(
-        4, alias="MiniBatch", ge=1, description="minibatches per epoch (a count, not a size)"
+        4,
+        alias="MiniBatch",
+        ge=1,
+        le=MOST,
+        description="minibatches per epoch (a count, not a size)",
     )
     learning_rate: float = Field(
         1e-4, alias="LearningRate", gt=0, le=1, description="Adam's step size"
@@ -202,10 +212,18 @@ class PPOSection(Section):
         "3 in the PyTorch ports",
     )
     hidden_size: int = Field(
-        256, alias="HiddenSize", ge=1, description="width of the first dense layer (pixels)"
+        256,
+        alias="HiddenSize",
+        ge=1,
+        le=MOST,
+        description="width of the first dense layer (pixels)",
     )
     feature_size: int = Field(
-        448, alias="FeatureDim", ge=1, description="width of the policy's features (pixels)"
+        448,
+        alias="FeatureDim",
+        ge=1,
+        le=MOST,
+        description="width of the policy's features (pixels)",
     )
     state_hidden_sizes: IntTuple = Field(
         (64, 64),
@@ -266,15 +284,17 @@ class IntrinsicSection(Section):
         50,
         alias="ObsNormStep",
         ge=1,
+        le=MOST,
         description="rollouts of random actions that seed the observation statistics",
     )
     feature_size: int = Field(
-        512, alias="RNDFeatureDim", ge=1, description="outputs of target and predictor"
+        512, alias="RNDFeatureDim", ge=1, le=MOST, description="outputs of target and predictor"
     )
     hidden_size: int = Field(
         512,
         alias="RNDHiddenSize",
         ge=1,
+        le=MOST,
         description="width of the predictor's two extra layers (pixels)",
     )
     conv_channels: IntTuple = Field(
@@ -321,7 +341,11 @@ class IntrinsicSection(Section):
         description="env steps that BYOL-Explore predicts ahead",
     )
     belief_size: int = Field(
-        256, alias="WorldModelSize", ge=1, description="width of BYOL-Explore's recurrent state"
+        256,
+        alias="WorldModelSize",
+        ge=1,
+        le=MOST,
+        description="width of BYOL-Explore's recurrent state",
     )
     target_momentum: float = Field(
         0.99,
@@ -354,10 +378,11 @@ class RepresentationSection(Section):
         896,
         alias="BYOL_projectionHiddenSize",
         ge=1,
+        le=MOST,
         description="width inside BYOL's projector and predictor",
     )
     byol_projection_size: int = Field(
-        256, alias="BYOL_projectionSize", ge=1, description="width of BYOL's embedding"
+        256, alias="BYOL_projectionSize", ge=1, le=MOST, description="width of BYOL's embedding"
     )
     byol_momentum: float = Field(
         0.99,
@@ -406,6 +431,7 @@ class RepresentationSection(Section):
         0,
         alias="SSLPretraining",
         ge=0,
+        le=MOST_STEPS,
         description="gradient steps of the head and the backbone on random play, before training; "
         "ends early where the loss on held-out environments no longer falls",
     )
@@ -423,12 +449,14 @@ class RunSection(Section):
         491_520_000,
         alias="TotalEnvSteps",
         ge=1,
+        le=MOST_STEPS,
         description="env steps of all ranks until the run ends (frames = env steps x FrameSkip)",
     )
     num_envs: int = Field(
         32,
         alias="NumEnv",
         ge=1,
+        le=MOST,
         description="environments of each agent process; --num_env_per_process wins over it",
     )
     seed: int = Field(
@@ -438,9 +466,15 @@ class RunSection(Section):
         False, alias="loadModel", description="continue from --load_model_path"
     )
     checkpoint_every: int = Field(
-        100, alias="saveCkptEvery", ge=1, description="updates between two checkpoints"
+        100,
+        alias="saveCkptEvery",
+        ge=1,
+        le=MOST_STEPS,
+        description="updates between two checkpoints",
     )
-    log_every: int = Field(1, alias="LogEvery", ge=1, description="updates between two log rows")
+    log_every: int = Field(
+        1, alias="LogEvery", ge=1, le=MOST_STEPS, description="updates between two log rows"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "float32",
         alias="Precision",
@@ -459,25 +493,38 @@ class RunSection(Section):
         "watched and replaced; ale_vector = threads of ale-py within the rank, without rooms, "
         "exact resumption or replacement (atari); evaluation always uses processes",
     )
-    learner_threads: Auto | PositiveInt = Field(
+    learner_threads: Auto | Annotated[int, Field(ge=1, le=MOST_THREADS)] = Field(
         "auto",
         alias="LearnerThreads",
         description="torch threads of a rank on the CPU; auto = 1 for state observations, "
         "this rank's share of the cores for pixels",
     )
     max_worker_restarts: int = Field(
-        100, alias="MaxWorkerRestarts", ge=0, description="lost workers a rank replaces, in all"
+        100,
+        alias="MaxWorkerRestarts",
+        ge=0,
+        le=MOST_STEPS,
+        description="lost workers a rank replaces, in all",
     )
     step_timeout: float = Field(
-        60.0, alias="WorkerStepTimeout", gt=0, description="seconds a step may take"
+        60.0,
+        alias="WorkerStepTimeout",
+        gt=0,
+        le=MOST_SECONDS,
+        description="seconds a step may take",
     )
     reset_timeout: float = Field(
-        120.0, alias="WorkerResetTimeout", gt=0, description="seconds a start or reset may take"
+        120.0,
+        alias="WorkerResetTimeout",
+        gt=0,
+        le=MOST_SECONDS,
+        description="seconds a start or reset may take",
     )
     collective_timeout: float = Field(
         240.0,
         alias="CollectiveTimeout",
         gt=0,
+        le=MOST_SECONDS,
         description="seconds to wait for a peer in training, and for a step of a rank's own until "
         "it counts as hung; longer than WorkerStepTimeout + WorkerResetTimeout, so that a peer "
         "that replaces a hung worker is waited for",
@@ -486,6 +533,7 @@ class RunSection(Section):
         600.0,
         alias="StartTimeout",
         gt=0,
+        le=MOST_SECONDS,
         description="seconds to wait for all peers at start, and until a rank's first step",
     )
     verbose_logging: bool = Field(

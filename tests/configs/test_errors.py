@@ -61,7 +61,7 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         (
             "ConvChannels = 32, 64",
             "bad.conf:1: ConvChannels = 32, 64: holds too few numbers; "
-            "allowed: 3 whole numbers with commas between, each at least 1",
+            "allowed: 3 whole numbers with commas, each at least 1",
         ),
         (
             "UseGAE = maybe",
