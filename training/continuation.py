@@ -176,6 +176,10 @@ def _restarted(options: RunOptions) -> Start:
     path = options.save_model_path
     if any(file.exists() for file in companions(path)[:2]):
         return _resumed(options, newest_whole(path))
+    return _anew(options)
+
+
+def _anew(options: RunOptions) -> Start:
     _LOG.warning("run %r was lost before its first checkpoint and begins anew", options.log_name)
     return Start(options, options.load_model_path, "overwrite")
 
@@ -194,12 +198,15 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
         return Start(options, source, "resume")
     if any(file.exists() for file in companions(path)):
         load_payload(path)  # says what is wrong with it
-    if run.holds_results():
-        raise CheckpointError(
-            f"{path}: there is no checkpoint, but run {options.log_name!r} has results in "
-            f"{run.path}; give the --save_model_path it was started with, or --overwrite it"
-        )
-    return Start(options, None, "fresh")
+    if not run.holds_results():
+        return Start(options, None, "fresh")
+    status = run.read_status()
+    if status is not None and status.get("checkpoint") is None:
+        return _anew(options)
+    raise CheckpointError(
+        f"{path}: there is no checkpoint, but run {options.log_name!r} has results in {run.path}; "
+        "give the --save_model_path it was started with, or --overwrite it"
+    )
 
 
 def _with_free_names(options: RunOptions) -> RunOptions:

@@ -28,6 +28,7 @@ from training.distributed import (
     read_place,
     set_threads,
 )
+from training.memory import memory_errors
 from training.options import RunOptions
 from training.parts import Parts
 from training.precision import settle_precision
@@ -66,6 +67,7 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
                 place, session.device, run.start_timeout, group_timeout(run, session.device)
             ) as elsewhere,
             peer_errors(place, elsewhere),
+            memory_errors(),
         ):
             outcome = _train_in_group(session, options, loaded, stop)
     except ScoutError as error:

@@ -92,8 +92,22 @@ def test_resume_offers_the_best_checkpoint_where_only_that_is_left() -> None:
         choose_start(replace(OPTIONS, resume=True))
 
 
-def test_resume_asks_for_the_checkpoint_of_a_run_that_has_results() -> None:
+def test_resume_begins_a_run_anew_that_never_saved(caplog: pytest.LogCaptureFixture) -> None:
     leave_results()
+    resuming = replace(OPTIONS, resume=True)
+    assert choose_start(resuming) == Start(resuming, None, "overwrite")
+    assert "was lost before its first checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize("status", ["missing", "saved elsewhere"])
+def test_resume_asks_for_the_checkpoint_of_a_run_that_has_results(status: str) -> None:
+    leave_results()
+    run = RunFolder(Path("logs"), "demo")
+    if status == "missing":
+        (run.path / "status.json").unlink()
+    else:
+        saved = Path("elsewhere.ckpt")
+        run.write_status(6, "lost", rank=0, update=9, env_steps=9, checkpoint=saved)
     with pytest.raises(CheckpointError, match=r"there is no checkpoint.*--save_model_path"):
         choose_start(replace(OPTIONS, resume=True))
 
