@@ -1,11 +1,14 @@
 """Optimiser steps on the replicated learner."""
 
 import warnings
+from collections import deque
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from agents.later_answer import LaterAnswer
 from agents.learner import Learner, Minibatch
 from configs.errors import NonFiniteError
 
@@ -18,23 +21,45 @@ class NonFiniteGradientError(NonFiniteError):
         self.batch = batch
 
 
+class _Taken(NamedTuple):
+    """A step whose gradient has not been judged yet."""
+
+    batch: Minibatch
+    losses: dict[str, Tensor]
+    failed: LaterAnswer
+
+
 class GradientSteps:
     """Takes steps that are the same on every rank.
 
+    From a gradient that is not finite on, no step changes a parameter. On a GPU that is noticed
+    while the device works at the next step (see LaterAnswer), on the CPU at once.
+
     Args:
         learner: the module, on its device.
-        optimizer: over the learner's trainable parameters.
+        optimizer: over the learner's trainable parameters; on a GPU a fused one, as only that can
+            leave out a step by what the device finds.
         max_grad_norm: largest norm of the whole gradient, or None.
+        unjudged: steps that may be under way when the next one is prepared; None: as said above.
     """
 
     def __init__(
-        self, learner: Learner, optimizer: torch.optim.Optimizer, max_grad_norm: float | None
+        self,
+        learner: Learner,
+        optimizer: torch.optim.Optimizer,
+        max_grad_norm: float | None,
+        unjudged: int | None = None,
     ) -> None:
         learner.tie()
         self._learner = learner
         self._optimizer = optimizer
         self._limit = float("inf") if max_grad_norm is None else max_grad_norm
         self._replica = replicate(learner)
+        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        device = self._parameters[0].device
+        self._failed = torch.zeros((), dtype=torch.bool, device=device)
+        self._taken: deque[_Taken] = deque()
+        self._unjudged = int(device.type == "cuda") if unjudged is None else unjudged
 
     def take(self, batch: Minibatch, progress: float) -> dict[str, Tensor]:
         """Take one step; return the losses and the gradient's norm.
@@ -44,26 +69,44 @@ class GradientSteps:
             progress: what part of the run is done, in [0, 1].
 
         Raises:
-            NonFiniteGradientError: it is not finite; no parameter has changed.
+            NonFiniteGradientError: that of this step, or of an earlier one, is not finite.
         """
         losses = self._backward(batch)
-        parameters = [group["params"] for group in self._optimizer.param_groups]
-        norm = nn.utils.clip_grad_norm_([p for group in parameters for p in group], self._limit)
-        # All ranks hold the same averaged gradient, so all of them stop here together.
-        if not bool(torch.isfinite(norm)):
-            figures = ", ".join(
-                f"{name.removeprefix('losses/')} {float(value):g}" for name, value in losses.items()
-            )
-            raise NonFiniteGradientError(f"the gradient is not finite ({figures})", batch)
+        norm = nn.utils.clip_grad_norm_(self._parameters, self._limit)
+        # All ranks hold the same averaged gradient, so all of them stop at the same step.
+        self._failed = self._failed | ~torch.isfinite(norm)
+        self._taken.append(_Taken(batch, losses, LaterAnswer(self._failed)))
+        self._judge(self._unjudged)
+        if self._unjudged:
+            # A fused optimiser leaves a step out where this is 1: the hook of torch's GradScaler.
+            self._optimizer.found_inf = self._failed.float()  # type: ignore[attr-defined]
         self._optimizer.step()
         self._learner.after_step(progress)
         return losses | {"losses/grad_norm": norm}
+
+    def settle(self) -> None:
+        """Judge the steps that were not yet; call after the last one of an update.
+
+        Raises:
+            NonFiniteGradientError: a gradient of theirs is not finite.
+        """
+        self._judge(0)
 
     def rehearse(self, batch: Minibatch) -> None:
         """Run two backward passes and forget them (see PPOAgent.prime)."""
         for _ in range(2):
             self._backward(batch)
         self._learner.zero_grad()
+
+    def _judge(self, unjudged: int) -> None:
+        while len(self._taken) > unjudged:
+            batch, losses, failed = self._taken.popleft()
+            if failed:
+                figures = ", ".join(
+                    f"{name.removeprefix('losses/')} {float(value):g}"
+                    for name, value in losses.items()
+                )
+                raise NonFiniteGradientError(f"the gradient is not finite ({figures})", batch)
 
     def _backward(self, batch: Minibatch) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = self._replica(batch)

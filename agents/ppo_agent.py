@@ -194,6 +194,7 @@ class PPOAgent:
             batch = self._minibatch(rollout, targets, sampler, plan, self.generator)
             for name, value in self._steps.take(batch, self._progress).items():
                 sums[name] = sums.get(name, torch.zeros_like(value)) + value
+        self._steps.settle()
         return {name: value / len(plans) for name, value in sums.items()}, batch
 
     def _minibatch(

@@ -120,14 +120,17 @@ class RolloutBuffer:
             rewards: [n] the rewards to learn from.
             terminated, truncated: [n] bool, on the CPU.
             final_observations: [n, ...] the true last observations; read where an episode ended.
+
+        From page-locked memory a GPU copies later: until something waits for the device, what is
+        given must not change.
         """
-        self._time_slots(t + 1, t + 2)[0, envs] = observations.to(self.device)
-        self.rewards[t, envs] = rewards.to(self.device)
-        self.terminated[t, envs] = terminated.to(self.device)
-        self.truncated[t, envs] = truncated.to(self.device)
+        self._time_slots(t + 1, t + 2)[0, envs] = self._fetched(observations)
+        self.rewards[t, envs] = self._fetched(rewards)
+        self.terminated[t, envs] = self._fetched(terminated)
+        self.truncated[t, envs] = self._fetched(truncated)
         ended = terminated | truncated
         age = (self._ages[t, envs] + 1).clamp_max(self.shape.stack_size - 1)
-        self._ages[t + 1, envs] = age.masked_fill(ended.to(self.device), 0)
+        self._ages[t + 1, envs] = age.masked_fill(self._fetched(ended), 0)
         if bool(ended.any()):
             where = ended.nonzero().flatten()
             self._store_final(t, where + envs.start, final_observations[where])
@@ -196,9 +199,12 @@ class RolloutBuffer:
             self._allocate_frames(2 * (first + len(envs)))
             self._frames[: len(old)] = old
         rows = torch.arange(first, first + len(envs), device=self.device)
-        self._frames[rows] = observations.to(self.device)
-        self._final_rows[t, envs.to(self.device)] = rows
+        self._frames[rows] = self._fetched(observations)
+        self._final_rows[t, self._fetched(envs)] = rows
         self._num_final += len(envs)
+
+    def _fetched(self, values: Tensor) -> Tensor:
+        return values.to(self.device, non_blocking=True)
 
     def _time_slots(self, start: int, stop: int) -> Tensor:
         """View the frames of times [start, stop), start >= 1 - S, as [time, N, ...]."""

@@ -21,6 +21,7 @@ from training.displays import open_displays
 from training.episodes import EpisodeLog
 from training.evidence import Evidence
 from training.options import RunOptions
+from training.page_locking import page_locked
 from training.parts import Parts
 from training.pretraining import Pretraining, PretrainingSettings
 from training.profiling import PROFILED_UPDATES, NullProfiler, Profiler, torch_profiler
@@ -51,6 +52,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     config, ranks, session = parts.config, parts.ranks, parts.session
     steps_before = 0 if payload is None else int(payload["env_steps"])
     pool = stack.enter_context(make_pool(parts, steps_before))
+    stack.enter_context(page_locked(pool, session.device))
     agent, rollout = build_agent(parts, pool, steps_before)
     visits = VisitRecorder(pool.spec, ranks, parts.folder.path / "visits.npz")
     episodes = EpisodeLog()

@@ -41,6 +41,7 @@ class AleVectorPool:
         num_groups: G.
         num_processes: threads that step a group.
         worker_restarts: always 0.
+        shared_memory: None, the emulators hand out arrays of their own.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class AleVectorPool:
         self.num_groups = num_groups
         self.num_processes = layout.num_workers
         self.worker_restarts = 0
+        self.shared_memory = None
         self._seeds = Seeds(base_seed, first_index)
         self._rows = layout.groups
         self._states = [GroupState.NEW] * num_groups

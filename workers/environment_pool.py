@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import EnvironmentSpec, Observation
@@ -36,6 +37,10 @@ class EnvironmentPool(Protocol):
     @property
     def worker_restarts(self) -> int:
         """Lost workers replaced so far."""
+
+    @property
+    def shared_memory(self) -> NDArray[np.uint8] | None:
+        """The bytes in which all batches lie, or None where each batch has memory of its own."""
 
     def __enter__(self) -> Self:
         """Return the pool."""

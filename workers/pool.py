@@ -12,6 +12,7 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import EnvironmentSpec, Observation
@@ -122,6 +123,11 @@ class WorkerPool:
     def worker_restarts(self) -> int:
         """Lost workers replaced so far."""
         return self._supervisor.restarts
+
+    @property
+    def shared_memory(self) -> NDArray[np.uint8]:
+        """The bytes in which all batches lie, actions and the workers' own notes too."""
+        return self._arrays.block
 
     def group(self, group: int) -> slice:
         """Return the rows of a group in [0, N)."""

@@ -63,8 +63,12 @@ class SharedArrays:
     """Numpy views of one block of shared memory, one attribute per field of `field_table`.
 
     Views stay valid as long as anyone holds them; the memory goes when the last one does.
+
+    Attributes:
+        block: the bytes of all fields.
     """
 
+    block: NDArray[np.uint8]
     actions: NDArray[Any]
     observations: NDArray[Any]
     final_observations: NDArray[Any]
@@ -78,6 +82,7 @@ class SharedArrays:
     def __init__(self, file_descriptor: int, table: dict[str, Field]) -> None:
         """Map the memory file behind `file_descriptor`, which may be closed afterwards."""
         memory = mmap.mmap(file_descriptor, total_bytes(table))
+        self.block = np.frombuffer(memory, np.uint8)
         offset = 0
         for name, field in table.items():
             count = math.prod(field.shape)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from agents.gradient_steps import GradientSteps, NonFiniteGradientError
+from agents.learner import Learner, Minibatch
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import NonFiniteError
@@ -40,6 +42,61 @@ def test_a_gradient_that_is_not_finite_ends_the_run_and_changes_no_parameter(
     with pytest.raises(NonFiniteError, match=r"gradient is not finite \(policy"):
         agent.learn(rollout)
     assert_all_equal(parameters_of(agent.learner), before)
+
+
+def steps_of(learner: Learner, unjudged: int) -> GradientSteps:
+    trained = [p for p in learner.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=1e-3, fused=True)
+    return GradientSteps(learner, optimizer, 0.5, unjudged)
+
+
+def some_minibatches(number: int) -> list[Minibatch]:
+    """Return minibatches of the observations alone that a policy without a bonus learns from."""
+    generator = torch.Generator().manual_seed(1)
+    batches = []
+    for _ in range(number):
+        observations = torch.randn(8, 3, generator=generator)
+        log_probs, advantages, values, returns, bonuses = torch.randn(5, 8, generator=generator)
+        actions = torch.zeros(8, dtype=torch.int64)
+        figures = (log_probs, advantages, values, returns, bonuses)
+        batches.append(Minibatch(observations, actions, *figures, None, None))
+    return batches
+
+
+def test_steps_judged_later_are_the_same_steps(ranks: Ranks) -> None:
+    kind = Kind(bonus=False)
+    at_once, later = make_learner(kind, N), make_learner(kind, N)
+    for learner, unjudged in ((at_once, 0), (later, 2)):
+        steps = steps_of(learner, unjudged)
+        for batch in some_minibatches(5):
+            steps.take(batch, 0.0)
+        steps.settle()
+    assert_all_equal(parameters_of(later), parameters_of(at_once))
+
+
+def test_a_gradient_judged_later_has_changed_no_parameter_meanwhile(ranks: Ranks) -> None:
+    learner = make_learner(Kind(bonus=False), N)
+    steps = steps_of(learner, unjudged=2)
+    first, bad, third, fourth = some_minibatches(4)
+    bad.advantages[3] = float("nan")
+    steps.take(first, 0.0)
+    before = parameters_of(learner)
+    steps.take(bad, 0.0)
+    steps.take(third, 0.0)
+    with pytest.raises(NonFiniteGradientError) as caught:
+        steps.take(fourth, 0.0)
+    assert caught.value.batch is bad
+    assert_all_equal(parameters_of(learner), before)
+
+
+def test_no_gradient_of_an_update_stays_unjudged(ranks: Ranks) -> None:
+    learner = make_learner(Kind(bonus=False), N)
+    steps = steps_of(learner, unjudged=2)
+    [bad] = some_minibatches(1)
+    bad.returns_extrinsic[0] = float("inf")
+    steps.take(bad, 0.0)
+    with pytest.raises(NonFiniteGradientError):
+        steps.settle()
 
 
 @pytest.mark.parametrize("limit", [None, 0.01])
