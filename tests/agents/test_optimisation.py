@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from agents.gradient_steps import GradientSteps, NonFiniteGradientError
-from agents.learner import Learner, Minibatch
+from agents.learner import Learner
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import NonFiniteError
 from configs.schema import Config, IntrinsicSection, PPOSection
+from tests.agents.minibatches import some_minibatches
 from tests.agents.scripts import draw_script
 from tests.agents.small import (
     Kind,
@@ -48,19 +49,6 @@ def steps_of(learner: Learner, unjudged: int) -> GradientSteps:
     trained = [p for p in learner.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=1e-3, fused=True)
     return GradientSteps(learner, optimizer, 0.5, unjudged)
-
-
-def some_minibatches(number: int) -> list[Minibatch]:
-    """Return minibatches of the observations alone that a policy without a bonus learns from."""
-    generator = torch.Generator().manual_seed(1)
-    batches = []
-    for _ in range(number):
-        observations = torch.randn(8, 3, generator=generator)
-        log_probs, advantages, values, returns, bonuses = torch.randn(5, 8, generator=generator)
-        actions = torch.zeros(8, dtype=torch.int64)
-        figures = (log_probs, advantages, values, returns, bonuses)
-        batches.append(Minibatch(observations, actions, *figures, None, None))
-    return batches
 
 
 def test_steps_judged_later_are_the_same_steps(ranks: Ranks) -> None:
