@@ -24,6 +24,7 @@ from benchmarks.measuring import spread
 from benchmarks.pool_arena import Arena, Outcome
 from benchmarks.pool_candidates import FLOOR, POOL
 from configs.errors import ScoutError
+from workers.parent import die_with_parent
 
 FEWEST_ROWS = 10
 TURN = {"atari": 6_400, "classic_control": 16_000}  # env steps of a turn, a second or two
@@ -39,7 +40,8 @@ PACKAGES = (
 
 
 def compare(env_id: str, num_environments: int, options: argparse.Namespace) -> Outcome:
-    """Measure all contenders for one game and number of environments."""
+    """Measure all contenders for one game and number of environments, in a process for it."""
+    die_with_parent()  # and with it the processes of all contenders
     multiprocessing.set_start_method(None, force=True)  # others' own, not that of this process
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for a pipe to every environment

@@ -1,9 +1,7 @@
 """What torchrun gives a rank: its place, its device, its process group, and its end."""
 
-import ctypes
 import os
 import re
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +15,8 @@ from torch.distributed import HashStore, Store  # type: ignore[attr-defined] # n
 
 from configs.errors import ConfigurationError, PeerLostError
 from training.preflight import join_store
+from workers.parent import die_with_parent
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PEER_ERROR = re.compile(
     r"gloo|nccl|connection (closed|reset|refused)|broken pipe|timed? ?out|socket", re.IGNORECASE
 )
@@ -96,10 +94,10 @@ def choose_device(place: Place, gpu_id: int | None) -> torch.device:
     return torch.device("cuda", place.local_rank)
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to end this rank if torchrun is killed; it would train on as an orphan."""
+def die_with_torchrun() -> None:
+    """End this rank with torchrun, should that be killed; it would train on as an orphan."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from configs.schema import Config
 from training.checkpoint import Payload, load_payload
 from training.compatibility import check_fit, stated_fields
 from training.continuation import LOGS, stored_config
-from training.distributed import choose_device, die_with_parent, read_place, set_threads
+from training.distributed import choose_device, die_with_torchrun, read_place, set_threads
 from training.evaluation_progress import EvaluationProgress
 from training.files import replace_file
 from training.launch import learner_threads, set_up_logging
@@ -68,7 +68,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         ConfigurationError: where there is more than one process.
         CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
     """
-    die_with_parent()
+    die_with_torchrun()
     place = read_place()
     if place.world_size != 1:
         raise ConfigurationError(

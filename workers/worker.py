@@ -4,7 +4,6 @@ It never imports torch, sees no GPU, ignores the signals that end a run (the poo
 worker ends) and never outlives the process that started it.
 """
 
-import ctypes
 import faulthandler
 import os
 import signal
@@ -17,6 +16,7 @@ from multiprocessing.connection import Connection
 from configs.errors import ScoutError
 from workers.environments.base import EnvironmentSpec
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
+from workers.parent import die_with_parent
 from workers.protocol import (
     Attach,
     Close,
@@ -34,7 +34,6 @@ from workers.protocol import (
 from workers.shared_arrays import SharedArrays, field_table
 
 IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def run_worker(
@@ -146,7 +145,7 @@ def _end_with_parent(lifeline: "Connection[None, None]", parent: int) -> None:
     covers a parent that died before the kernel was asked.
     """
     threading.Thread(target=_wait_for_parent, args=(lifeline,), daemon=True).start()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:
         os._exit(1)
 
