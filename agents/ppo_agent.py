@@ -1,11 +1,11 @@
 """The agent: acts, and learns from a rollout (PPO with two value streams and an optional bonus)."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from agents.acting import Decision, decide
 from agents.gradient_steps import GradientSteps
 from agents.intrinsic.base import Sampler
 from agents.learner import Learner, Minibatch
@@ -14,15 +14,6 @@ from agents.minibatches import MinibatchPlan, draw_minibatches
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.targets import Discounting, Targets, compute_targets
-
-
-class Decision(NamedTuple):
-    """What the policy chose: actions [n] or [n, A], and [n] each of what learning needs."""
-
-    actions: Tensor
-    log_probs: Tensor
-    values_extrinsic: Tensor
-    values_intrinsic: Tensor
 
 
 @dataclass(frozen=True)
@@ -67,18 +58,10 @@ class PPOAgent:
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         self._progress = 0.0
 
-    @torch.no_grad()
     def act(self, observations: Tensor) -> Decision:
         """Sample actions for `observations` [n, S * C, H, W] or [n, D]."""
-        with self.learner.precision(self.device):
-            output = self.learner.policy(observations)
-        actions = output.distribution.sample(self.generator)
-        return Decision(
-            actions,
-            output.distribution.log_prob(actions),
-            output.value_extrinsic,
-            output.value_intrinsic,
-        )
+        precision = self.learner.precision(self.device)
+        return decide(self.learner.policy, precision, observations, self.generator)
 
     @property
     def needs_warm_up(self) -> bool:

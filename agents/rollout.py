@@ -73,18 +73,43 @@ class RolloutBuffer:
         )
 
     def restore(self, state: CarriedState) -> None:
-        """Start from what `carried_state` returned."""
+        """Start from what `carried_state` or an earlier rollout's `end_state` returned."""
         self._forget_ends()
         self._time_slots(1 - self.shape.stack_size, 1).copy_(state.frames)
         self._ages[0] = state.ages.to(self.device)
 
     def carry_over(self) -> None:
         """Open the next rollout: its t = 0 is this rollout's t = T, with its history."""
+        self.restore(self.end_state())
+
+    def end_state(self) -> CarriedState:
+        """Return a copy of what the next rollout starts from; valid where this one is full."""
         T, S = self.shape.rollout_steps, self.shape.stack_size
-        last = self._time_slots(T + 1 - S, T + 1).clone()
-        self._time_slots(1 - S, 1).copy_(last)
-        self._ages[0] = self._ages[T].clone()
-        self._forget_ends()
+        return CarriedState(self._time_slots(T + 1 - S, T + 1).clone(), self._ages[T].clone())
+
+    def contents(self) -> dict[str, Tensor]:
+        """Return all that a full rollout holds: views, valid until something is stored."""
+        rows = self._num_time_rows + self._num_final
+        return {"frames": self._frames[:rows], **self._arrays()}
+
+    def restore_contents(self, contents: dict[str, Tensor]) -> None:
+        """Hold what `contents` returned of a rollout of the same shape.
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        arrays, frames = self._arrays(), contents["frames"]
+        wanted = {name: array.shape for name, array in arrays.items()}
+        found = {name: contents[name].shape for name in arrays}
+        num_final = len(frames) - self._num_time_rows
+        if found != wanted or num_final < 0 or int(contents["final_rows"].max()) >= len(frames):
+            raise ValueError("the rollout is of another shape")
+        for name, array in arrays.items():
+            array.copy_(contents[name])
+        self._num_final = num_final
+        if len(frames) > len(self._frames):
+            self._allocate_frames(len(frames))
+        self._frames[: len(frames)] = frames.to(self.device)
 
     def store_decision(
         self,
@@ -176,6 +201,20 @@ class RolloutBuffer:
         newest = self._next_rows(samples).unsqueeze(1)
         return self._stacked(torch.cat([older, newest], dim=1))
 
+    def _arrays(self) -> dict[str, Tensor]:
+        """Everything of a fixed size, by name."""
+        return {
+            "ages": self._ages,
+            "final_rows": self._final_rows,
+            "actions": self.actions,
+            "log_probs": self.log_probs,
+            "values_extrinsic": self.values_extrinsic,
+            "values_intrinsic": self.values_intrinsic,
+            "rewards": self.rewards,
+            "terminated": self.terminated,
+            "truncated": self.truncated,
+        }
+
     def _forget_ends(self) -> None:
         self._final_rows.fill_(-1)
         self._num_final = 0
@@ -196,6 +235,8 @@ class RolloutBuffer:
         first = self._num_time_rows + self._num_final
         if first + len(envs) > len(self._frames):
             old = self._frames
+            if old.is_cuda:  # of another stream's memory perhaps, which must not have it too soon
+                old.record_stream(torch.cuda.current_stream(self.device))
             self._allocate_frames(2 * (first + len(envs)))
             self._frames[: len(old)] = old
         rows = torch.arange(first, first + len(envs), device=self.device)

@@ -486,6 +486,13 @@ class RunSection(Section):
         alias="EnvironmentGroups",
         description="2 = act on one half while the other half steps; auto = 2 with a GPU, else 1",
     )
+    overlap_collection: bool = Field(
+        False,
+        alias="OverlapCollection",
+        description="collect the next rollout while the agent learns from this one, with a policy "
+        "that is one update old; a stop then waits for the end of the update, and a checkpoint "
+        "holds a rollout",
+    )
     worker_backend: Literal["processes", "ale_vector"] = Field(
         "processes",
         alias="WorkerBackend",

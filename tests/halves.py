@@ -54,6 +54,8 @@ FreezeSharedBackbone = True
         CARTPOLE, "BYOL-Explore", "WorldModelSize = 8\nWorldModelHorizon = 3"
     ),
     "BYOL-Explore on frames": with_bonus(PONG, "BYOL-Explore", "WorldModelSize = 8"),
+    "overlap": CARTPOLE + "OverlapCollection = True\n",
+    "overlap on frames": PONG + "OverlapCollection = True\n",
 }
 
 # Every kind of environment that gives snapshots, beside CARTPOLE and PONG.

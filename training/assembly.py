@@ -15,8 +15,9 @@ from configs.loading import dump_config
 from configs.schema import Config
 from training.building import build_learner, build_optimizer, learning_settings, rollout_shape
 from training.building_heads import build_pretraining
+from training.building_rollouts import build_rollouts
 from training.checkpoint import Payload, Saver
-from training.collector import Collector, Policy
+from training.collector import Policy
 from training.displays import open_displays
 from training.episodes import EpisodeLog
 from training.evidence import Evidence
@@ -54,12 +55,16 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     pool = stack.enter_context(make_pool(parts, steps_before))
     stack.enter_context(page_locked(pool, session.device))
     agent, rollout = build_agent(parts, pool, steps_before)
+    stopwatch = Stopwatch()
+    collector, rollouts = build_rollouts(
+        parts, pool, agent, rollout, stopwatch, steps_before, stack
+    )
     visits = VisitRecorder(pool.spec, ranks, parts.folder.path / "visits.npz")
     episodes = EpisodeLog()
     facts = checkpoint_facts(config, parts.options, pool, ranks)
     state = RunState(
         agent=agent,
-        rollout=rollout,
+        rollouts=rollouts,
         pool=pool,
         visits=visits,
         ranks=ranks,
@@ -71,12 +76,11 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     metrics, progress = open_displays(parts, pool, notes, stack)
     reporter = Reporter(ranks, pool, metrics, progress, agent.optimizer)
     reporter.begin(session.clock.env_steps)
-    stopwatch = Stopwatch()
     profiler, max_updates = _choose_profiler(parts, stack)
     trainer = Trainer(
         agent=agent,
-        rollout=rollout,
-        collector=Collector(pool, rollout, config.environment.learning_reward, stopwatch),
+        collector=collector,
+        rollouts=rollouts,
         ranks=ranks,
         episodes=episodes,
         visits=visits,

@@ -70,7 +70,9 @@ def _device(device: torch.device) -> str:
 
 
 def _rollout_bytes(loaded: LoadedConfig, pool: EnvironmentPool) -> int:
-    """Return the size of the frames of one rollout, each kept once."""
+    """Return the size of the frames of a rollout, each kept once, or of both that overlap."""
     size = 1 if pool.spec.observation_dtype == "uint8" else 4
     slots = loaded.config.ppo.rollout_steps + loaded.config.environment.stack_size
-    return slots * pool.num_environments * math.prod(pool.spec.observation_shape) * size
+    rollouts = 2 if loaded.config.run.overlap_collection else 1
+    numbers = slots * pool.num_environments * math.prod(pool.spec.observation_shape)
+    return rollouts * numbers * size

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from agents.ppo_agent import Decision
+from agents.acting import Decision
 from agents.rollout import RolloutBuffer
 from training.stopwatch import Stopwatch
 from workers.environment_pool import EnvironmentPool
@@ -36,7 +36,8 @@ class Collector:
 
     Args:
         pool: the environments.
-        rollout: where everything is kept.
+        rollout: where everything is kept; other collectors may fill others from the same pool, one
+            after the other.
         reward_kind: the recipe's LearningReward.
         stopwatch: told the time that the policy takes, as "act".
     """
@@ -48,15 +49,15 @@ class Collector:
         reward_kind: Literal["raw", "sign", "goal"],
         stopwatch: Stopwatch,
     ) -> None:
+        self.rollout = rollout
         self._pool = pool
-        self._rollout = rollout
         self._reward_kind = reward_kind
         self._stopwatch = stopwatch
         self._groups = [pool.group(group) for group in range(pool.num_groups)]
 
     def start(self) -> None:
         """Reset all environments and open the first rollout."""
-        self._rollout.start(torch.from_numpy(self._pool.reset()))
+        self.rollout.start(torch.from_numpy(self._pool.reset()))
 
     def collect(
         self, policy: Policy, should_stop: Callable[[], bool]
@@ -68,7 +69,7 @@ class Collector:
             collected is of no use), and the episodes that ended.
 
         """
-        T = self._rollout.shape.rollout_steps
+        T = self.rollout.shape.rollout_steps
         episodes: list[EpisodeSummary] = []
         for group in range(len(self._groups)):
             self._decide(0, group, policy)
@@ -87,14 +88,14 @@ class Collector:
     def _decide(self, t: int, group: int, policy: Policy) -> None:
         envs = self._groups[group]
         with self._stopwatch.measure("act"):
-            decision = policy(self._rollout.observation(t, envs))
-        self._rollout.store_decision(t, envs, *decision)
+            decision = policy(self.rollout.observation(t, envs))
+        self.rollout.store_decision(t, envs, *decision)
         self._pool.send(group, decision.actions.cpu().numpy())
 
     def _store(self, t: int, group: int, batch: StepBatch) -> None:
         terminated = torch.from_numpy(batch.terminated)
         rewards = torch.from_numpy(batch.rewards)
-        self._rollout.store_transition(
+        self.rollout.store_transition(
             t,
             self._groups[group],
             torch.from_numpy(batch.observations),

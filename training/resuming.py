@@ -39,8 +39,13 @@ def lay_out(
         )
         return Beginning.WITH_NEW_EPISODES, notes
     with laid_out("rank's own state", source):
-        is_exact = state.restore_rank(payload)
-    if not is_exact:
+        restored = state.restore_rank(payload)
+    if not restored.every_rollout:
+        notes.append(
+            "not exact: the rollout that was collected beside the last update and not yet learned "
+            "from is dropped"
+        )
+    if not restored.in_their_episodes:
         notes.append(
             "not exact: not every environment could be continued within its episode, so all of "
             "them start new ones"

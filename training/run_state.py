@@ -2,25 +2,26 @@
 
 The learner, its optimiser and the merged statistics are the same on every rank; the rest belongs to
 a rank: its random stream, the frames its next rollout starts from, its part of the bonus's state,
-its visit counts and a snapshot of each of its environments.
+its visit counts, a snapshot of each of its environments, and with OverlapCollection the rollout
+that was collected and not yet learned from.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks, bytes_tensor
-from agents.rollout import CarriedState, RolloutBuffer
 from configs.errors import StorageError
 from training.agreement import on_first_rank
 from training.checkpoint import Payload, Saver, pack, unpack
 from training.clock import Clock
 from training.episodes import EpisodeLog
+from training.rollouts import Rollouts
 from training.visits import VisitRecorder
 from workers.environment_pool import EnvironmentPool
 
@@ -33,15 +34,28 @@ class RankState:
     """What collecting a rollout changes on one rank, as it was between two updates."""
 
     generator: torch.Tensor
-    carried: CarriedState
+    rollouts: Payload
     environments: list[bytes | None]
+
+
+class Restored(NamedTuple):
+    """What could be laid out of a rank's own part.
+
+    Attributes:
+        in_their_episodes: all environments of all ranks go on where they were; if not, all of them
+            must begin new episodes.
+        every_rollout: none was dropped that had been collected and not learned from.
+    """
+
+    in_their_episodes: bool
+    every_rollout: bool
 
 
 class RunState:
     """Captures, saves and restores a run.
 
     Args:
-        agent, rollout, pool, visits, ranks: the parts that hold state.
+        agent, rollouts, pool, visits, ranks: the parts that hold state.
         saver: writes the file; used on rank 0 alone.
         facts: what a checkpoint tells of its run (configuration, spec, versions), as text.
         on_saved: called on rank 0 after each save, with the path.
@@ -51,7 +65,7 @@ class RunState:
         self,
         *,
         agent: PPOAgent,
-        rollout: RolloutBuffer,
+        rollouts: Rollouts,
         pool: EnvironmentPool,
         visits: VisitRecorder,
         ranks: Ranks,
@@ -60,7 +74,7 @@ class RunState:
         on_saved: Callable[[Path], None],
     ) -> None:
         self._agent = agent
-        self._rollout = rollout
+        self._rollouts = rollouts
         self._pool = pool
         self._visits = visits
         self._ranks = ranks
@@ -74,7 +88,7 @@ class RunState:
         """Return what the next rollout will change; call between two updates."""
         return RankState(
             self._agent.generator.get_state(),
-            self._rollout.carried_state(),
+            self._rollouts.state(),
             self._pool.snapshot(),
         )
 
@@ -130,14 +144,8 @@ class RunState:
         groups = self._agent.optimizer.state_dict()["param_groups"]
         self._agent.optimizer.load_state_dict({**payload["optimizer"], "param_groups": groups})
 
-    def restore_rank(self, payload: Payload) -> bool:
-        """Lay out this rank's own part (a collective).
-
-        Returns:
-            whether all environments of all ranks go on where they were; if not, all of them must
-            begin new episodes.
-
-        """
+    def restore_rank(self, payload: Payload) -> Restored:
+        """Lay out this rank's own part (a collective)."""
         data = payload["ranks"][self._ranks.rank].numpy().tobytes()
         part = unpack(data)
         self._agent.generator.set_state(part["generator"])
@@ -152,21 +160,31 @@ class RunState:
         if self._ranks.any(flag=not can_go_on):
             if intrinsic is not None:
                 intrinsic.start_episodes()
-            return False
-        self._rollout.restore(CarriedState(part["frames"], part["ages"]))
+            return Restored(in_their_episodes=False, every_rollout="ahead" not in part)
+        every_rollout = self._rollouts.restore(part)
         self._pool.reset()
         self._pool.restore(snapshots)
-        return True
+        return Restored(in_their_episodes=True, every_rollout=every_rollout)
 
     def _rank_payload(self, boundary: RankState) -> Payload:
         intrinsic = self._agent.learner.intrinsic
         return {
             "generator": boundary.generator,
-            "frames": boundary.carried.frames.cpu(),
-            "ages": boundary.carried.ages.cpu(),
+            **_on_cpu(boundary.rollouts),
             "intrinsic": {}
             if intrinsic is None
             else {name: tensor.cpu() for name, tensor in intrinsic.rank_state().items()},
             "visits": self._visits.state(),
             "environments": [bytes_tensor(snapshot or b"") for snapshot in boundary.environments],
         }
+
+
+def _on_cpu(state: Payload) -> Payload:
+    """Return a state with its tensors, also those in tables within it, on the CPU."""
+    moved: Payload = {}
+    for name, value in state.items():
+        if isinstance(value, dict):
+            moved[name] = _on_cpu(value)
+        else:
+            moved[name] = value.cpu() if isinstance(value, torch.Tensor) else value
+    return moved

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agents.acting import Decision
 from agents.gradient_steps import NonFiniteGradientError
-from agents.ppo_agent import Decision, PPOAgent
+from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from training.clock import Clock
@@ -18,6 +19,7 @@ from training.evidence import Evidence
 from training.pretraining import Pretraining
 from training.profiling import Profiler
 from training.reporting import Reporter
+from training.rollouts import Rollouts
 from training.run_state import RankState, RunState
 from training.stopwatch import Stopwatch
 from training.visits import VisitRecorder
@@ -57,14 +59,17 @@ class Schedule:
 
 
 class Trainer:
-    """Runs the loop; every rank runs the same code, others than rank 0 with silent writers."""
+    """Runs the loop; every rank runs the same code, others than rank 0 with silent writers.
+
+    `collector` plays at random before the first update; what it leaves is where `rollouts` begin.
+    """
 
     def __init__(
         self,
         *,
         agent: PPOAgent,
-        rollout: RolloutBuffer,
         collector: Collector,
+        rollouts: Rollouts,
         ranks: Ranks,
         episodes: EpisodeLog,
         visits: VisitRecorder,
@@ -80,8 +85,8 @@ class Trainer:
         should_stop: Callable[[], bool],
     ) -> None:
         self._agent = agent
-        self._rollout = rollout
         self._collector = collector
+        self._rollouts = rollouts
         self._ranks = ranks
         self._episodes = episodes
         self._visits = visits
@@ -96,7 +101,7 @@ class Trainer:
         self._pretraining = pretraining
         self._should_stop = should_stop
         self._first_update = clock.updates
-        T, N = rollout.shape.rollout_steps, rollout.shape.num_envs
+        T, N = collector.rollout.rewards.shape
         self._steps_per_update = T * N * ranks.world_size
 
     def run(self, beginning: Beginning) -> Outcome:
@@ -115,11 +120,13 @@ class Trainer:
         self._save(self._state.capture(), is_last=True)
         return Outcome.DONE
 
-    def _finished(self) -> bool:
-        limit = self._schedule.max_updates
-        if limit is not None and self._clock.updates - self._first_update >= limit:
+    def _finished(self, after: int = 0) -> bool:
+        """Whether the run is at its end, now or `after` so many updates more."""
+        limit, updates = self._schedule.max_updates, self._clock.updates + after
+        if limit is not None and updates - self._first_update >= limit:
             return True
-        return self._clock.env_steps >= self._schedule.total_env_steps
+        env_steps = self._clock.env_steps + after * self._steps_per_update
+        return env_steps >= self._schedule.total_env_steps
 
     def _due(self, interval: int) -> bool:
         return self._clock.updates > self._first_update and self._clock.updates % interval == 0
@@ -130,8 +137,8 @@ class Trainer:
         for index in range(total):
             if not self._play_at_random():
                 return False
-            self._agent.observe(self._rollout)
-            self._rollout.carry_over()
+            self._agent.observe(self._collector.rollout)
+            self._collector.rollout.carry_over()
             self._reporter.prepare(f"warm-up {index + 1}/{total}")
         self._stopwatch.read()
         return True
@@ -140,7 +147,9 @@ class Trainer:
         """Train the backbone on random play, if asked for; these env steps do not count."""
         if self._pretraining is None:
             return True
-        complete = self._pretraining.run(self._agent.learner, self._rollout, self._play_at_random)
+        complete = self._pretraining.run(
+            self._agent.learner, self._collector.rollout, self._play_at_random
+        )
         self._stopwatch.read()
         return complete
 
@@ -149,30 +158,29 @@ class Trainer:
         return not self._ranks.any(flag=not complete)
 
     def _update(self) -> bool:
-        """Collect one rollout and learn from it; False if a stop was asked for meanwhile."""
+        """Take one rollout and learn from it; False if a stop was asked for meanwhile."""
         with self._stopwatch.measure("collect"):
-            complete, finished = self._collector.collect(self._agent.act, self._should_stop)
+            complete, finished = self._rollouts.collect()
         with self._stopwatch.measure("sync"):
             if self._ranks.any(flag=not complete):
                 return False
             self._episodes.exchange(finished, self._ranks)
-        self._visits.add(self._rollout)
-        with self._stopwatch.measure("learn"):
-            done = self._clock.env_steps / self._schedule.total_env_steps
-            self._agent.set_progress(min(done, 1.0))
-            losses = self._learn()
-        self._rollout.carry_over()
+        self._visits.add(self._rollouts.current)
+        done = self._clock.env_steps / self._schedule.total_env_steps
+        self._agent.set_progress(min(done, 1.0))
+        losses = self._rollouts.learn(self._learn, more=not self._finished(after=1))
         self._clock.updates += 1
         self._clock.env_steps += self._steps_per_update
         self._log(losses)
         self._profiler.step()
         return True
 
-    def _learn(self) -> dict[str, Tensor]:
-        try:
-            return self._agent.learn(self._rollout, diagnose=self._logs(self._clock.updates + 1))
-        except NonFiniteGradientError as error:
-            raise self._evidence.keep(error, self._clock) from error
+    def _learn(self, rollout: RolloutBuffer) -> dict[str, Tensor]:
+        with self._stopwatch.measure("learn"):
+            try:
+                return self._agent.learn(rollout, diagnose=self._logs(self._clock.updates + 1))
+            except NonFiniteGradientError as error:
+                raise self._evidence.keep(error, self._clock) from error
 
     def _logs(self, updates: int) -> bool:
         return updates % self._schedule.log_every == 0

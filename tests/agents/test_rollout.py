@@ -228,3 +228,31 @@ def test_a_next_input_is_of_its_samples_own_episode(stack_size: int, kind: str) 
 def all_in(mask: Tensor) -> Tensor:
     """The samples t * N + n where mask [T, N] holds."""
     return mask.flatten().nonzero().flatten()
+
+
+@pytest.mark.parametrize("ends", [0.0, 0.9])
+def test_a_full_rollout_can_be_held_by_another_buffer(ends: float) -> None:
+    """With many ends the store of last frames has grown."""
+    rollout, other = (RolloutBuffer(shape_of(4), CPU) for _ in range(2))
+    rollout.start(draw_script(rollout.shape, 100).first)
+    draw_script(rollout.shape, 0, ends).fill(rollout)
+    draw_script(rollout.shape, 1, 0.5).fill(other)
+    other.restore_contents(rollout.contents())
+    assert_same_content(other, rollout)
+    other.carry_over()
+    rollout.carry_over()
+    draw_script(rollout.shape, 2, ends).fill(rollout)
+    draw_script(rollout.shape, 2, ends).fill(other)
+    assert_same_content(other, rollout)
+
+
+@pytest.mark.parametrize("T", [5, 7])
+def test_contents_of_another_shape_are_refused_and_change_nothing(T: int) -> None:
+    rollout, other = RolloutBuffer(shape_of(2), CPU), RolloutBuffer(shape_of(2, T=T), CPU)
+    rollout.start(draw_script(rollout.shape, 100).first)
+    draw_script(rollout.shape, 0).fill(rollout)
+    before = {name: tensor.clone() for name, tensor in rollout.contents().items()}
+    with pytest.raises(ValueError, match="of another shape"):
+        rollout.restore_contents(other.contents())
+    after = rollout.contents()
+    assert all(torch.equal(before[name], after[name]) for name in before)

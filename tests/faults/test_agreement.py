@@ -56,13 +56,22 @@ SPIKING = CARTPOLE.replace("classic_control", "gymnasium").replace(
 )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(SPIKING, id="in turn"),
+        pytest.param(
+            SPIKING + "OverlapCollection = True\n", id="overlapping", marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_a_gradient_that_is_not_finite_on_one_rank_ends_all_and_changes_nothing(
-    figures: Figures, tmp_path: Path
+    text: str, figures: Figures, tmp_path: Path
 ) -> None:
     """The reward is finite, its square is not; it comes in an update that began with a save."""
     for number in range(count(1, 5)):
         folder = tmp_path / str(number)
-        recipe = write_recipe(folder, SPIKING, TotalEnvSteps=100_000, saveCkptEvery=1)
+        recipe = write_recipe(folder, text, TotalEnvSteps=100_000, saveCkptEvery=1)
         command = ("--train", f"--config_path={recipe}", f"--log_name={NAME}", "--num_workers=1")
         spike = {"SPIKE_STEP": str(60 + 16 * number)}
         with (

@@ -1,0 +1,62 @@
+"""How a policy acts, and a policy that stays as it was while the learner trains."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from agents.learner import Learner
+
+
+class Decision(NamedTuple):
+    """What the policy chose: actions [n] or [n, A], and [n] each of what learning needs."""
+
+    actions: Tensor
+    log_probs: Tensor
+    values_extrinsic: Tensor
+    values_intrinsic: Tensor
+
+
+@torch.no_grad()
+def decide(
+    policy: nn.Module,
+    precision: torch.autocast,
+    observations: Tensor,
+    generator: torch.Generator,
+) -> Decision:
+    """Sample actions of `policy` for `observations` [n, S * C, H, W] or [n, D]."""
+    with precision:
+        output = policy(observations)
+    actions = output.distribution.sample(generator)
+    return Decision(
+        actions,
+        output.distribution.log_prob(actions),
+        output.value_extrinsic,
+        output.value_intrinsic,
+    )
+
+
+class EarlierPolicy:
+    """Acts with a copy of the learner's policy, which the learner may train meanwhile.
+
+    Args:
+        learner: whose policy is copied, on its device.
+        generator: the random stream of the actions, apart from the agent's: two threads that drew
+            from one would make a run depend on which of them comes first.
+    """
+
+    def __init__(self, learner: Learner, generator: torch.Generator) -> None:
+        self.generator = generator
+        self._learner = learner
+        self._policy = copy.deepcopy(learner.policy).requires_grad_(False)
+        self._policy.zero_grad(set_to_none=True)
+
+    def act(self, observations: Tensor) -> Decision:
+        """Sample actions for `observations` [n, S * C, H, W] or [n, D]."""
+        precision = self._learner.precision(self.generator.device)
+        return decide(self._policy, precision, observations, self.generator)
+
+    def catch_up(self) -> None:
+        """Take over the learner's weights; call while it does not train."""
+        self._policy.load_state_dict(self._learner.policy.state_dict())
