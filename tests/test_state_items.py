@@ -34,6 +34,7 @@ INERT = {
     ("", "environments life_was_lost"): "no life is lost between two steps",
     ("cartpole", "ages"): ONE_FRAME,
     ("continuous actions", "ages"): ONE_FRAME,
+    ("overlap", "ahead ages"): ONE_FRAME,
     ("cartpole", "environments num_steps"): "no game comes to its limit",
     ("pong", "environments lives"): NO_LIVES,
     ("a game with rooms", "environments lives"): NO_LIVES,
