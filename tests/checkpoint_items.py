@@ -100,10 +100,8 @@ def _other(found: Payload, place: Place) -> Any:
             return _of_another_game(name, value, neighbours[index - 1][name])
         case (*_, "generator" | "acting_generator"):
             return torch.Generator().get_state()
-        case ("episodes",):
-            return "[[], [], 0]"
-        case (*_, "ahead", "episodes"):
-            return "[]"
+        case (*before, "episodes"):
+            return "[]" if before else "[[], [], 0]"
         case ("optimizer", "param_groups", _, name, *_):
             return 0.5 * value if name in ("lr", "eps") else value
     if isinstance(value, torch.Tensor):

@@ -120,7 +120,14 @@ def test_what_workers_write_is_page_locked_while_it_is_read() -> None:
         assert not observations.is_pinned()
 
 
-@pytest.mark.parametrize("recipe", [CARTPOLE, PONG + "Precision = bfloat16\n"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        CARTPOLE,
+        PONG + "Precision = bfloat16\n",
+        PONG + "Precision = bfloat16\nOverlapCollection = True\n",
+    ],
+)
 def test_a_run_trains_resumes_and_is_evaluated(tmp_path: Path, recipe: str) -> None:
     path = write_recipe(tmp_path, recipe)
     train = ("--train", f"--config_path={path}", "--log_name=demo", "--num_workers=1")
