@@ -109,6 +109,7 @@ endif
 	@echo "  video             $$(ls -t logs/runs/$(LOG_NAME)/evaluation/*.mp4 2> /dev/null | head -n 1)"
 	@echo
 	@echo "  evaluate again    make eval CONFIG=$(CONFIG)"
+	@echo "  read about it     make report RUNS=$(LOG_NAME)"
 	@echo "  train further     make continue_training CONFIG=$(CONFIG) ARGS=\"--max_env_steps N\""
 	@echo "  the real thing    make train CONFIG=configs/MontezumaRevenge/config_rnd00.conf NUM_ENV=64 NPROC=2"
 
@@ -132,6 +133,10 @@ kill: $(READY) ## stop this project's runs on this machine; they save first (ARG
 .PHONY: start_tensorboard
 start_tensorboard: $(READY) ## curves of all runs, on localhost:PORT
 	$(BIN)tensorboard --logdir logs/tb_logs --host localhost --port $(PORT)
+
+.PHONY: report
+report: $(READY) ## a page for each of RUNS="a b", and one that compares them (default: LOG_NAME's)
+	$(PY) main.py --report $(or $(RUNS),$(LOG_NAME)) $(ARGS)
 
 .PHONY: scalene_profiling
 scalene_profiling: $(READY) ## profile three rollouts line by line with Scalene

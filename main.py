@@ -22,6 +22,7 @@ examples:
       --config_path=configs/demo_config.conf --log_name=demo
   python main.py --eval --config_path=configs/demo_config.conf \\
       --load_model_path=checkpoints/demo.ckpt
+  python main.py --report demo demo_no_bonus
   python main.py --train --config_options
 
 exit codes: 0 done; 2 bad configuration or command line; 3 checkpoint refused; 4 environment failed;
@@ -78,7 +79,7 @@ def build_parser() -> Parser:
     """Return the parser of all flags."""
     parser = Parser(
         prog="main.py",
-        description="Train, continue and evaluate PPO agents that explore by prediction error.",
+        description="Train, evaluate and compare PPO agents that explore by prediction error.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -86,6 +87,12 @@ def build_parser() -> Parser:
     mode = parser.add_argument_group("run mode (exactly one)")
     mode.add_argument("--train", action="store_true", help="train an agent")
     mode.add_argument("--eval", action="store_true", help="evaluate a checkpoint, in one process")
+    mode.add_argument(
+        "--report",
+        nargs="+",
+        metavar="LOG_NAME",
+        help="write a page with curves and tables for each run, and one that compares several",
+    )
     mode.add_argument(
         "--config_options", action="store_true", help="print all configuration keys and exit"
     )
@@ -99,6 +106,13 @@ def build_parser() -> Parser:
         "--greedy", action="store_true", help="take the likeliest action instead of sampling"
     )
     evaluation.add_argument("--video", action="store_true", help="also write an mp4 of one episode")
+    parser.add_argument_group("report").add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.html",
+        help="where the report of one run, or the comparison of several, is written "
+        "(default logs/runs/NAME/report.html, logs/reports)",
+    )
     profiling = parser.add_argument_group("profiling (the run stops by itself)")
     profiling.add_argument(
         "--scalene_profiling",
@@ -186,8 +200,10 @@ def default_log_name(config_path: Path) -> str:
 
 def check_modes(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse combinations that contradict each other."""
-    if args.train == args.eval:
-        parser.error("exactly one of --train and --eval is needed")
+    if [args.train, args.eval, args.report is not None].count(True) != 1:
+        parser.error("exactly one of --train, --eval and --report is needed")
+    if args.out is not None and args.report is None:
+        parser.error("--out says where a report goes; it needs --report")
     if args.eval and args.load_model_path is None:
         parser.error("--eval needs --load_model_path")
     if args.resume and args.overwrite:
@@ -209,6 +225,10 @@ def collect_overrides(args: argparse.Namespace) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Load the configuration and run; return the exit code."""
+    if args.report is not None:
+        from training.reports.writing import write_reports  # noqa: PLC0415
+
+        return write_reports(args.report, args.out)
     from configs.loading import load_config  # noqa: PLC0415 - not needed by -h
     from training.options import RunOptions  # noqa: PLC0415
     from training.restarts import check_restarts  # noqa: PLC0415

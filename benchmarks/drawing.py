@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runs import Curve
 from configs.errors import ConfigurationError, StorageError
+from training.reports.rows import Curve
 
 PANEL_SIZE = (6.4, 4.0)  # inches
 COLUMNS = 2

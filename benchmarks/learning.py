@@ -15,7 +15,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runs import RUNS, SCORE, first_score_above, main_py, mean_reached, read_rows
+from benchmarks.runs import main_py
+from training.reports.rows import RUNS, SCORE, first_score_above, mean_reached, read_rows
 
 
 @dataclass(frozen=True)

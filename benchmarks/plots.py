@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.drawing import Panels
-from benchmarks.runs import SCORE, Row, curve, find_run, read_rows
 from configs.errors import ConfigurationError, ScoutError
+from training.reports.rows import SCORE, Row, curve, find_run, read_rows
 
 # Panel -> the figures it shows, the first of them that any run has.
 PANELS = {

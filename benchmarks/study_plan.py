@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.runs import PROJECT, RUNS
+from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError
 from training.files import read_json, replace_file
+from training.reports.rows import RUNS
 
 RECIPES = PROJECT / "configs" / "MiniGrid"
 # One torch thread and one worker process, so that runs side by side share the machine evenly.

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.drawing import Panels
-from benchmarks.intervals import bootstrap_interval, interquartile_mean
-from benchmarks.runs import SCORE
 from benchmarks.study_plan import Job, Plan
 from benchmarks.study_results import (
     NEVER,
@@ -20,6 +18,8 @@ from benchmarks.study_results import (
     env_step_grid,
 )
 from training.files import replace_file
+from training.reports.intervals import bootstrap_interval, interquartile_mean
+from training.reports.rows import SCORE
 from training.versions import collect_versions
 
 BASELINE = "RND"  # the arm that times are compared with

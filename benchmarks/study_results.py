@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.runs import SCORE, Row, curve, first_score_above, mean_reached, read_rows
 from benchmarks.study_plan import Job, Plan
 from configs.errors import ConfigurationError
+from training.reports.rows import SCORE, Row, curve, first_score_above, mean_reached, read_rows
 
 POINTS = 100  # of a curve
 THRESHOLD = 0.3

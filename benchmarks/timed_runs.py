@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.process_tree import ProcessTree
-from benchmarks.runs import PROJECT, Row, read_rows
+from benchmarks.runs import PROJECT
 from configs.loading import load_config
+from training.reports.rows import Row, read_rows
 
 NAME = "timed"
 READ_EVERY = 0.1  # seconds

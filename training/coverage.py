@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from training.files import replace_file
+from training.ticks import round_numbers
 
 _UNBOUNDED = 4.0
 _LARGEST_BOUND = 1e6
@@ -131,7 +132,20 @@ def draw_comparison(panels: Sequence[Panel], axis_names: tuple[str, str], path: 
     replace_file(path, encoded.tobytes())
 
 
-def _colours(values: NDArray[np.float64]) -> Image:
+def heat_map(coverage: Coverage, most: int) -> Image:
+    """Return one pixel for each cell, the second dimension upwards, by the logarithm of visits.
+
+    Args:
+        coverage: the visits.
+        most: visits of the brightest colour, 2 or more.
+    """
+    counts = coverage.counts.T[::-1]
+    heat = colours(np.log(np.maximum(counts, 1)) / math.log(most))
+    heat[counts == 0] = _UNVISITED
+    return heat
+
+
+def colours(values: NDArray[np.float64]) -> Image:
     """Return the colours of values in [0, 1], [H, W] -> [H, W, 3]."""
     levels = np.clip(values * 255, 0, 255).astype(np.uint8)
     return np.asarray(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), np.uint8)
@@ -140,9 +154,7 @@ def _colours(values: NDArray[np.float64]) -> Image:
 def _draw_panel(image: Image, left: int, panel: Panel, most: int) -> None:
     """Draw the heat map of one panel with its heading; the second dimension points upwards."""
     title, subtitle, coverage = panel
-    counts = coverage.counts.T[::-1]
-    heat = _colours(np.log(np.maximum(counts, 1)) / math.log(most))
-    heat[counts == 0] = _UNVISITED
+    heat = heat_map(coverage, most)
     size = (_MAP_SIZE, _MAP_SIZE)
     area = (slice(_TOP, _TOP + _MAP_SIZE), slice(left, left + _MAP_SIZE))
     image[area] = cv2.resize(heat, size, interpolation=cv2.INTER_NEAREST)
@@ -173,7 +185,7 @@ def _draw_colour_bar(image: Image, left: int, most: int) -> None:
     """Draw the logarithmic scale of visits, from 1 to `most`, and the colour of no visit."""
     bottom = _TOP + _MAP_SIZE
     ramp = np.linspace(1, 0, _MAP_SIZE)[:, None].repeat(_BAR_WIDTH, axis=1)
-    image[_TOP:bottom, left : left + _BAR_WIDTH] = _colours(ramp)
+    image[_TOP:bottom, left : left + _BAR_WIDTH] = colours(ramp)
     cv2.rectangle(image, (left - 1, _TOP - 1), (left + _BAR_WIDTH, bottom), _FAINT)
     _text(image, "visits", (left, _TOP - 16), colour=_FAINT)
     for exponent in range(int(math.log10(most) + 1e-9) + 1):
@@ -188,12 +200,10 @@ def _draw_colour_bar(image: Image, left: int, most: int) -> None:
 
 def _ticks(low: float, high: float) -> list[tuple[str, float]]:
     """Return round numbers in [low, high], about five, each with its share of the way."""
-    rough = (high - low) / 4
-    magnitude = 10.0 ** math.floor(math.log10(rough))
-    step = min((1, 2, 2.5, 5, 10), key=lambda s: abs(math.log(s * magnitude / rough))) * magnitude
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    values = [index * step for index in range(first, last + 1)]
-    return [(f"{value:.6g}".replace("-", "−"), (value - low) / (high - low)) for value in values]
+    return [
+        (f"{value:.6g}".replace("-", "−"), (value - low) / (high - low))
+        for value in round_numbers(low, high)
+    ]
 
 
 def _text(

@@ -26,7 +26,7 @@ RunMode = Literal["fresh", "resume", "overwrite"]
 LOCK_FILE = "run.lock"
 STATUS_FILE = "status.json"
 # Written before the first update; alone they are no result, so a failed start keeps its name free.
-_START_FILES = re.compile(r"run\.lock|status\.json|manifest\.json|config(-\d+)?\.conf")
+_START_FILES = re.compile(r"run\.lock|status\.json|manifest\.json|config(-\d+)?\.conf|report\.html")
 _LOG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 

@@ -43,6 +43,15 @@ def acquire_lock(path: Path, name: str) -> int:
     return descriptor
 
 
+def holder_is_gone(path: Path) -> bool:
+    """Whether nobody holds the lock, as far as its file tells: a holder elsewhere is believed.
+
+    It is only read: to try the lock could keep a run from starting.
+    """
+    holder = read_json(path) or {}
+    return not holder or _is_gone(holder)
+
+
 def _is_gone(holder: Mapping[str, Any]) -> bool:
     """Whether the holder ran on this host and is no more (its number may have been given anew)."""
     if holder.get("host") != socket.gethostname():

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import pytest
 
-from benchmarks.runs import read_rows
 from benchmarks.study import main, parse, study
 from benchmarks.study_plan import ARMS, RECIPES, Arm, Job, Plan, prepare
 from benchmarks.study_report import arms_table, write_report
@@ -20,6 +19,7 @@ from configs.errors import ConfigurationError
 from configs.loading import load_config
 from main import build_parser, collect_overrides
 from tests.benchmarks.records import Row, leave_rows, leave_status, row
+from training.reports.rows import read_rows
 
 TINY = """\
 [Environment]

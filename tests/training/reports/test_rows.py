@@ -1,12 +1,18 @@
-"""What benchmarks read of a run: its rows, the steps at which something first held, curves."""
+"""What is read of a run's figures: its rows, the steps at which something first held, curves."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.runs import curve, find_run, first_score_above, mean_reached, read_rows
 from configs.errors import ConfigurationError
 from tests.benchmarks.records import Row, leave_rows, row
+from training.reports.rows import (
+    curve,
+    find_run,
+    first_score_above,
+    mean_reached,
+    read_rows,
+)
 
 
 def test_rows_of_a_run_under_way_are_read_but_for_a_torn_last_one(tmp_path: Path) -> None:

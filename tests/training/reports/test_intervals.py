@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.intervals import bootstrap_interval, interquartile_mean
+from training.reports.intervals import bootstrap_interval, interquartile_mean
 
 
 def slow_mean_of_the_middle(scores: list[float]) -> float:

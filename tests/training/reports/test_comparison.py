@@ -1,0 +1,130 @@
+"""The page of several runs: groups over seeds, their figures, what tells them apart."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.training.reports.left_runs import leave_evaluation, leave_run, leave_visits, rows
+from tests.training.reports.parsing import Page, read_page
+from training.reports.intervals import bootstrap_interval
+from training.reports.numbers import number_text
+from training.reports.writing import write_reports
+
+PAGE = Path("logs/page.html")
+
+
+def compare(*names: str) -> Page:
+    assert write_reports(names, PAGE) == 0
+    return read_page(PAGE)
+
+
+def leave_two_groups() -> None:
+    for seed in range(1, 6):
+        leave_run(f"with_seed{seed}", rows([0.0, 2.0 * seed, 3.0 * seed]), seed=seed)
+    for seed in range(1, 3):
+        leave_run(
+            f"without_seed{seed}",
+            rows([0.0, 0.0, 0.0, 1.0]),
+            seed=seed,
+            settings=("IntrinsicReward=none",),
+        )
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_group() -> None:
+    leave_two_groups()
+    page = compare(*(f"with_seed{n}" for n in range(1, 6)), "without_seed1", "without_seed2")
+    table = page.table("group")
+    assert {name: (row["runs"], row["seeds"]) for name, row in table.items()} == {
+        "with": ("5", "1, 2, 3, 4, 5"),
+        "without": ("2", "1, 2"),
+    }
+    assert page.table("run")["with_seed4"]["group"] == "with"
+
+
+def test_scores_are_the_iqm_and_its_interval_where_the_shortest_run_ended() -> None:
+    leave_two_groups()
+    page = compare(*(f"with_seed{n}" for n in range(1, 6)), "without_seed1", "without_seed2")
+    table = page.table("group")
+    scores = np.array([3.0, 6.0, 9.0, 12.0, 15.0])
+    low, high = bootstrap_interval([scores])
+    column = "return at 3,000 env steps"
+    assert table["with"][column] == f"9 [{number_text(float(low))}, {number_text(float(high))}]"
+    assert table["without"][column] == "0 [0, 0]"
+    assert table["without"]["return at each run's end"] == "1 [1, 1]"
+    means = [(2.0 * seed / 2 + 5.0 * seed / 2) / 2 for seed in range(1, 6)]  # areas of trapezia
+    assert table["with"]["mean return until then"].startswith(number_text(means[2]))
+
+
+def test_one_run_alone_has_no_interval() -> None:
+    leave_run("a", rows([1.0, 5.0]))
+    leave_run("b", rows([1.0, 6.0]), settings=("Gamma=0.9",))
+    table = compare("a", "b").table("group")
+    assert table["a"]["return at 2,000 env steps"] == "5"
+
+
+def test_a_group_has_a_band_and_a_thin_line_for_each_of_its_runs() -> None:
+    leave_two_groups()
+    page = compare("with_seed1", "with_seed2", "with_seed3", "without_seed1")
+    names = [
+        str(found["class"]).split()[0]
+        for tag, found, _ in page.elements
+        if tag == "path" and "class" in found
+    ]
+    charts = len([p for p in page.pictures() if "over env steps" in str(p["aria-label"])])
+    assert names.count("line") == 2 * charts
+    assert names.count("band") == charts
+    assert names.count("faint") == 4 * charts
+
+
+def test_the_configurations_are_shown_where_they_differ() -> None:
+    leave_two_groups()
+    table = compare("with_seed1", "with_seed2", "without_seed1").table("key")
+    assert list(table) == ["IntrinsicReward"]
+    assert table["IntrinsicReward"] == {
+        "key": "IntrinsicReward",
+        "with": "RND",
+        "without_seed1": "none",
+    }
+    assert "share one configuration but for their seeds" in compare("with_seed1", "with_seed2").text
+
+
+def test_maps_are_of_all_runs_of_a_group_on_one_scale_of_colours() -> None:
+    total = np.zeros((40, 40), np.int64)
+    for seed in (1, 2):
+        total += leave_visits(leave_run(f"a_seed{seed}", seed=seed), seed).counts
+    leave_visits(leave_run("b", settings=("Gamma=0.9",)), 3)
+    page = compare("a_seed1", "a_seed2", "b")
+    maps = [str(p["aria-label"]) for p in page.pictures() if "Map of" in str(p["aria-label"])]
+    assert len(maps) == 2
+    assert maps[0].startswith("Map of the states that a visited")
+    assert f"{total.sum():,} visits" in maps[0]
+    assert f"1 to {total.max():,} visits" in page.text
+
+
+def test_the_newest_evaluations_of_the_runs_are_compared() -> None:
+    leave_evaluation(leave_run("a_seed1", seed=1), [4.0])
+    leave_evaluation(leave_run("a_seed2", seed=2), [4.0])
+    leave_run("b", settings=("Gamma=0.9",))
+    table = compare("a_seed1", "a_seed2", "b").table("group")
+    assert table["a"]["evaluation, newest of each run"] == "4 [4, 4]"
+    assert table["b"]["evaluation, newest of each run"] == "–"
+
+
+def test_it_says_what_makes_a_comparison_a_poor_one() -> None:
+    leave_run("a")
+    leave_run("b", settings=("EnvID=CartPole-v1",))
+    leave_run("torn", [])
+    page = compare("a", "b", "torn")
+    assert "The runs are of different environments: scores do not compare." in page.text
+    assert "torn: metrics.jsonl holds no row" in page.text
+    assert "different environments" not in compare("a", "torn").text
+
+
+def test_runs_that_share_no_env_step_are_drawn_all_the_same() -> None:
+    early, late = (
+        rows([1.0, 2.0]),
+        [row | {"env_steps": row["env_steps"] + 10_000} for row in rows([5.0])],
+    )
+    leave_run("a_seed1", early, seed=1)
+    leave_run("a_seed2", late, seed=2)
+    assert compare("a_seed1", "a_seed2").pictures()

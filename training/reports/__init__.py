@@ -1,0 +1,1 @@
+"""Reports of runs: self-contained pages with curves, tables and pictures."""

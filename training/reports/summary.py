@@ -1,0 +1,145 @@
+"""What a run is, in a few lines: how it ended, what it trained, where, and with which command."""
+
+import shlex
+
+from training.reports.markup import Markup, element
+from training.reports.numbers import (
+    NOTHING,
+    duration_text,
+    number_text,
+    percent_text,
+    steps_text,
+)
+from training.reports.record import Record
+from training.reports.rows import BEST_SCORE, EPISODES, SCORE
+from training.reports.time_split import elapsed_seconds
+
+STOPPED = 75  # the exit code of a run that saved and stopped
+_FLAG_WORDS = ("none", "None", "0", "False", "")
+
+
+def ending(record: Record) -> tuple[str, str]:
+    """Return how the run ended, in words, and whether that is good, odd or bad."""
+    status = record.status
+    code, reason = status.get("code"), str(status.get("reason", ""))
+    if not status:
+        return "it left no last word", "odd"
+    if code is None:
+        if record.is_over:
+            return "ended without a last word: killed, or its machine went down", "bad"
+        return "under way", "odd"
+    if code == 0:
+        return "done", "good"
+    words = f"ended with code {code}: {reason}" if code != STOPPED else reason
+    return words, "odd" if code == STOPPED else "bad"
+
+
+def status_mark(record: Record) -> Markup:
+    """Return how the run ended as a coloured word."""
+    words, kind = ending(record)
+    return element("span", words, class_=f"status {kind}")
+
+
+def agent_text(record: Record) -> str:
+    """Return which agent was trained: PPO, its bonus, its head."""
+    bonus = record.setting("IntrinsicReward")
+    head = record.setting("RepresentationLearningParameter")
+    words = ["PPO"]
+    if bonus not in (*_FLAG_WORDS, "?"):
+        on_features = "RND" in bonus and record.setting("RNDInput") == "features"
+        words.append(f"{bonus} on the policy's features" if on_features else bonus)
+    if head not in (*_FLAG_WORDS, "?"):
+        words.append(head)
+    return " + ".join(words)
+
+
+def environment_text(record: Record) -> str:
+    """Return which environment it was trained on, and on what of it."""
+    kind, seen = record.setting("EnvType"), record.setting("ObservationType")
+    more = kind if seen == "auto" else f"{kind}, {seen}"
+    return f"{record.setting('EnvID')} ({more})"
+
+
+def run_facts(record: Record) -> list[tuple[str, str]]:
+    """Return the facts of a run by name."""
+    versions, last = record.versions, record.rows[-1] if record.rows else {}
+    seconds = float(elapsed_seconds(record.rows).sum())
+    start = record.starts[-1] if record.starts else {}
+    score = number_text(last.get(SCORE))
+    best = max((row[BEST_SCORE] for row in record.rows if BEST_SCORE in row), default=None)
+    return [
+        ("environment", environment_text(record)),
+        ("agent", agent_text(record)),
+        ("seed", record.setting("Seed")),
+        ("progress", _progress(record)),
+        ("return", f"{score}, mean of the last 100 episodes; best episode {number_text(best)}"),
+        ("episodes", f"{last.get(EPISODES, 0):,.0f}"),
+        ("training time", f"{duration_text(seconds)}, {_speed(record, seconds)}"),
+        ("processes", _processes(record)),
+        ("machine", _machine(record)),
+        ("commit", str(start.get("commit", NOTHING))),
+        ("packages", _packages(record)),
+        ("started", _starts(record)),
+        ("last word", str(record.status.get("time", NOTHING))),
+        ("checkpoint", str(record.status.get("checkpoint") or NOTHING)),
+        ("GPU", versions["gpu"]) if "gpu" in versions else ("folder", str(record.folder)),
+    ]
+
+
+def commands(record: Record) -> Markup:
+    """Return the commands that the run was started and continued with."""
+    lines = [
+        f"{start.get('time', '')}  {shlex.join(map(str, start.get('command', [])))}"
+        for start in record.starts
+    ]
+    return element("pre", "\n".join(lines), tabindex="0")
+
+
+def _progress(record: Record) -> str:
+    done = steps_text(record.last_step, record.frames_per_step)
+    total = record.setting("TotalEnvSteps")
+    if not total.isdigit() or not int(total):
+        return done
+    share = percent_text(min(record.last_step / int(total), 1.0))
+    return f"{done}; {share} of {int(total):,} env steps"
+
+
+def _speed(record: Record, seconds: float) -> str:
+    return f"{record.last_step / seconds:,.0f} env steps/s" if seconds else "speed unknown"
+
+
+def _processes(record: Record) -> str:
+    """Return agent processes and environments, from the env steps of the last update."""
+    num_envs, length = record.setting("NumEnv"), record.setting("NumStep")
+    updates = [
+        (row["charts/updates"], row["env_steps"]) for row in record.rows if "charts/updates" in row
+    ]
+    if not updates or not (num_envs.isdigit() and length.isdigit()):
+        return f"{num_envs} environments in each"
+    before = updates[-2] if len(updates) > 1 else (0.0, 0)
+    passed = updates[-1][0] - before[0]
+    per_update = (updates[-1][1] - before[1]) / passed if passed else 0.0
+    ranks = per_update / (int(num_envs) * int(length))
+    each = f"{num_envs} environments in each"
+    if ranks < 1 or ranks != round(ranks):
+        return each
+    return f"{ranks:.0f} agent process{'es' if ranks > 1 else ''}, {each}"
+
+
+def _machine(record: Record) -> str:
+    versions = record.versions
+    cores = versions.get("cores", "?")
+    return f"{versions.get('cpu', '?')}, {cores} cores, {versions.get('platform', '?')}"
+
+
+def _packages(record: Record) -> str:
+    known = ("platform", "cpu", "cores", "commit", "gpu")
+    listed = (f"{name} {text}" for name, text in record.versions.items() if name not in known)
+    return ", ".join(listed) or NOTHING
+
+
+def _starts(record: Record) -> str:
+    times = [str(start.get("time", "?")) for start in record.starts]
+    if not times:
+        return NOTHING
+    return times[0] if len(times) == 1 else f"{times[0]}; {len(times)} starts, last {times[-1]}"
