@@ -7,7 +7,7 @@ from training.reports.curves import curve_sections
 from training.reports.groups import SEED_KEY, Group, group_runs
 from training.reports.markup import Markup, element
 from training.reports.numbers import NOTHING, duration_text, number_text
-from training.reports.page import Section, paragraph, render_page, video_figure
+from training.reports.page import Section, paragraph, render_page, video_figures
 from training.reports.record import Record
 from training.reports.rows import SCORE
 from training.reports.summary import agent_text, environment_text, status_mark
@@ -69,7 +69,8 @@ def _lead(groups: Sequence[Group]) -> list[Markup]:
 
 
 def _videos(records: Sequence[Record], page: Path) -> tuple[Markup, ...]:
-    figures = [video_figure(run.name, run.video, page) for run in records if run.video is not None]
+    videos = [(run.name, run.video) for run in records if run.video is not None]
+    figures = video_figures(videos, page)
     return (element("div", *figures, class_="charts"),) if figures else ()
 
 

@@ -25,7 +25,7 @@ def curve_sections(groups: Sequence[Group], note: str) -> list[Section]:
     last_step = float(max((run.last_step for run in runs), default=0))
     frames = {run.frames_per_step for run in runs if run.rows}
     frames_per_step = frames.pop() if len(frames) == 1 else 1.0
-    sections = []
+    sections: list[Section] = []
     for heading, quantities in charts_for(keys).items():
         charts: list[Markup] = []
         shown: dict[int, Line] = {}

@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from training.reports.markup import Markup, element, join
 
-LARGEST_VIDEO = 20_000_000  # bytes; a larger one is a link
+LARGEST_VIDEOS = 20_000_000  # bytes of a page; what is beyond them is a link
 # Nothing from elsewhere, whatever stands in a run's files.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
 
@@ -73,17 +74,32 @@ def folded(summary: str, *content: Markup) -> Markup:
     return element("details", element("summary", summary), *content)
 
 
-def video_figure(name: str, path: Path, page: Path) -> Markup:
-    """Return a video that lies within the page, or a link from `page` to one that is too large."""
-    size = path.stat().st_size
-    caption = element("figcaption", element("b", name), element("span", path.name, class_="hint"))
-    if size > LARGEST_VIDEO:
-        way = os.path.relpath(path.resolve(), page.resolve().parent)
-        link = element("a", f"{path.name} ({size / 1e6:,.0f} MB, beside this page)", href=way)
-        return element("figure", caption, element("p", link))
+def video_figures(videos: Sequence[tuple[str, Path]], page: Path) -> list[Markup]:
+    """Return videos that lie within the page as long as all of them are not too large, then links.
+
+    Args:
+        videos: what each shows, and its file.
+        page: where the page will lie.
+    """
+    figures, room = [], LARGEST_VIDEOS
+    for name, path in videos:
+        size = path.stat().st_size
+        hint = element("span", path.name, class_="hint")
+        shown = _embedded(name, path) if size <= room else _linked(path, size, page)
+        room -= size if size <= room else 0
+        caption = element("figcaption", element("b", name), hint)
+        figures.append(element("figure", caption, shown, class_="narrow"))
+    return figures
+
+
+def _embedded(name: str, path: Path) -> Markup:
     data = base64.b64encode(path.read_bytes()).decode()
-    kind = path.suffix.removeprefix(".")
+    source = f"data:video/{path.suffix.removeprefix('.')};base64,{data}"
     words = f"Video of an evaluation episode of {name}: {path.name}"
-    source = f"data:video/{kind};base64,{data}"
-    video = element("video", src=source, controls="", preload="auto", aria_label=words)
-    return element("figure", caption, video, class_="narrow")
+    return element("video", src=source, controls="", preload="auto", aria_label=words)
+
+
+def _linked(path: Path, size: int, page: Path) -> Markup:
+    way = os.path.relpath(path.resolve(), page.resolve().parent)
+    text = f"{path.name} ({size / 1e6:,.0f} MB, not within this page)"
+    return element("p", element("a", text, href=quote(way)))

@@ -5,7 +5,7 @@ from pathlib import Path
 from training.reports.curves import curve_sections
 from training.reports.groups import Group
 from training.reports.markup import Markup, element
-from training.reports.page import Section, folded, paragraph, render_page, video_figure
+from training.reports.page import Section, folded, paragraph, render_page, video_figures
 from training.reports.record import Record
 from training.reports.summary import (
     agent_text,
@@ -46,7 +46,7 @@ def run_report(record: Record, page: Path) -> str:
 def _evaluation(record: Record, page: Path) -> tuple[Markup, ...]:
     parts = [evaluation_table([record])]
     if record.video is not None:
-        parts.append(video_figure(record.name, record.video, page))
+        parts += video_figures([(record.name, record.video)], page)
     return tuple(part for part in parts if part is not None)
 
 

@@ -82,7 +82,8 @@ def test_a_run_whose_process_lives_is_under_way() -> None:
 
 
 def test_every_figure_has_a_chart_and_every_picture_says_in_words_what_it_shows() -> None:
-    folder = leave_run("demo", rows([1.0, 2.0, 4.0], **{"losses/of_tomorrow": 3.0}))
+    figures = [row | {"losses/of_tomorrow": 3.0} for row in rows([1.0, 2.0, 4.0])]
+    folder = leave_run("demo", figures)
     leave_visits(folder)
     page = report_of("demo")
     pictures = page.pictures()
@@ -170,7 +171,7 @@ def test_evaluations_are_a_table_and_the_newest_video_lies_within() -> None:
 
 
 def test_a_large_video_is_a_link_that_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "LARGEST_VIDEO", 10)
+    monkeypatch.setattr(page_module, "LARGEST_VIDEOS", 10)
     leave_video(leave_run("demo"), b"more than ten bytes")
     Path("elsewhere").mkdir()
     assert write_reports(["demo"], Path("elsewhere/page.html")) == 0
@@ -178,6 +179,19 @@ def test_a_large_video_is_a_link_that_leads_to_it(monkeypatch: pytest.MonkeyPatc
     assert "video" not in {tag for tag, _, _ in page.elements}
     links = [str(found["href"]) for tag, found, _ in page.elements if tag == "a"]
     assert (Path("elsewhere") / links[-1]).read_bytes() == b"more than ten bytes"
+
+
+def test_videos_are_embedded_as_long_as_all_of_them_are_not_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page_module, "LARGEST_VIDEOS", 10)
+    for name in ("a", "b"):
+        leave_video(leave_run(name), b"7 bytes")
+    assert write_reports(["a", "b"], Path("page.html")) == 0
+    page = read_page(Path("page.html"))
+    assert [tag for tag, _, _ in page.elements].count("video") == 1
+    links = [str(found["href"]) for tag, found, _ in page.elements if tag == "a"]
+    assert "logs/runs/b/evaluation/x.mp4" in links
 
 
 def test_the_rooms_of_montezumas_revenge_are_a_map() -> None:
