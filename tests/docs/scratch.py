@@ -1,0 +1,170 @@
+"""A copy of the project whose recipes are small, so that shown commands end within seconds."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.options import all_options
+from tests.architecture.test_floors import ROOT
+from tests.docs.shown import SERVERS
+from tests.runs import free_port
+
+DEADLINE = 600.0  # seconds for one command, on a machine that is busy beyond measure
+SMALL_RECIPE: Mapping[str, str] = {
+    "NumStep": "64",
+    "Epoch": "1",
+    "MiniBatch": "2",
+    "ObsNormStep": "1",
+    "ConvChannels": "4, 8, 8",
+    "HiddenSize": "16",
+    "FeatureDim": "16",
+    "RNDFeatureDim": "16",
+    "RNDHiddenSize": "16",
+    "RNDConvChannels": "4, 8, 8",
+    "WorldModelSize": "16",
+    "BYOL_projectionHiddenSize": "16",
+    "BYOL_projectionSize": "8",
+    "BarlowTwinsProjectionSizes": "16, 8",
+    "TotalEnvSteps": "512",
+    "NumEnv": "2",
+}
+BENCH = "--no_log --repeats 1"
+# What is shown -> what is run in its place; all that fit are applied, in this order.
+SMALLER: Mapping[str, str] = {
+    r"--num_env_per_process[ =]\d+": "--num_env_per_process 2",
+    r"NUM_ENV=\d+": "NUM_ENV=2",
+    r"--max_env_steps[ =][\d_]+": "--max_env_steps 512",
+    r"TotalEnvSteps=\d+": "TotalEnvSteps=512",
+    r"--env_steps \d+": "--env_steps 512",
+    r"--seeds( \d+)+": "--seeds 1",
+    r"--episodes \d+": "--episodes 2",
+    r"--repeats \d+": "--repeats 1",
+    r"(?<=python -m benchmarks\.learning )": "--seeds 1 --episodes 2 ",
+    r"(?<=python -m benchmarks\.pool)$": f" {BENCH} --num_envs 4 --steps 4",
+    r"(?<=PART=pool)$": f' ARGS="{BENCH} --num_envs 4 --steps 4"',
+    r"(?<=PART=learner)( ARGS=.*)?$": f' ARGS="{BENCH} --num_envs 2 --batches 2"',
+    r"(?<=PART=loop)$": f' ARGS="{BENCH} --num_envs 4 --updates 1"',
+    r"(?<=PART=components)$": f' ARGS="{BENCH}"',
+    r"(?<=PART=scaling)$": f' ARGS="{BENCH} --num_envs 4 --updates 1 --environments 2 4'
+    " --rank_counts 1 2 --widths 8 16 --lengths 4 8 --rollout_steps 8 --summing_ranks 2"
+    ' --rounds 2 --rates 10 --delays 0.1"',
+    # Names are shown more than once, and a name that is taken is refused.
+    r"main\.py --train(?!.*(--resume|--config_options))": "main.py --train --overwrite",
+    # Addresses and ports of this machine.
+    r"172\.20\.31\.84:33333": "127.0.0.1:{port}",
+    r"MASTER_PORT=\d+": "MASTER_PORT={port}",
+}
+
+
+def smaller(command: str) -> str:
+    """Return what is run in place of a shown command."""
+    for shown, run in SMALLER.items():
+        command = re.sub(shown, run.replace("{port}", str(free_port())), command)
+    return command
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The copy, and the way to run a shell in it."""
+
+    folder: Path
+
+    @classmethod
+    def copied_to(cls, folder: Path) -> "Scratch":
+        """Copy what a clone holds, and make its recipes small."""
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for name in listed.decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        for recipe in (folder / "configs").rglob("*.conf"):
+            recipe.write_text(_small(recipe.read_text(encoding="utf-8")), encoding="utf-8")
+        return cls(folder)
+
+    def run(self, commands: list[str]) -> tuple[int, str]:
+        """Run commands as one script that ends at the first failure; return code and output."""
+        environment = self._environment(restarting=any("RESUME=1" in line for line in commands))
+        with subprocess.Popen(
+            ["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as shell:
+            try:
+                output, _ = shell.communicate(timeout=DEADLINE * len(commands))
+            except BaseException:
+                os.killpg(shell.pid, signal.SIGKILL)
+                raise
+        return shell.returncode, output
+
+    def serve(self, command: str) -> bool:
+        """Start a server, wait until its page answers, stop it; return whether it answered."""
+        port = free_port()
+        environment = self._environment(restarting=False) | {"PORT": str(port)}
+        with subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as server:
+            try:
+                return _answers(f"http://localhost:{port}", server)
+            finally:
+                os.killpg(server.pid, signal.SIGKILL)
+
+    def _environment(self, *, restarting: bool) -> dict[str, str]:
+        """Return the variables of a shell that finds this interpreter first and has one thread."""
+        variables = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "VENV": "none",
+            "OVERWRITE": "" if restarting else "1",
+            "OMP_NUM_THREADS": "1",
+            "TERM": "dumb",
+        }
+        variables.pop("PYTEST_CURRENT_TEST", None)
+        return variables
+
+
+def is_server(command: str) -> bool:
+    """Whether a command runs until it is stopped."""
+    return SERVERS.match(command) is not None
+
+
+def _answers(url: str, server: "subprocess.Popen[bytes]") -> bool:
+    end = time.monotonic() + DEADLINE
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    return False
+
+
+def _small(recipe: str) -> str:
+    """Return a recipe with the small sizes in place of its own, or added to it."""
+    for key, value in SMALL_RECIPE.items():
+        recipe, number = re.subn(rf"^{key} *=.*$", f"{key} = {value}", recipe, flags=re.MULTILINE)
+        if number == 0:
+            recipe += f"\n[{all_options()[key.casefold()].section}]\n{key} = {value}\n"
+    return recipe
