@@ -106,7 +106,7 @@ class Scratch:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            process_group=0,
         ) as shell:
             try:
                 output, _ = shell.communicate(timeout=DEADLINE * len(commands))
@@ -125,7 +125,7 @@ class Scratch:
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            process_group=0,
         ) as server:
             try:
                 return _answers(f"http://localhost:{port}", server)
@@ -133,12 +133,13 @@ class Scratch:
                 os.killpg(server.pid, signal.SIGKILL)
 
     def _environment(self, *, restarting: bool) -> dict[str, str]:
-        """Return the variables of a shell that finds this interpreter first and has one thread."""
+        """Return the variables of a shell that finds this interpreter, one thread and no GPU."""
         variables = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "VENV": "none",
             "OVERWRITE": "" if restarting else "1",
             "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",  # one for each of two ranks would be asked for
             "TERM": "dumb",
         }
         variables.pop("PYTEST_CURRENT_TEST", None)
