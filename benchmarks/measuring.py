@@ -5,7 +5,9 @@ import importlib.metadata
 import os
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
+from benchmarks.runs import PROJECT
 from training.versions import collect_versions
 
 
@@ -19,12 +21,19 @@ def header(options: argparse.Namespace, packages: Sequence[str]) -> str:
     versions = collect_versions()
     found = [f"{name} {version}" for name in packages if (version := package_version(name))]
     lines = (
-        ", ".join(f"{name} = {value}" for name, value in vars(options).items()),
+        ", ".join(f"{name} = {_told(value)}" for name, value in vars(options).items()),
         f"{versions['cpu']}, {versions['cores']} cores, {versions['platform']}",
         f"Python {versions['python']}, {', '.join(found)}",
         f"commit {versions['commit']}; load average {os.getloadavg()[0]:.1f}",
     )
     return "\n".join(lines)
+
+
+def _told(value: object) -> object:
+    """Return an option's value; a file of the project without the folder that it lies in."""
+    if isinstance(value, Path) and value.is_relative_to(PROJECT):
+        return value.relative_to(PROJECT)
+    return value
 
 
 def package_version(name: str) -> str | None:

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.log import LOG, TITLE, add_log_flag, append_to_log, recording
+from benchmarks.runs import PROJECT
 
 
 def test_header_and_results_are_printed_and_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "LOG.md"
-    options = Namespace(num_envs=[16, 64], no_log=False)
+    recipe = PROJECT / "configs" / "demo_config.conf"
+    options = Namespace(num_envs=[16, 64], recipe=recipe, folder=tmp_path, no_log=False)
     with recording("pool", options, ("numpy", "no-such-package"), log) as record:
         record.say("| a | 1 |")
         record.say("| b | 2 |")
@@ -20,7 +22,8 @@ def test_header_and_results_are_printed_and_kept(
     assert kept.startswith(f"{TITLE}\n## pool, ")
     facts = kept.split("```")[1].strip()
     assert facts in printed
-    for fact in ("num_envs = [16, 64]", "cores", "Python 3", "numpy 2", "commit"):
+    paths = f"recipe = configs/demo_config.conf, folder = {tmp_path}"
+    for fact in ("num_envs = [16, 64]", paths, "cores", "Python 3", "numpy 2", "commit"):
         assert fact in facts
     assert "no_log" not in facts
     assert "no-such-package" not in facts
