@@ -525,7 +525,7 @@ class RunSection(Section):
         alias="WorkerResetTimeout",
         gt=0,
         le=MOST_SECONDS,
-        description="seconds a start or reset may take",
+        description="seconds that building one environment, or resetting a worker's, may take",
     )
     collective_timeout: float = Field(
         240.0,

@@ -47,14 +47,19 @@ class OwnedEnvironments:
         """What the worker is doing, for a message."""
         return describe_progress(int(self._progress[0]), int(self._progress[1]))
 
-    def build(self, make: MakeEnvironment) -> EnvironmentSpec:
+    def build(self, make: MakeEnvironment, tell: Callable[[int], None]) -> EnvironmentSpec:
         """Make every environment; return the spec that they share.
+
+        Args:
+            make: makes one.
+            tell: is given each one's index before it is made.
 
         Raises:
             WorkerError: two of them differ in their spec.
         """
         for row in (row for span in self._rows for row in span):
             self._mark(row, Phase.BUILD)
+            tell(row)
             self._environments[row] = make()
         (first, spec), *others = [
             (row, environment.environment_spec) for row, environment in self._environments.items()

@@ -71,7 +71,7 @@ class WorkerPool:
             num_groups: G.
             base_seed, first_index: environment i is first reset with base_seed + first_index + i.
             step_timeout: seconds that a step of a worker's environments may take.
-            reset_timeout: seconds that a start or a reset of them may take.
+            reset_timeout: seconds that building one of them, or a reset of all, may take.
             max_restarts: lost workers that are replaced, in all.
 
         Raises:

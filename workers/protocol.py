@@ -160,6 +160,12 @@ GroupCommand = Reset | Step | Snapshot | Restore
 Command = Attach | GroupCommand | Close
 
 
+class Building(NamedTuple):
+    """An environment is being built: a sign of life from a worker that has many of them."""
+
+    environment: int
+
+
 class Ready(NamedTuple):
     """The environments are built."""
 
@@ -187,7 +193,7 @@ class Failed(NamedTuple):
     error: ScoutError | None
 
 
-Reply = Ready | Done | Failed
+Reply = Building | Ready | Done | Failed
 
 
 def post(connection: "Connection[Any, Any]", message: Command | Reply) -> None:

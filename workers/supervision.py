@@ -15,6 +15,7 @@ from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
     Attach,
     BadTransitionError,
+    Building,
     Done,
     Failed,
     GroupCommand,
@@ -154,7 +155,7 @@ class Supervisor:
     def _progress(self, worker: WorkerProcess) -> tuple[int, int]:
         """Environment and phase that the worker noted last."""
         if self._arrays is None or not worker.is_attached:
-            return worker.first_row, Phase.BUILD
+            return worker.building, Phase.BUILD
         environment, phase = self._arrays.progress[worker.index].tolist()
         return environment, phase
 
@@ -179,6 +180,8 @@ class Supervisor:
             return
         worker.heard = time.monotonic()
         match reply:
+            case Building(environment):
+                worker.building = environment
             case Ready(spec):
                 self._welcome(worker, spec)
             case Done():

@@ -19,6 +19,7 @@ from workers.owned_environments import MakeEnvironment, OwnedEnvironments
 from workers.parent import die_with_parent
 from workers.protocol import (
     Attach,
+    Building,
     Close,
     Command,
     Done,
@@ -59,7 +60,7 @@ def run_worker(
     faulthandler.enable()
     owned = OwnedEnvironments(rows)
     try:
-        spec = owned.build(make)
+        spec = owned.build(make, lambda row: post(connection, Building(row)))
         post(connection, Ready(spec))
         _serve(worker, owned, spec, connection)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the pool hears of it

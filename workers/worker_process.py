@@ -47,6 +47,7 @@ class WorkerProcess:
         index: the worker's number.
         rows: the indices in the pool of its environments, by group.
         spec: what the process said of its environments; None until they are built.
+        building: the environment that the process builds, while it does.
         is_running: whether there is a process.
         is_attached: whether the process has mapped the shared arrays and takes commands.
         living: groups whose environments have been reset in this process.
@@ -64,6 +65,7 @@ class WorkerProcess:
         self.index = index
         self.rows = rows
         self.spec: EnvironmentSpec | None = None
+        self.building = self.first_row
         self.is_running = False
         self.is_attached = False
         self.living: set[int] = set()
@@ -98,6 +100,7 @@ class WorkerProcess:
             theirs.close()
         self.process, self.connection = process, ours
         self.spec = None
+        self.building = self.first_row
         self.is_running = True
         self.is_attached = False
         self.living.clear()

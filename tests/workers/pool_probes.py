@@ -212,6 +212,23 @@ def build_and(kind: str) -> Environment:
     return GameProbe()
 
 
+def build_slowly(seconds: float) -> Environment:
+    """Take some time for each."""
+    time.sleep(seconds)
+    return GameProbe()
+
+
+built: list[None] = []  # one for each environment of this process
+
+
+def build_and_hang_at_last(number: int) -> Environment:
+    """Hang while building the `number`th environment of a process."""
+    built.append(None)
+    if len(built) == number:
+        strike("hang")
+    return GameProbe()
+
+
 def build_in_processes(folder: str, limit: int) -> Environment:
     """Build a game that kills its process once, in the first `limit` processes; fail in others."""
     Path(folder, str(os.getpid())).touch()

@@ -15,7 +15,7 @@ from workers.shared_arrays import SharedArrays, allocate, field_table
 def build(make: MakeEnvironment) -> tuple[OwnedEnvironments, SharedArrays]:
     """Two environments in one group."""
     owned = OwnedEnvironments((range(2),))
-    table = field_table(owned.build(make), 2, 1)
+    table = field_table(owned.build(make, lambda row: None), 2, 1)
     arrays = SharedArrays(allocate(table), table)
     owned.attach(arrays, 0)
     owned.reset(0, 0, (BASE_SEED, BASE_SEED + 1))
@@ -67,7 +67,7 @@ def test_large_but_finite_values_pass() -> None:
 def test_environments_of_one_worker_must_not_differ() -> None:
     kinds: list[Environment] = [GameProbe(), VectorProbe()]
     with pytest.raises(WorkerError, match="environments 0 and 1 differ"):
-        OwnedEnvironments((range(1), range(1, 2))).build(lambda: kinds.pop(0))
+        OwnedEnvironments((range(1), range(1, 2))).build(lambda: kinds.pop(0), lambda row: None)
 
 
 def test_every_environment_is_closed_even_if_one_of_them_raises() -> None:

@@ -15,8 +15,10 @@ from tests.workers.pool_probes import (
     GameProbe,
     StubbornProbe,
     build_and,
+    build_and_hang_at_last,
     build_different,
     build_in_processes,
+    build_slowly,
     refuse_configuration,
 )
 from tests.workers.pools import (
@@ -192,6 +194,18 @@ def test_a_start_that_dies_or_hangs_is_an_error_without_a_restart(
     with pytest.raises(WorkerError, match=reason):
         make_pool(partial(build_and, kind), reset_timeout=seconds)
     assert not worker_ids()
+
+
+def test_each_environment_of_a_worker_has_its_own_time_to_be_built() -> None:
+    options = {"num_environments": 4, "num_processes": 1, "reset_timeout": 3.0}
+    with make_pool(partial(build_slowly, 0.9), **options) as pool:
+        assert pool.worker_restarts == 0
+
+
+def test_the_environment_whose_building_hangs_is_named() -> None:
+    calls = partial(build_and_hang_at_last, 3)
+    with pytest.raises(WorkerError, match="while building environment 2: gave no answer"):
+        make_pool(calls, num_environments=3, num_processes=1, reset_timeout=3.0)
 
 
 def test_environments_that_differ_are_refused() -> None:
