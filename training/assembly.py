@@ -3,7 +3,7 @@
 import functools
 import json
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from training.building_heads import build_pretraining
 from training.building_rollouts import build_rollouts
 from training.checkpoint import Payload, Saver
 from training.collector import Policy
-from training.displays import open_displays
+from training.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.episodes import EpisodeLog
 from training.evidence import Evidence
 from training.options import RunOptions
@@ -50,6 +50,8 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     Returns:
         the trainer, and how it begins.
     """
+    each_step = EachStep(parts.stop)
+    parts = replace(parts, stop=each_step)
     config, ranks, session = parts.config, parts.ranks, parts.session
     steps_before = 0 if payload is None else int(payload["env_steps"])
     pool = stack.enter_context(make_pool(parts, steps_before))
@@ -74,7 +76,12 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     )
     beginning, notes = lay_out(payload, state, session, episodes, facts)
     metrics, progress = open_displays(parts, pool, notes, stack)
-    reporter = Reporter(ranks, pool, metrics, progress, agent.optimizer)
+    each_step.progress = progress
+    if not config.run.overlap_collection:  # then collecting keeps it up, in this thread alone
+        stack.enter_context(drawn_while_learning(progress))
+    reporter = stack.enter_context(
+        Reporter(ranks, pool, metrics, progress, agent.optimizer, setup_of(parts, pool))
+    )
     reporter.begin(session.clock.env_steps)
     profiler, max_updates = _choose_profiler(parts, stack)
     trainer = Trainer(
@@ -93,7 +100,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         stopwatch=stopwatch,
         random_policy=_random_policy(agent, pool),
         pretraining=_make_pretraining(config, agent, ranks, reporter),
-        should_stop=parts.stop,
+        should_stop=each_step,
     )
     return trainer, beginning
 

@@ -39,7 +39,7 @@ class Collector:
         rollout: where everything is kept; other collectors may fill others from the same pool, one
             after the other.
         reward_kind: the recipe's LearningReward.
-        stopwatch: told the time that the policy takes, as "act".
+        stopwatch: told the time until the policy's actions are there, as "act".
     """
 
     def __init__(
@@ -89,8 +89,9 @@ class Collector:
         envs = self._groups[group]
         with self._stopwatch.measure("act"):
             decision = policy(self.rollout.observation(t, envs))
-        self.rollout.store_decision(t, envs, *decision)
-        self._pool.send(group, decision.actions.cpu().numpy())
+            self.rollout.store_decision(t, envs, *decision)
+            actions = decision.actions.cpu().numpy()  # a GPU has answered only when they are here
+        self._pool.send(group, actions)
 
     def _store(self, t: int, group: int, batch: StepBatch) -> None:
         terminated = torch.from_numpy(batch.terminated)

@@ -16,6 +16,7 @@ from training.checkpoint import Payload, load_payload
 from training.compatibility import check_fit, stated_fields
 from training.continuation import LOGS, stored_config
 from training.distributed import choose_device, die_with_torchrun, read_place, set_threads
+from training.evaluation_curves import show_evaluation
 from training.evaluation_progress import EvaluationProgress
 from training.files import replace_file
 from training.launch import learner_threads, set_up_logging
@@ -56,6 +57,16 @@ class EvaluationReport:
     metrics: dict[str, Summary]
     rooms: list[int]
     scores: list[float]
+
+    def figures(self) -> dict[str, float]:
+        """Return what is drawn; each way of choosing actions has curves of its own."""
+        means = {"score": self.score["mean"], "length": self.length["mean"]}
+        means |= {name: summary["mean"] for name, summary in self.metrics.items()}
+        if self.rooms:
+            means["rooms"] = float(len(self.rooms))
+        return {
+            f"{name}_{self.action_choice}": mean for name, mean in means.items() if mean is not None
+        }
 
 
 def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
@@ -100,9 +111,12 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     report = make_report(options, config, payload, loaded.config.run.seed, episodes)
     folder = LOGS / "runs" / log_name / "evaluation"
     path = write_report(report, folder)
+    video = None
     if options.video:
         video = record_video(config, player, path.with_suffix(".mp4"), loaded.config.run.seed)
         final_message(f"video       {video}")
+    curves = LOGS / "tb_logs" / log_name
+    show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
     return 0
 
 

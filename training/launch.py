@@ -88,7 +88,7 @@ def learner_threads(config: Config, place: Place) -> int:
 
 
 def set_up_logging(place: Place, *, verbose: bool) -> None:
-    """Print log records above the live line, with the rank where there are several."""
+    """Print log records above the screen in place, with the rank where there are several."""
     handler = ConsoleLogHandler()
     prefix = f"[rank {place.rank}] " if place.world_size > 1 else ""
     handler.setFormatter(logging.Formatter(f"{prefix}%(levelname)s: %(message)s"))

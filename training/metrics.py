@@ -1,7 +1,7 @@
 """The run's figures: one row per log in metrics.jsonl, and the same as TensorBoard curves.
 
 Curves have env steps as their axis; those under charts/ are drawn a second time over frames, in a
-folder of their own, because TensorBoard cuts a resumed curve by its axis.
+folder of their own, because TensorBoard cuts a resumed curve by its axis (see training.curves).
 """
 
 import json
@@ -11,18 +11,14 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
+from training.curve_pages import Pages
+from training.curves import Curves
 from training.files import storage_error
 from training.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
 _LOG = logging.getLogger(__name__)
-_CHARTS = "charts/"
-_CHARTS_BY_FRAMES = "charts_by_frames/"
-_FLUSH_SECONDS = 10
 
 
 class MetricsRecorder(Protocol):
@@ -31,8 +27,8 @@ class MetricsRecorder(Protocol):
     def write(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
         """Record `values` (name area/quantity -> number) at this many env steps and frames."""
 
-    def write_text(self, title: str, text: str) -> None:
-        """Show a page of text beside the curves."""
+    def show(self, pages: Pages) -> None:
+        """Show pages beside the curves."""
 
     def close(self) -> None:
         """Write out what is pending."""
@@ -44,7 +40,7 @@ class NullMetricsWriter:
     def write(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
         """Do nothing."""
 
-    def write_text(self, title: str, text: str) -> None:
+    def show(self, pages: Pages) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -71,9 +67,9 @@ class MetricsWriter:
         self._path = run.path / "metrics.jsonl"
         self._tensorboard_path = run.tensorboard_path
         self._resume_from_step = resume_from_step
-        self._texts: list[tuple[str, str]] = []
+        self._pages: Pages | None = None
         self._reported_names: set[str] = set()
-        self._curves: _Curves | None = None
+        self._curves: Curves | None = None
         try:
             self._last_frames = _cut_rows(self._path, resume_from_step)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -103,9 +99,9 @@ class MetricsWriter:
         self._append((json.dumps(row, allow_nan=False) + "\n").encode())
         self._draw(env_steps, frames, finite)
 
-    def write_text(self, title: str, text: str) -> None:
-        """Show `text` (plain; a .conf file, versions) as a page, from the next row on."""
-        self._texts.append((title, "\n".join(f"    {line}" for line in text.splitlines())))
+    def show(self, pages: Pages) -> None:
+        """Show text, settings and the order of charts beside the curves, from the next row on."""
+        self._pages = pages
 
     def close(self) -> None:
         """Write out what is pending."""
@@ -135,14 +131,14 @@ class MetricsWriter:
         try:
             if self._curves is None:
                 cut = self._resume_from_step is not None
-                self._curves = _Curves(
+                self._curves = Curves(
                     self._tensorboard_path,
                     first_env_step=(self._resume_from_step or 0) + 1 if cut else None,
                     first_frame=self._last_frames + 1 if cut else None,
                 )
-            for title, text in self._texts:
-                self._curves.add_text(title, text, env_steps)
-            self._texts.clear()
+            if self._pages is not None:
+                self._curves.add_pages(self._pages, env_steps)
+                self._pages = None
             self._curves.add(env_steps, frames, values)
         except OSError as error:
             # A writer that failed once refuses for ever; the next row begins a new file.
@@ -154,37 +150,6 @@ class MetricsWriter:
         if new:
             self._reported_names.update(new)
             _LOG.warning("not a finite number at %d env steps: %s", env_steps, ", ".join(new))
-
-
-class _Curves:
-    """The TensorBoard writers of the two axes."""
-
-    def __init__(self, path: Path, *, first_env_step: int | None, first_frame: int | None) -> None:
-        self._by_env_steps = _summary_writer(path, first_env_step)
-        self._by_frames = _summary_writer(path / "frames", first_frame)
-
-    def add(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._by_env_steps.add_scalar(name, value, env_steps)
-            if name.startswith(_CHARTS):
-                name_by_frames = _CHARTS_BY_FRAMES + name.removeprefix(_CHARTS)
-                self._by_frames.add_scalar(name_by_frames, value, frames)
-        self._by_env_steps.flush()
-        self._by_frames.flush()
-
-    def add_text(self, title: str, text: str, env_steps: int) -> None:
-        self._by_env_steps.add_text(title, text, env_steps)
-
-    def close(self) -> None:
-        self._by_env_steps.close()
-        self._by_frames.close()
-
-
-def _summary_writer(path: Path, purge_step: int | None) -> "SummaryWriter":
-    # Imported here: the module is also used where torch must not be loaded.
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
-
-    return SummaryWriter(str(path), purge_step=purge_step, flush_secs=_FLUSH_SECONDS)
 
 
 def _cut_rows(path: Path, last_env_step: int | None) -> int:

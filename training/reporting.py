@@ -1,31 +1,37 @@
-"""From an update to a row of figures and a line on the terminal."""
+"""From an update to a row of figures and the state on the terminal."""
+
+from types import TracebackType
+from typing import Self
 
 import psutil
 import torch
 from torch import Tensor
 
 from agents.ranks import Ranks
+from training.bottlenecks import Setup, TimeWatch
 from training.clock import Clock
 from training.collapse_watch import CollapseWatch
 from training.episodes import EpisodeLog
+from training.live.status import RankFigures, Status
 from training.metrics import MetricsRecorder
 from training.progress import ProgressReporter
 from training.stopwatch import Stopwatch
+from training.time_split import PARTS, TimeSplit
 from workers.environment_pool import EnvironmentPool
-
-# "act" is the part of "collect" that the policy takes.
-PARTS = ("collect", "act", "learn", "sync", "save")
 
 
 class Reporter:
     """Averages figures over ranks and passes them on; every rank must call it.
 
+    A context manager: at a run's good end it says where the time went.
+
     Args:
         ranks: all agent processes.
         pool: this rank's environments.
         metrics: where rows go; silent on other ranks than 0.
-        progress: the live line; silent on other ranks than 0.
+        progress: the state on the terminal; silent on other ranks than 0.
         optimizer: for its current rates.
+        setup: what a rank has, for hints on what holds the run up.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Reporter:
         metrics: MetricsRecorder,
         progress: ProgressReporter,
         optimizer: torch.optim.Optimizer,
+        setup: Setup,
     ) -> None:
         self._ranks = ranks
         self._pool = pool
@@ -42,8 +49,23 @@ class Reporter:
         self._progress = progress
         self._optimizer = optimizer
         self._collapse_watch = CollapseWatch()
+        self._time_watch = TimeWatch(setup)
         self._process = psutil.Process()
         self._steps_before: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.close()
+        summary = self._time_watch.summary()
+        if kind is None and summary is not None:
+            self._progress.message(summary)
 
     def begin(self, env_steps: int) -> None:
         """Count steps from here: the env steps at the start of this process."""
@@ -51,13 +73,7 @@ class Reporter:
 
     def prepare(self, phase: str) -> None:
         """Show what is done before the first update, and how far it is."""
-        self._progress.update(
-            self._steps_before or 0,
-            score=None,
-            intrinsic=None,
-            rooms=None,
-            phase=phase,
-        )
+        self._progress.update(Status(self._steps_before or 0, phase=phase))
 
     def report(
         self,
@@ -70,17 +86,10 @@ class Reporter:
         elapsed, seconds = stopwatch.read()
         steps = clock.env_steps - (self._steps_before or 0)
         self._steps_before = clock.env_steps
-        local = {name: float(value) for name, value in losses.items()}
-        local |= {f"time/fraction_{part}": seconds.get(part, 0.0) / elapsed for part in PARTS}
-        local["system/rss"] = self._process.memory_info().rss / 1e6
-        local["system/worker_restarts"] = float(self._pool.worker_restarts)
-        names = sorted(local)
-        rows = torch.stack(
-            self._ranks.gather(torch.tensor([local[name] for name in names], dtype=torch.float64))
-        )
-        values = dict(zip(names, rows.mean(dim=0).tolist(), strict=True))
-        values["system/worker_restarts"] *= self._ranks.world_size
-        values |= _spread(names, rows)
+        rows = self._gather(losses, elapsed, seconds)
+        values = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+        values["system/worker_restarts"] *= len(rows)
+        values |= _spread(rows)
         frames_per_step = self._pool.spec.frame_skip
         values |= episodes.metrics()
         values |= {
@@ -89,26 +98,55 @@ class Reporter:
             "charts/learning_rate": self._optimizer.param_groups[0]["lr"],
             "charts/updates": float(clock.updates),
         }
-        self._metrics.write(clock.env_steps, clock.env_steps * frames_per_step, values)
-        warning = self._collapse_watch.look(values)
-        if warning is not None:
-            self._progress.message(warning)
-        self._progress.update(
-            clock.env_steps,
-            score=episodes.mean_score,
-            intrinsic=values.get("intrinsic/mean"),
-            rooms=episodes.num_rooms,
-            phase="train",
+        with stopwatch.measure("save"):
+            self._metrics.write(clock.env_steps, clock.env_steps * frames_per_step, values)
+            self._show(clock, elapsed, values, rows)
+
+    def _gather(
+        self, losses: dict[str, Tensor], elapsed: float, seconds: dict[str, float]
+    ) -> list[dict[str, float]]:
+        """Return each rank's own figures."""
+        local = {name: float(value) for name, value in losses.items()}
+        local |= {f"time/fraction_{part}": seconds.get(part, 0.0) / elapsed for part in PARTS}
+        local["system/rss"] = self._process.memory_info().rss / 1e6
+        if self._ranks.device.type == "cuda":
+            local["system/gpu_memory"] = torch.cuda.memory_reserved(self._ranks.device) / 1e6
+        local["system/worker_restarts"] = float(self._pool.worker_restarts)
+        names = sorted(local)
+        rows = self._ranks.gather(
+            torch.tensor([local[name] for name in names], dtype=torch.float64)
         )
+        return [dict(zip(names, row.tolist(), strict=True)) for row in rows]
+
+    def _show(
+        self, clock: Clock, elapsed: float, values: dict[str, float], rows: list[dict[str, float]]
+    ) -> None:
+        ranks = [
+            RankFigures(
+                split=TimeSplit.of(row),
+                memory=row["system/rss"],
+                gpu_memory=row.get("system/gpu_memory"),
+                worker_restarts=int(row["system/worker_restarts"]),
+            )
+            for row in rows
+        ]
+        change = self._time_watch.add(elapsed, [rank.split for rank in ranks])
+        for message in (self._collapse_watch.look(values), change):
+            if message is not None:
+                self._progress.message(message)
+        status = Status(
+            clock.env_steps, clock.updates, "train", values, ranks, self._time_watch.hint
+        )
+        self._progress.update(status)
 
 
-def _spread(names: list[str], rows: Tensor) -> dict[str, float]:
-    """Return the smallest and largest time shares over ranks, [W, K] rows; none for one rank."""
+def _spread(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Return the smallest and largest time shares over ranks; none for one rank."""
     if len(rows) == 1:
         return {}
     values = {}
     for part in ("collect", "learn"):
-        column = rows[:, names.index(f"time/fraction_{part}")]
-        values[f"ranks/fraction_{part}_min"] = float(column.min())
-        values[f"ranks/fraction_{part}_max"] = float(column.max())
+        shares = [row[f"time/fraction_{part}"] for row in rows]
+        values[f"ranks/fraction_{part}_min"] = min(shares)
+        values[f"ranks/fraction_{part}_max"] = max(shares)
     return values

@@ -42,7 +42,7 @@ def watched(session: Session, run: RunSection) -> Iterator[Watchdog]:
 
 def tell_of_silence(session: Session, seconds: float) -> None:
     """Say that this rank hangs, and where: on the terminal first, as the disk may be the reason."""
-    terminal = sys.__stderr__ or sys.stderr  # the live line may have taken the other's place
+    terminal = sys.__stderr__ or sys.stderr  # the screen in place may have taken the other's
     faulthandler.dump_traceback(terminal)
     where = f"update {session.clock.updates + 1} (after {session.clock.env_steps:,} env steps)"
     message = (

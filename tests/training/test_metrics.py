@@ -15,10 +15,12 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 )
 
 from configs.errors import StorageError
+from training.curve_pages import Pages
 from training.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.run_folder import RunFolder
 
 SKIP = 4
+PAGES = Pages({"configuration": "| key |"})
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -48,7 +50,7 @@ def write_updates(writer: MetricsRecorder, env_steps: list[int], offset: float =
 
 def test_rows_and_curves_hold_what_was_written_over_steps_and_frames(run: RunFolder) -> None:
     with MetricsWriter(run) as writer:
-        writer.write_text("configuration", "[Run]\nSeed = 1")
+        writer.show(PAGES)
         write_updates(writer, [128, 256, 384])
     assert [row["env_steps"] for row in rows(run)] == [128, 256, 384]
     assert rows(run)[1]["frames"] == 1024
@@ -63,12 +65,12 @@ def test_rows_and_curves_hold_what_was_written_over_steps_and_frames(run: RunFol
 
 def test_text_pages_are_shown_beside_the_curves(run: RunFolder) -> None:
     with MetricsWriter(run) as writer:
-        writer.write_text("configuration", "[Run]\nSeed = 1")
+        writer.show(PAGES)
         write_updates(writer, [128])
     events = EventAccumulator(str(run.tensorboard_path))
     events.Reload()
     page = events.Tensors("configuration/text_summary")[0].tensor_proto.string_val[0].decode()
-    assert page == "    [Run]\n    Seed = 1"
+    assert page == "| key |"
 
 
 @pytest.mark.parametrize("skip", [1, SKIP])
@@ -145,7 +147,7 @@ def test_a_number_that_is_not_finite_is_null_and_named_once(
 
 def test_a_start_that_fails_before_its_first_row_leaves_no_curve(run: RunFolder) -> None:
     with MetricsWriter(run) as writer:
-        writer.write_text("configuration", "x")
+        writer.show(PAGES)
     assert not run.holds_results()
 
 
@@ -165,6 +167,7 @@ WRITE_UNTIL_FULL = """
 import resource, sys
 from pathlib import Path
 from configs.errors import StorageError
+from training.curve_pages import Pages
 from training.metrics import MetricsWriter
 from training.run_folder import RunFolder
 
@@ -204,7 +207,7 @@ def test_a_second_close_does_nothing(run: RunFolder) -> None:
 
 def test_the_null_writer_takes_the_same_calls_and_leaves_nothing(tmp_path: Path) -> None:
     writer: MetricsRecorder = NullMetricsWriter()
-    writer.write_text("title", "text")
+    writer.show(PAGES)
     write_updates(writer, [1])
     writer.close()
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,54 @@
+"""Where the output is no terminal, or a dumb one: a line of text now and then."""
+
+from rich.console import Console
+
+from training.live.status import View
+from training.live.words import duration, figure, percent
+
+
+class PlainLines:
+    """Prints a view as one line.
+
+    Attributes:
+        pause: seconds between two lines, at least.
+        is_in_place: whether drawing again replaces what was drawn.
+    """
+
+    pause = 10.0
+    is_in_place = False
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def draw(self, view: View) -> None:
+        """Print the line."""
+        print_line(self._console, plain_line(view))
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+def plain_line(view: View) -> str:
+    """Return what matters of a view in one line."""
+    status = view.status
+    parts = [
+        f"[{duration(view.elapsed)}] {status.phase}",
+        f"{status.env_steps:,} of {view.total_env_steps:,} env steps "
+        f"({percent(status.env_steps, view.total_env_steps)})",
+    ]
+    rate, remaining = view.steps_per_second, view.remaining
+    if rate is not None and remaining is not None:
+        parts += [f"{rate * view.frame_skip:,.0f} frames/s", f"{rate:,.0f} env steps/s"]
+        parts.append(f"ETA {duration(remaining)}")
+    if status.score is not None:
+        parts.append(f"return of the last 100 episodes {figure(status.score)}")
+    if status.bonus is not None:
+        parts.append(f"intrinsic reward {figure(status.bonus)}")
+    if status.rooms is not None:
+        parts.append(f"rooms {status.rooms}")
+    return ", ".join(parts)
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print a text as it is written, on one line however narrow the console."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

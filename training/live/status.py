@@ -1,0 +1,96 @@
+"""What is known of a run at one moment, as the terminal's displays are told it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from training.live.history import Series
+from training.time_split import TimeSplit
+
+TRAINING = "train"
+
+
+@dataclass(frozen=True)
+class RankFigures:
+    """One agent process over the last interval.
+
+    Attributes:
+        split: where its time went.
+        memory: resident megabytes of the agent process, without its workers.
+        gpu_memory: megabytes that it holds on its GPU; None without one.
+        worker_restarts: lost workers replaced so far.
+    """
+
+    split: TimeSplit
+    memory: float
+    gpu_memory: float | None
+    worker_restarts: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """One update's figures.
+
+    Attributes:
+        env_steps: of all ranks so far.
+        updates: so far.
+        phase: what is being done, for instance "warm-up 3/50".
+        values: the row of figures, as in metrics.jsonl.
+        ranks: every agent process, in order; empty before the first row.
+        hint: what holds the run up, in words; "" where nothing does.
+    """
+
+    env_steps: int
+    updates: int = 0
+    phase: str = TRAINING
+    values: Mapping[str, float] = field(default_factory=dict)
+    ranks: Sequence[RankFigures] = ()
+    hint: str = ""
+
+    @property
+    def score(self) -> float | None:
+        """The mean return of the last 100 episodes."""
+        return self.values.get("charts/episodic_return")
+
+    @property
+    def bonus(self) -> float | None:
+        """The mean intrinsic reward of the last rollout."""
+        return self.values.get("intrinsic/mean")
+
+    @property
+    def rooms(self) -> int | None:
+        """Rooms visited so far."""
+        rooms = self.values.get("atari/rooms_total")
+        return None if rooms is None else int(rooms)
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a display draws from.
+
+    Attributes:
+        title: the run in a few words.
+        status: the last figures.
+        total_env_steps: where the run ends.
+        frame_skip: frames per env step.
+        elapsed: seconds since the run began.
+        steps_per_second: None before there is a rate.
+        activity: what this process does at this moment; "" where that is not known.
+        history: what was, by the names of the figures, and the rate as SPEED.
+    """
+
+    title: str
+    status: Status
+    total_env_steps: int
+    frame_skip: int
+    elapsed: float
+    steps_per_second: float | None
+    activity: str
+    history: Mapping[str, Series]
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds to the end at this rate."""
+        if self.steps_per_second is None:
+            return None
+        left = max(0, self.total_env_steps - self.status.env_steps)  # a rollout may go past it
+        return left / self.steps_per_second
