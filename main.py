@@ -125,7 +125,7 @@ def build_parser() -> Parser:
     profiling.add_argument(
         "--pytorch_profiling",
         action="store_true",
-        help="record three updates with torch.profiler, then stop",
+        help="record two updates with torch.profiler, then stop",
     )
     return parser
 

@@ -25,7 +25,14 @@ from training.options import RunOptions
 from training.page_locking import page_locked
 from training.parts import Parts
 from training.pretraining import Pretraining, PretrainingSettings
-from training.profiling import PROFILED_UPDATES, NullProfiler, Profiler, torch_profiler
+from training.profiling import (
+    PROFILED_UPDATES,
+    NullProfiler,
+    Profiler,
+    TracedStopwatch,
+    torch_profiler,
+)
+from training.progress import ProgressReporter
 from training.reporting import Reporter
 from training.resuming import lay_out
 from training.run_state import RunState
@@ -57,7 +64,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     pool = stack.enter_context(make_pool(parts, steps_before))
     stack.enter_context(page_locked(pool, session.device))
     agent, rollout = build_agent(parts, pool, steps_before)
-    stopwatch = Stopwatch()
+    stopwatch = TracedStopwatch() if parts.options.pytorch_profiling else Stopwatch()
     collector, rollouts = build_rollouts(
         parts, pool, agent, rollout, stopwatch, steps_before, stack
     )
@@ -83,7 +90,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         Reporter(ranks, pool, metrics, progress, agent.optimizer, setup_of(parts, pool))
     )
     reporter.begin(session.clock.env_steps)
-    profiler, max_updates = _choose_profiler(parts, stack)
+    profiler, max_updates = _choose_profiler(parts, progress, stack)
     trainer = Trainer(
         agent=agent,
         collector=collector,
@@ -195,12 +202,16 @@ def checkpoint_facts(
     }
 
 
-def _choose_profiler(parts: Parts, stack: ExitStack) -> tuple[Profiler, int | None]:
+def _choose_profiler(
+    parts: Parts, progress: ProgressReporter, stack: ExitStack
+) -> tuple[Profiler, int | None]:
     """Return the profiler and the number of updates after which a profiling run ends."""
     options = parts.options
     if not options.pytorch_profiling:
         return NullProfiler(), options.profile_updates
-    profiler = stack.enter_context(torch_profiler(parts.folder.profiler_path, parts.ranks.rank))
+    profiler = stack.enter_context(
+        torch_profiler(parts.folder.profiler_path, parts.ranks.rank, progress.message)
+    )
     return profiler, options.profile_updates or PROFILED_UPDATES
 
 

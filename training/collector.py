@@ -76,7 +76,8 @@ class Collector:
         for t in range(T):
             stopping = should_stop()
             for group in range(len(self._groups)):
-                batch = self._pool.recv(group)
+                with self._stopwatch.measure("wait"):
+                    batch = self._pool.recv(group)
                 self._store(t, group, batch)
                 episodes.extend(batch.episodes)
                 if t + 1 < T and not stopping:

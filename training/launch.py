@@ -39,7 +39,9 @@ from training.stop_request import StopRequest
 from training.trainer import Outcome
 from training.versions import software_versions
 from training.watching import group_timeout, watched
+from workers.profiling import followed_by_profilers, profiled
 
+LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
 STOPPED_EXIT_CODE = 75  # sysexits.h: try again later
 _LOG = logging.getLogger(__name__)
 
@@ -123,9 +125,12 @@ def _train_in_group(
                 return stop()
 
             parts = Parts(session, session.folder, start.options, loaded, ranks, should_stop)
+            line_times = session.folder.path / LINE_TIMES / f"rank{ranks.rank}"
+            stack.enter_context(followed_by_profilers(line_times))
             payload = _load_everywhere(ranks, start, loaded.config)
             trainer, beginning = assemble(parts, payload, stack)
-            outcome = trainer.run(beginning)
+            with profiled():
+                outcome = trainer.run(beginning)
     if ranks.rank == 0:
         _say_how_it_ended(session, outcome, stop)
     # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.

@@ -12,6 +12,7 @@ from workers.environments.base import EnvironmentSpec
 from workers.layout import Layout
 from workers.limits import Limits, check_descriptors
 from workers.owned_environments import MakeEnvironment
+from workers.profiling import grace
 from workers.protocol import (
     Attach,
     BadTransitionError,
@@ -126,7 +127,7 @@ class Supervisor:
         running = [worker for worker in self.workers if worker.is_running]
         for worker in running:
             worker.dismiss()
-        deadline = time.monotonic() + CLOSE_GRACE
+        deadline = time.monotonic() + grace(CLOSE_GRACE)
         for worker in running:
             _end(worker, max(0.0, deadline - time.monotonic()))
         self._lifeline.close()

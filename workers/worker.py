@@ -17,6 +17,7 @@ from configs.errors import ScoutError
 from workers.environments.base import EnvironmentSpec
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
 from workers.parent import die_with_parent
+from workers.profiling import profiled
 from workers.protocol import (
     Attach,
     Building,
@@ -62,7 +63,8 @@ def run_worker(
     try:
         spec = owned.build(make, lambda row: post(connection, Building(row)))
         post(connection, Ready(spec))
-        _serve(worker, owned, spec, connection)
+        with profiled(f"-worker{worker}"):
+            _serve(worker, owned, spec, connection)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the pool hears of it
         _send_home(connection, owned, error)
     finally:
