@@ -126,6 +126,10 @@ train_with_specific_gpu: $(READY) ## train in one process on the GPU of number G
 eval: $(READY) ## evaluate CKPT over full episodes, with a report and a video
 	$(ONE_RANK) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video $(ARGS)
 
+.PHONY: export
+export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, graphs
+	$(PY) main.py --export --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) $(ARGS)
+
 .PHONY: kill
 kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
 	@$(PY) -m training.kill_runs $(ARGS)

@@ -22,6 +22,8 @@ examples:
       --config_path=configs/demo_config.conf --log_name=demo
   python main.py --eval --config_path=configs/demo_config.conf \\
       --load_model_path=checkpoints/demo.ckpt
+  python main.py --export --config_path=configs/demo_config.conf \\
+      --load_model_path=checkpoints/demo.ckpt
   python main.py --report demo demo_no_bonus
   python main.py --train --config_options
 
@@ -88,6 +90,9 @@ def build_parser() -> Parser:
     mode.add_argument("--train", action="store_true", help="train an agent")
     mode.add_argument("--eval", action="store_true", help="evaluate a checkpoint, in one process")
     mode.add_argument(
+        "--export", action="store_true", help="write a checkpoint's policy for use elsewhere"
+    )
+    mode.add_argument(
         "--report",
         nargs="+",
         metavar="LOG_NAME",
@@ -105,13 +110,18 @@ def build_parser() -> Parser:
     evaluation.add_argument(
         "--greedy", action="store_true", help="take the likeliest action instead of sampling"
     )
-    evaluation.add_argument("--video", action="store_true", help="also write an mp4 of one episode")
-    parser.add_argument_group("report").add_argument(
+    evaluation.add_argument(
+        "--video",
+        action="store_true",
+        help="also write an mp4 of one game, with bonus, values and a map",
+    )
+    parser.add_argument_group("report and export").add_argument(
         "--out",
         type=Path,
-        metavar="FILE.html",
-        help="where the report of one run, or the comparison of several, is written "
-        "(default logs/runs/NAME/report.html, logs/reports)",
+        metavar="PATH",
+        help="where the report of one run, or the comparison of several, is written as .html "
+        "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
+        "exports/NAME)",
     )
     profiling = parser.add_argument_group("profiling (the run stops by itself)")
     profiling.add_argument(
@@ -131,8 +141,8 @@ def build_parser() -> Parser:
 
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that training and evaluation share."""
-    common = parser.add_argument_group("both modes")
+    """Add the flags that all modes share."""
+    common = parser.add_argument_group("all modes")
     common.add_argument(
         "--config_path",
         type=Path,
@@ -149,7 +159,7 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
     )
     common.add_argument("--log_name", help="name of the run (default: from the recipe's path)")
     common.add_argument(
-        "--load_model_path", type=Path, help="checkpoint to continue from, or to evaluate"
+        "--load_model_path", type=Path, help="checkpoint to continue from, evaluate or export"
     )
     common.add_argument("--seed", type=int, help="the run's seed (key Seed)")
     common.add_argument(
@@ -200,12 +210,12 @@ def default_log_name(config_path: Path) -> str:
 
 def check_modes(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse combinations that contradict each other."""
-    if [args.train, args.eval, args.report is not None].count(True) != 1:
-        parser.error("exactly one of --train, --eval and --report is needed")
-    if args.out is not None and args.report is None:
-        parser.error("--out says where a report goes; it needs --report")
-    if args.eval and args.load_model_path is None:
-        parser.error("--eval needs --load_model_path")
+    if [args.train, args.eval, args.export, args.report is not None].count(True) != 1:
+        parser.error("exactly one of --train, --eval, --export and --report is needed")
+    if args.out is not None and (args.train or args.eval):
+        parser.error("--out says where a report or an export goes; it needs --report or --export")
+    if (args.eval or args.export) and args.load_model_path is None:
+        parser.error(f"--{'eval' if args.eval else 'export'} needs --load_model_path")
     if args.resume and args.overwrite:
         parser.error("--resume continues a run and --overwrite replaces it; give one of them")
 
@@ -251,12 +261,17 @@ def run(args: argparse.Namespace) -> int:
         episodes=args.episodes,
         greedy=args.greedy,
         video=args.video,
+        out=args.out,
     )
     # torch is imported here and not above: see the module's text.
     if args.train:
         from training.launch import train  # noqa: PLC0415
 
         return train(options, loaded)
+    if args.export:
+        from training.exporting import export_policy  # noqa: PLC0415
+
+        return export_policy(options, loaded)
     from training.evaluation import evaluate_checkpoint  # noqa: PLC0415
 
     return evaluate_checkpoint(options, loaded)

@@ -108,9 +108,12 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "exactly one of --train, --eval and --report"),
-        (["--train", "--eval"], "exactly one of --train, --eval and --report"),
+        ([], "exactly one of --train, --eval, --export and --report"),
+        (["--train", "--eval"], "exactly one of --train, --eval, --export and --report"),
+        (["--eval", "--export"], "exactly one of --train, --eval, --export and --report"),
+        (["--train", "--out=x"], "it needs --report or --export"),
         (["--eval"], "--eval needs --load_model_path"),
+        (["--export"], "--export needs --load_model_path"),
         (["--train", "--resume", "--overwrite"], "give one of them"),
         (["--train", "--num_env_per_process=0"], "--num_env_per_process"),
         (["--eval", "--load_model_path=x", "--episodes=no"], "--episodes"),
@@ -142,7 +145,7 @@ def test_help_lists_every_flag_and_exit_code(capsys: Captured) -> None:
     flags = """--train --eval --config_path --log_name --save_model_path --load_model_path
         --num_env_per_process --gpu_id --config_options --pytorch_profiling --scalene_profiling
         --seed --num_workers --set --resume --overwrite --episodes --greedy --video
-        --profile_updates --max_env_steps --use_wandb --report --out"""
+        --profile_updates --max_env_steps --use_wandb --report --export --out"""
     for flag in flags.split():
         assert re.search(rf"{flag}\b", text), flag
     assert "75 stopped on request" in " ".join(text.split())

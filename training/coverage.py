@@ -7,31 +7,33 @@ of MountainCar, for instance.
 import io
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from training.files import replace_file
+from training.lettering import Colour, draw_text
 from training.ticks import round_numbers
 
 _UNBOUNDED = 4.0
 _LARGEST_BOUND = 1e6
 
 Image = NDArray[np.uint8]  # [H, W, 3], BGR
-Colour = tuple[int, int, int]
 
 # Layout of the picture, in pixels.
 _MAP_SIZE = 400
 _LEFT, _TOP, _BOTTOM, _GAP = 100, 84, 92, 40
 _BAR_WIDTH, _BAR_SPACE = 18, 110
-_SMALLEST_TEXT = 8
 _INK: Colour = (45, 40, 38)
 _FAINT: Colour = (120, 112, 108)
 _PAPER: Colour = (255, 255, 255)
 _UNVISITED: Colour = (238, 236, 234)
+
+_text = partial(draw_text, colour=_INK, width=_MAP_SIZE)
 
 
 class Coverage:
@@ -132,16 +134,17 @@ def draw_comparison(panels: Sequence[Panel], axis_names: tuple[str, str], path: 
     replace_file(path, encoded.tobytes())
 
 
-def heat_map(coverage: Coverage, most: int) -> Image:
-    """Return one pixel for each cell, the second dimension upwards, by the logarithm of visits.
+def heat_map(coverage: Coverage, most: int, unvisited: Colour = _UNVISITED) -> Image:
+    """Return a pixel for each cell, BGR; the first dimension across, the second upwards.
 
     Args:
-        coverage: the visits.
-        most: visits of the brightest colour, 2 or more.
+        coverage: the counts.
+        most: the count that has the brightest colour, at least 2; the scale is logarithmic.
+        unvisited: the colour of no visit.
     """
     counts = coverage.counts.T[::-1]
     heat = colours(np.log(np.maximum(counts, 1)) / math.log(most))
-    heat[counts == 0] = _UNVISITED
+    heat[counts == 0] = unvisited
     return heat
 
 
@@ -204,28 +207,3 @@ def _ticks(low: float, high: float) -> list[tuple[str, float]]:
         (f"{value:.6g}".replace("-", "−"), (value - low) / (high - low))
         for value in round_numbers(low, high)
     ]
-
-
-def _text(
-    image: Image,
-    text: str,
-    origin: tuple[int, int],
-    *,
-    size: int = 15,
-    weight: int = 450,
-    colour: Colour = _INK,
-    align: Literal["left", "centre", "right"] = "left",
-) -> None:
-    """Draw `text` with its base line at `origin`, from there, around it or up to it.
-
-    Text wider than a map is drawn smaller.
-    """
-    font = cv2.FontFace("sans")
-    while True:
-        # Measured on a wide image: a narrow one would wrap the text.
-        x, _, width, _ = cv2.getTextSize((1_000_000, 100), text, (0, 50), font, size, weight)
-        if x + width <= _MAP_SIZE or size <= _SMALLEST_TEXT:
-            break
-        size -= 1
-    shift = {"left": 0, "centre": (x + width) // 2, "right": x + width}[align]
-    cv2.putText(image, text, (origin[0] - shift, origin[1]), colour, font, size, weight)

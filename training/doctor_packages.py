@@ -64,7 +64,7 @@ def package_findings(
 
 
 def all_package_findings(project: Path) -> list[Finding]:
-    """Packages to run with, then those of Super Mario Bros, of `make study`, of `make check`."""
+    """Packages to run with, then those of Super Mario Bros, the study, ONNX and `make check`."""
     if importlib.util.find_spec("packaging") is None:
         return [Finding("missing", "packages", "not installed in this Python", "make install")]
     needed = package_findings(
@@ -80,9 +80,14 @@ def all_package_findings(project: Path) -> list[Finding]:
         "warn",
         "only for make study and make plots: make install",
     )
+    export = package_findings(
+        requirement_lines([project / "requirements-export.txt"]),
+        "warn",
+        "only for ONNX graphs: pip install -r requirements-export.txt -c requirements.lock",
+    )
     tools = package_findings(
         requirement_lines([project / "requirements-dev.txt"]),
         "warn",
         "only for make check: make install",
     )
-    return needed + mario + study + tools
+    return needed + mario + study + export + tools

@@ -22,3 +22,4 @@ class RunOptions:
     episodes: int = 20
     greedy: bool = False
     video: bool = False
+    out: Path | None = None

@@ -3,12 +3,32 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
+from training.checkpoint import Payload, unpack
 from training.coverage import Coverage, finite_bounds
 from workers.environments.base import EnvironmentSpec
+
+
+def empty_coverage(spec: EnvironmentSpec) -> Coverage | None:
+    """Return counts of nothing yet; None where no states are counted."""
+    if len(spec.observation_shape) != 1 or spec.observation_shape[0] < 2:
+        return None
+    return Coverage(*finite_bounds(spec.observation_low[:2], spec.observation_high[:2]))
+
+
+def visits_until(payload: Payload, spec: EnvironmentSpec) -> Coverage | None:
+    """Return the visits of all ranks until a checkpoint; None where no states are counted."""
+    coverage = empty_coverage(spec)
+    if coverage is None:
+        return None
+    for part in payload["ranks"]:
+        counts = unpack(part.numpy().tobytes())["visits"].numpy()
+        coverage.counts += np.maximum(counts, 0)
+    return coverage
 
 
 class VisitRecorder:
@@ -25,11 +45,7 @@ class VisitRecorder:
     def __init__(self, spec: EnvironmentSpec, ranks: Ranks, path: Path) -> None:
         self._ranks = ranks
         self._path = path
-        self._coverage: Coverage | None = None
-        if len(spec.observation_shape) == 1 and spec.observation_shape[0] >= 2:
-            self._coverage = Coverage(
-                *finite_bounds(spec.observation_low[:2], spec.observation_high[:2])
-            )
+        self._coverage = empty_coverage(spec)
 
     def add(self, rollout: RolloutBuffer) -> None:
         """Count the observations of a rollout."""

@@ -88,6 +88,10 @@ class IntrinsicReward(nn.Module, ABC):
         self.reward_filter.update(raw, ranks)
         return self.reward_filter.normalize(raw)
 
+    def scaled(self, raw: Tensor) -> Tensor:
+        """Return `raw` [T, N] under the scale as it is, to which nothing is added."""
+        return self.reward_filter.normalize(raw)
+
     def after_step(self) -> None:
         """Move what follows the trained networks, after an optimiser step."""
 

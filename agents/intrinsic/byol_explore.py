@@ -129,10 +129,11 @@ class BYOLExplore(IntrinsicReward):
         """Return what of `raw` [T, N], over its recent deviation, exceeds its mean; RND's scale."""
         now = ranks.merge(moments_of(raw.flatten()))
         self.recent.update(now.mean, now.m2 / now.count + now.mean.square())
-        deviation = self.recent.std + 1e-8
-        mean = torch.minimum(self.recent.mean, now.mean)
-        kept = prioritized((raw.double() / deviation).float(), mean / deviation)
-        return super().scale(kept, ranks)
+        return super().scale(self._above_mean(raw, now.mean), ranks)
+
+    def scaled(self, raw: Tensor) -> Tensor:
+        """Return what `scale` would if `raw` [T, N] were all ranks' rollout, and learn nothing."""
+        return super().scaled(self._above_mean(raw, raw.double().mean()))
 
     @torch.no_grad()
     def sampler(self, experience: Experience, generator: torch.Generator) -> Sampler:
@@ -178,6 +179,12 @@ class BYOLExplore(IntrinsicReward):
         """Believe nothing of any environment."""
         for buffer in self._carried():
             buffer.zero_()
+
+    def _above_mean(self, raw: Tensor, mean: Tensor) -> Tensor:
+        """Return what of `raw` [T, N], over its deviation, exceeds the recent mean and `mean`."""
+        deviation = self.recent.std + 1e-8
+        least = torch.minimum(self.recent.mean, mean)
+        return prioritized((raw.double() / deviation).float(), least / deviation)
 
     def _carried(self) -> tuple[Tensor, Tensor]:
         return self.belief, self.previous_action

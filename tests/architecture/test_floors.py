@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ROOMS = ("agents", "workers", "configs", "training", "benchmarks")
+ROOMS = ("agents", "workers", "configs", "training", "benchmarks", "examples")
 FLOORS = {
     "main": 4,
     "benchmarks": 4,
+    "examples": 4,
     "training": 3,
     "agents": 2,
     "workers": 2,

@@ -22,7 +22,7 @@ from tests.property.sandbox import Ended, examples, run
 from tests.records import checkpoint_path
 from tests.runs import CARTPOLE, write_recipe
 from training.checkpoint import HEADER_SIZE, load_payload, pack
-from training.evaluation import load_player
+from training.loaded_agent import load_agent
 from training.player import Player
 
 STRANGER = "stranger.ckpt"
@@ -151,10 +151,10 @@ def loaded_or_refused(folder: Path, content: bytes) -> Player | str:
     path = folder / STRANGER
     path.write_bytes(content)
     try:
-        _, _, player = load_player(path, load_config(recipe_of(folder)), CPU, greedy=False)
+        agent = load_agent(path, load_config(recipe_of(folder)), CPU, greedy=False)
     except CheckpointError as error:
         return str(error)
-    return player
+    return agent.player
 
 
 def recipe_of(folder: Path) -> Path:

@@ -69,6 +69,7 @@ def test_the_lock_holds_a_version_within_the_range_of_every_requirement() -> Non
         "requirements.txt",
         "requirements-mario.txt",
         "requirements-study.txt",
+        "requirements-export.txt",
         "requirements-dev.txt",
     )
     locked: dict[str, list[str]] = {}

@@ -114,12 +114,20 @@ def test_a_film_shows_every_step_of_an_episode_on_the_real_screen(
         frames.append(read[1])
     film.release()
     assert len(frames) == 31  # the first screen and one after each of 30 steps
-    # Twice the console's 210 x 160, and a dark strip with two lines of text below.
-    assert frames[0].shape == (488, 320, 3)
-    assert frames[0][:420].std() > 5
-    assert frames[0][420:].mean() < 80
+    # Twice the console's 210 x 160, a dark strip with two lines of text below, a column beside.
+    assert frames[0].shape == (488, 320 + 360, 3)
+    assert frames[0][:420, :320].std() > 5
+    assert frames[0][420:, :320].mean() < 80
+    assert frames[-1][:, 320:].mean() > frames[0][:, 320:].mean() + 0.5  # the curves have grown
     (report,) = reports(pong, "film")
     assert report["length"] == summarize([30.0, 30.0])
+
+
+def test_a_film_changes_no_score(cartpole: Path) -> None:
+    evaluate(cartpole, "--log_name=plain", "--episodes=4")
+    evaluate(cartpole, "--log_name=filmed", "--episodes=4", "--video")
+    (plain,), (filmed,) = reports(cartpole, "plain"), reports(cartpole, "filmed")
+    assert plain == filmed
 
 
 def test_a_recipe_that_contradicts_the_checkpoint_is_refused_with_a_table(

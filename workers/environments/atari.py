@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
-from workers.environments.atari_games import load_ale_py, rom_of
+from workers.environments.atari_games import (
+    MONTEZUMA_REVENGE,
+    MONTEZUMA_ROOM_ROWS,
+    load_ale_py,
+    rom_of,
+)
 from workers.environments.base import Environment, EnvironmentSpec, Observation
 from workers.environments.preprocessing import Frame, draw_repeats, resize
 from workers.environments.snapshots import (
@@ -78,6 +83,8 @@ class AtariEnvironment(Environment):
         self._lives = 0
         self._life_was_lost = False
         self._rooms: tuple[int, ...] = ()
+        if self._rom == MONTEZUMA_REVENGE:
+            self.room_rows = MONTEZUMA_ROOM_ROWS
 
         shape = (1, self._height, self._width)
         self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
@@ -208,9 +215,9 @@ class AtariEnvironment(Environment):
         return resize(self._screen, self._height, self._width)
 
     def _info(self) -> dict[str, Any]:
-        if self._rom != "montezuma_revenge":
+        if self._rom != MONTEZUMA_REVENGE:
             return {}
         room = int(self._ale.getRAM()[MONTEZUMA_ROOM_ADDRESS])
         if room not in self._rooms:
             self._rooms = tuple(sorted((*self._rooms, room)))
-        return {"rooms": self._rooms}
+        return {"rooms": self._rooms, "room": room}

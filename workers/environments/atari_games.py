@@ -10,6 +10,15 @@ from configs.errors import ConfigurationError
 # Their cartridges have no game for one player; the emulator refuses them.
 WITHOUT_A_SINGLE_PLAYER = frozenset({"combat", "joust", "maze_craze", "warlords"})
 
+MONTEZUMA_REVENGE = "montezuma_revenge"
+# A pyramid of 24 rooms, numbered from its top, as the game keeps them in memory.
+MONTEZUMA_ROOM_ROWS = (
+    (0, 1, 2),
+    (3, 4, 5, 6, 7),
+    (8, 9, 10, 11, 12, 13, 14),
+    (15, 16, 17, 18, 19, 20, 21, 22, 23),
+)
+
 _ID = re.compile(
     r"(?P<name>[A-Za-z0-9]+?)(?:NoFrameskip|Deterministic)?-v[04]|ALE/(?P<v5>[A-Za-z0-9]+)-v5"
 )

@@ -50,11 +50,14 @@ class Environment(gymnasium.Env[Observation, Any]):
 
     `info` of `step` may hold, and the worker passes on at an episode's end:
         "game_over": bool, False where only a life was lost (the score runs on); default True.
-        "rooms": sorted tuple of int, the rooms visited in this episode (Montezuma).
+        "rooms": sorted tuple of int, the rooms visited in this episode (Montezuma, MiniGrid).
+        "room": int, the one that the agent is in (Montezuma); for the map of a film.
         "metrics": dict[str, float], further figures of the episode so far (Mario: "distance").
     """
 
     environment_spec: EnvironmentSpec
+    room_rows: tuple[tuple[int, ...], ...] = ()
+    """How the rooms lie, row by row from the top, each row centred; empty where there is no map."""
 
     def render(self) -> NDArray[np.uint8]:
         """Return the real screen as uint8 [H, W, 3] (RGB)."""

@@ -238,6 +238,17 @@ def test_montezumas_rooms_are_those_of_the_episode() -> None:
     assert "rooms" not in build().reset()[1]
 
 
+def test_montezumas_pyramid_shows_each_of_its_rooms_once_and_the_present_one_is_told() -> None:
+    environment = build("MontezumaRevengeNoFrameskip-v4")
+    _, info = environment.reset(seed=0)
+    assert info["room"] == 1
+    environment._ale.setRAM(3, 4)
+    assert environment.step(0)[4]["room"] == 4
+    assert [room for row in environment.room_rows for room in row] == list(range(24))
+    assert [len(row) for row in environment.room_rows] == [3, 5, 7, 9]
+    assert build().room_rows == ()
+
+
 def test_an_observation_is_not_overwritten_by_the_next_step() -> None:
     environment = build()
     first, _ = environment.reset(seed=0)

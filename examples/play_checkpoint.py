@@ -1,0 +1,18 @@
+"""Play a checkpoint: python -m examples.play_checkpoint [RECIPE CHECKPOINT]."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from configs.loading import load_config
+from training.loaded_agent import load_agent
+from training.player import open_environments, play_episodes
+
+if __name__ == "__main__":
+    recipe, checkpoint = sys.argv[1:] or ("configs/demo_config.conf", "checkpoints/demo.ckpt")
+    loaded = load_config(Path(recipe), [])
+    agent = load_agent(Path(checkpoint), loaded, torch.device("cpu"), greedy=False)
+    with open_environments(agent.config, seed=1) as environments:
+        for episode in play_episodes(environments, agent.player, num_episodes=20):
+            print(f"score {episode.score:g} in {episode.length} steps")

@@ -1,0 +1,66 @@
+"""Every example runs, and says what it should."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.test_floors import ROOT
+from tests.runs import CARTPOLE, run_here, write_recipe
+
+pytestmark = pytest.mark.timeout(300)
+
+SCORES = re.compile(r"score (\S+) in \d+ steps")
+
+
+def run(name: str, *arguments: Path) -> str:
+    """Run an example from the project's folder; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"examples.{name}", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    recipe = write_recipe(folder, CARTPOLE, TotalEnvSteps=32)
+    common = (f"--config_path={recipe}", "--log_name=demo")
+    assert run_here(folder, "--train", *common) == 0
+    assert run_here(folder, "--export", *common, "--load_model_path=checkpoints/demo.ckpt") == 0
+    return folder
+
+
+def test_checkpoint_weights_and_graph_play_the_same_games(trained: Path) -> None:
+    outputs = [
+        run("play_checkpoint", trained / "recipe.conf", trained / "checkpoints" / "demo.ckpt"),
+        run("play_export", trained / "exports" / "demo"),
+        run("play_graph", trained / "exports" / "demo"),
+    ]
+    assert len(SCORES.findall(outputs[0])) == 20
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_the_pool_plays_without_an_agent() -> None:
+    assert re.search(r"\d+ episodes of random play, 2\d\.\d steps each", run("worker_pool_alone"))
+
+
+def test_the_losses_alone_find_the_goal() -> None:
+    shares = [float(share) for share in re.findall(r"reached (\S+) times", run("losses_alone"))]
+    assert shares[0] < 0.5
+    assert shares[-1] > 1.5
+
+
+def test_every_example_is_run_here() -> None:
+    names = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"__init__"}
+    text = Path(__file__).read_text()
+    assert {name for name in names if f'"{name}"' not in text} == set()
