@@ -11,7 +11,10 @@ from tests.training.reports.left_runs import leave_evaluation, leave_run, leave_
 from training.reports.writing import write_reports
 from training.video import VideoWriter
 
-pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed")
+pytestmark = [
+    pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),
+    pytest.mark.timeout(300),  # a browser has many processes, which a busy machine starts slowly
+]
 
 SIZES = """[...document.querySelectorAll("figure > svg, svg image, video")].map(picture => {
   const box = picture.getBoundingClientRect();
