@@ -51,12 +51,13 @@ def time_lines(view: View, columns: int, *, only_ascii: bool) -> list[Text]:
     split = TimeSplit.mean((1.0, rank.split) for rank in view.status.ranks)
     bar, legend = _labelled("time"), []
     width = max(columns - _LABEL, 0)
+    whole = max(1.0, split.collect + split.learn + split.sync + split.save)  # more if they overlap
     drawn, end = 0, 0.0
     for attribute, word, glyph, letter, colour in _PARTS:
         share = float(getattr(split, attribute))
         end += share
         mark = letter if only_ascii else glyph
-        until = min(round(end * width), width)
+        until = min(round(end / whole * width), width)
         bar.append(mark * (until - drawn), style=colour)
         drawn = until
         legend.append(Text().append(f"{mark} ", style=colour).append(_pair(word, f"{share:.0%}")))
