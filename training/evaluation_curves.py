@@ -13,7 +13,7 @@ from training.files import storage_error
 
 FOLDER = "evaluation"  # a run of its own beside the curves, whose files a training may be writing
 MOST_FRAMES = 60
-MOST_COLUMNS = 320
+MOST_COLUMNS = 640  # the text of a film can be read
 MILLISECONDS = 100  # of a frame
 COLOURS = 64
 

@@ -14,7 +14,7 @@ from training.evaluation_curves import MOST_COLUMNS, MOST_FRAMES, show_evaluatio
 from training.video import VideoWriter
 
 
-def written_video(tmp_path: Path, frames: int, width: int = 400) -> Path:
+def written_video(tmp_path: Path, frames: int, width: int = 800) -> Path:
     path = tmp_path / "episode.mp4"
     with VideoWriter(path, fps=30, height=320, width=width) as video:
         for index in range(frames):
@@ -31,7 +31,7 @@ def read(run: Path) -> Any:
 
 
 def test_an_episode_is_a_moving_picture_beside_its_score(tmp_path: Path) -> None:
-    video = written_video(tmp_path, 150)
+    video = written_video(tmp_path, 90)
     show_evaluation(tmp_path / "run", "a_128_sampled_seed1", 128, {"score_sampled": 21.0}, video)
     events = read(tmp_path / "run")
     assert [(e.step, e.value) for e in events.Scalars("evaluation/score_sampled")] == [(128, 21.0)]

@@ -16,7 +16,7 @@ PARTS = {
     "act": "the policy chooses actions",
     "learn": "gradients, bonus and statistics",
     "sync": "processes wait for each other's episodes",
-    "save": "checkpoints are written",
+    "save": "checkpoints, rows and curves are written",
     "rest": "all else",
 }
 WIDTH, BAR, ROW = 420.0, 22.0, 46.0
