@@ -84,7 +84,7 @@ def test_scalene_sees_agent_and_worker(project: Path, ranks: int) -> None:
     assert any(name.startswith("atari") for name, _ in functions)
     assert not any(name == "watchdog.py" for name, _ in functions)
     shown = make(project, "view_scalene", ranks, "--cli")
-    assert "gradient_steps.py" in shown
+    assert "gradient_steps.py" in "".join(shown.split())  # wrapped where the terminal ends
 
 
 @RANKS
