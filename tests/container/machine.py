@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class Machine:
         self._wheels = wheels
 
     def prepare(self, shm_size: str) -> None:
-        """Mount what a container engine mounts: processes, devices, shared memory, wheels."""
+        """Mount and write what an engine gives: processes, devices, shared memory, host names."""
         (self.root / "proc").mkdir(exist_ok=True)
         run(["mount", "-t", "proc", "proc", str(self.root / "proc")])
         run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(self.root / "dev")])
@@ -60,6 +61,8 @@ class Machine:
         shm.mkdir()
         run(["mount", "-t", "tmpfs", "-o", f"size={shm_size},mode=1777", "tmpfs", str(shm)])
         shutil.copy("/etc/resolv.conf", self.root / "etc" / "resolv.conf")
+        names = f"127.0.0.1 localhost\n127.0.0.1 {socket.gethostname()}\n"
+        (self.root / "etc" / "hosts").write_text(names)
         if self._wheels is not None:
             folder = self.root / WHEELS.strip("/")
             folder.mkdir(exist_ok=True)
