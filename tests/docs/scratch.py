@@ -50,11 +50,12 @@ SMALLER: Mapping[str, str] = {
     r"--repeats \d+": "--repeats 1",
     r"(?<=python -m benchmarks\.learning )": "--seeds 1 --episodes 2 ",
     r"(?<=python -m benchmarks\.pool)$": f" {BENCH} --num_envs 4 --steps 4",
-    r"(?<=PART=pool)$": f' ARGS="{BENCH} --num_envs 4 --steps 4"',
-    r"(?<=PART=learner)( ARGS=.*)?$": f' ARGS="{BENCH} --num_envs 2 --batches 2"',
-    r"(?<=PART=loop)$": f' ARGS="{BENCH} --num_envs 4 --updates 1"',
-    r"(?<=PART=components)$": f' ARGS="{BENCH}"',
-    r"(?<=PART=scaling)$": f' ARGS="{BENCH} --num_envs 4 --updates 1 --environments 2 4'
+    r"(make bench PART=\w+)$": r'\1 ARGS=""',
+    r'(PART=pool ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --steps 4"',
+    r'(PART=learner ARGS=".*)"$': rf'\1 {BENCH} --num_envs 2 --batches 2"',
+    r'(PART=loop ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --updates 1"',
+    r'(PART=components ARGS=".*)"$': rf'\1 {BENCH}"',
+    r'(PART=scaling ARGS=".*)"$': rf"\1 {BENCH} --num_envs 4 --updates 1 --environments 2 4"
     " --rank_counts 1 2 --widths 8 16 --lengths 4 8 --rollout_steps 8 --summing_ranks 2"
     ' --rounds 2 --rates 10 --delays 0.1"',
     # Names are shown more than once, and a name that is taken is refused.

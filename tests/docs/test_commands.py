@@ -29,6 +29,9 @@ PREPARED: Mapping[str, str] = {
     'RUNS="MountainCar_rnd00 MountainCar_ppo00"': f"{TRAIN}/MountainCar/config_rnd00.conf\n"
     f"{TRAIN}/MountainCar/config_ppo00.conf",
     'RUNS="MiniGrid_rnd00 MiniGrid_rnd_byol00"': f"{TRAIN}/MiniGrid/config_rnd00.conf",
+    'RUNS="float32_seed1 ': f"{TRAIN}/MiniGrid/config_rnd00.conf --log_name float32_seed1\n"
+    "for name in float32_seed2 float32_seed3 bfloat16_seed2 bfloat16_seed3; do\n"
+    "cp -r logs/runs/float32_seed1 logs/runs/$name; done",
 }
 
 
