@@ -119,6 +119,15 @@ def test_every_chart_that_is_named_in_the_code_is_explained() -> None:
     assert {name for name in named if f"`{name}`" not in page} == set()
 
 
+def test_every_section_of_figures_and_every_picture_says_how_to_make_it_again() -> None:
+    told = (DOCS / "reproducing.md").read_text(encoding="utf-8")
+    figures = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^## (.*)", figures, re.MULTILINE)) - {"How to measure"}
+    assert {title for title in sections if f"| {title} |" not in told} == set()
+    pictures = {path.name for path in DOCS.iterdir() if path.suffix in (".png", ".svg")}
+    assert {name for name in pictures if f"`{name}`" not in told} == set()
+
+
 def test_every_key_that_a_guide_tells_to_set_exists() -> None:
     guides = [ROOT / "README.md", *(set(DOCS.glob("*.md")) - {DOCS / "configuration.md"})]
     unknown = {
