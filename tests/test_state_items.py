@@ -35,6 +35,7 @@ INERT = {
     ("cartpole", "ages"): ONE_FRAME,
     ("continuous actions", "ages"): ONE_FRAME,
     ("overlap", "ahead ages"): ONE_FRAME,
+    ("overlap on frames", "ahead episodes"): "none ends in that rollout",
     ("cartpole", "environments num_steps"): "no game comes to its limit",
     ("pong", "environments lives"): NO_LIVES,
     ("a game with rooms", "environments lives"): NO_LIVES,

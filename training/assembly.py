@@ -210,7 +210,12 @@ def _choose_profiler(
     if not options.pytorch_profiling:
         return NullProfiler(), options.profile_updates
     profiler = stack.enter_context(
-        torch_profiler(parts.folder.profiler_path, parts.ranks.rank, progress.message)
+        torch_profiler(
+            parts.folder.profiler_path,
+            parts.ranks.rank,
+            progress.message,
+            all_threads=parts.config.run.overlap_collection,
+        )
     )
     return profiler, options.profile_updates or PROFILED_UPDATES
 

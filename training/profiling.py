@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 from torch.profiler import tensorboard_trace_handler as trace_handler
 
@@ -46,7 +47,9 @@ class TracedStopwatch(Stopwatch):
 
 
 @contextmanager
-def torch_profiler(folder: Path, rank: int, say: Callable[[str], None]) -> Iterator[Profiler]:
+def torch_profiler(
+    folder: Path, rank: int, say: Callable[[str], None], *, all_threads: bool = False
+) -> Iterator[Profiler]:
     """Record two updates after two of warm-up; write a trace to `folder` and a table beside it.
 
     The trace holds operators and the Python functions that called them; it opens in TensorBoard's
@@ -56,6 +59,7 @@ def torch_profiler(folder: Path, rank: int, say: Callable[[str], None]) -> Itera
         folder: where all ranks write.
         rank: this rank.
         say: prints the table.
+        all_threads: also record what other threads than this one compute on the CPU.
     """
     activities = [ProfilerActivity.CPU]
     if torch.cuda.is_available():
@@ -69,6 +73,7 @@ def torch_profiler(folder: Path, rank: int, say: Callable[[str], None]) -> Itera
         on_trace_ready=trace_handler(str(folder), worker_name=f"rank{rank}", use_gzip=True),
         record_shapes=True,
         with_stack=True,
+        experimental_config=_ExperimentalConfig(profile_all_threads=all_threads),
     ) as profiler:
         yield profiler
     if profiler.step_num <= SKIPPED_UPDATES + WARM_UPDATES:

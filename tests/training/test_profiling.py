@@ -2,8 +2,10 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import torch
 
 from training.profiling import (
@@ -34,17 +36,39 @@ def record(folder: Path, updates: int) -> list[str]:
     return said
 
 
+def names_in_trace(folder: Path) -> list[str]:
+    (trace,) = folder.glob("rank1.*.pt.trace.json.gz")
+    events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
+    return [event.get("name", "") for event in events]
+
+
 def test_a_trace_holds_parts_of_the_loop_operators_and_python_functions(tmp_path: Path) -> None:
     (said,) = record(tmp_path, PROFILED_UPDATES)
-    (trace,) = tmp_path.glob("rank1.*.pt.trace.json.gz")
-    events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
-    names = [event.get("name", "") for event in events]
+    names = names_in_trace(tmp_path)
     assert names.count("scout/learn") == 2
     assert "aten::linear" in names
     assert any(name.endswith("): think") and "test_profiling.py" in name for name in names)
     table = (tmp_path / "top_operators_rank1.txt").read_text()
     assert table in said
     assert str(tmp_path) in said
+
+
+@pytest.mark.parametrize("all_threads", [True, False])
+def test_learning_in_a_thread_of_its_own_is_in_the_trace_where_it_is_asked_for(
+    tmp_path: Path, all_threads: bool
+) -> None:
+    said: list[str] = []
+    with (
+        ThreadPoolExecutor(1) as thread,
+        torch_profiler(tmp_path, 1, said.append, all_threads=all_threads) as profiler,
+    ):
+        for _ in range(PROFILED_UPDATES):
+            thread.submit(think).result()
+            torch.ones(1).exp()
+            profiler.step()
+    names = names_in_trace(tmp_path)
+    assert "aten::exp" in names
+    assert ("aten::linear" in names) == all_threads
 
 
 def test_the_table_has_parts_and_operators_and_no_python_functions(tmp_path: Path) -> None:
