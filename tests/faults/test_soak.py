@@ -18,7 +18,7 @@ NAME = "demo"
 WORKERS = 2
 UPDATE = 16 * 4  # env steps
 STEPS_PER_RESTART = 3 * UPDATE
-MOST_AT_ONCE = 3  # files that a save has open, and the like
+MOST_AT_ONCE = 3  # files that a save has open, and the like, in the moment of a sample
 MOST_GROWTH = 0.01 if IS_FULL else 0.1  # of memory, from the first fifth's end to the run's
 MANY_SHORT_GAMES = CARTPOLE.replace("MaxStepPerEpisode = auto", "MaxStepPerEpisode = 16")
 
@@ -101,7 +101,9 @@ def test_a_long_run_that_loses_many_workers_holds_no_more_at_its_end(
         assert growth(steady) < MOST_GROWTH, [each.memory for each in steady]
         for name in ("descriptors", "threads", "processes", "shared"):
             held = [getattr(each, name) for each in steady]
-            assert len(set(held)) == 1, f"{name}: {held}"
+            part = max(1, len(held) // 3)
+            assert min(held[:part]) == min(held[-part:]), f"{name}: {held}"
+            assert max(held) <= min(held) + MOST_AT_ONCE, f"{name}: {held}"
     newest, previous, best = companions(checkpoint_path(tmp_path, NAME))
     assert {path.name for path in newest.parent.iterdir()} == {
         path.name for path in (newest, previous, best)
