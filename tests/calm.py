@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.records import checkpoint_path, differences, figures, read_status, state_of
-from tests.runs import run_ranks, write_recipe
+from tests.runs import DEADLINE, run_ranks, write_recipe
 from training.checkpoint import load_payload
 
 NAME = "demo"
@@ -24,9 +24,11 @@ class CalmRun:
         return ("--train", f"--config_path={self.recipe}", f"--log_name={NAME}")
 
 
-def run_calmly(folder: Path, text: str, ranks: int, env_steps: int) -> CalmRun:
+def run_calmly(
+    folder: Path, text: str, ranks: int, env_steps: int, deadline: float = DEADLINE
+) -> CalmRun:
     calm = CalmRun(folder, ranks, write_recipe(folder, text, TotalEnvSteps=env_steps))
-    run_ranks(folder, *calm.command, ranks=ranks)
+    run_ranks(folder, *calm.command, ranks=ranks, deadline=deadline)
     return calm
 
 

@@ -260,11 +260,11 @@ def started_ranks(
         ]
 
 
-def run_ranks(folder: Path, *arguments: str, ranks: int) -> None:
+def run_ranks(folder: Path, *arguments: str, ranks: int, deadline: float = DEADLINE) -> None:
     """Run several agent processes to their end, without torchrun; they must end well."""
     with started_ranks(folder, *arguments, ranks=ranks) as runs:
         for run in runs:
-            ended = run.wait()
+            ended = run.wait(deadline)
             assert ended.code == 0, ended.output
 
 

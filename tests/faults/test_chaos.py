@@ -30,6 +30,7 @@ FAULTS = count(3, 90)  # about a quarter of an hour
 UPDATES_PER_FAULT = 20
 UPDATE = 16 * 2 * RANKS  # env steps
 DISK = 96 * 2**20  # bytes
+CALM_DEADLINE = 1800.0  # seconds; minutes on a quiet machine
 
 # Updates that take a while, so that faults meet them, and deadlines that are soon over.
 RECIPE = (
@@ -83,5 +84,5 @@ def test_a_run_ends_at_the_right_step_whatever_happens_on_its_way(
             steps = [row["env_steps"] for row in rows_of(folder, NAME)]
             assert steps == list(range(UPDATE, total + 1, UPDATE))
         if not set(kinds) & set(ENVIRONMENTS):
-            calm = run_calmly(tmp_path / "calm", RECIPE, RANKS, total)
+            calm = run_calmly(tmp_path / "calm", RECIPE, RANKS, total, CALM_DEADLINE)
             assert_equal_runs(calm, folder)
