@@ -23,8 +23,9 @@ import torch
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
+from benchmarks.log import add_log_flag, recording
 from benchmarks.made_up_play import MadeUpPlay, made_up_spec
-from benchmarks.measuring import print_header, spread
+from benchmarks.measuring import spread
 from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError, ScoutError
 from configs.loading import load_config
@@ -161,7 +162,7 @@ def sizes(config: Config) -> str:
     return (
         f"{ppo.rollout_steps} steps x {run.num_envs} environments, {environment.stack_size} frames "
         f"of {environment.frame_height} x {environment.frame_width}, {ppo.epochs} epochs x "
-        f"{ppo.num_minibatches} minibatches, {run.precision}\n"
+        f"{ppo.num_minibatches} minibatches, {run.precision}"
     )
 
 
@@ -178,6 +179,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="turns of each arm (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (%(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
+    add_log_flag(parser)
     options = parser.parse_args(argv)
     if options.repeats < 1 or options.threads < 1:
         parser.error("--repeats and --threads must be at least 1")
@@ -185,15 +187,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print; return the exit code."""
+    """Measure, print, and add to the log; return the exit code."""
     options = parse(argv)
     torch.set_num_threads(options.threads)
     try:
         configs = configurations(options.recipe, options.arms, options.num_envs, options.set)
-        print_header(options, ("torch", "numpy"))
-        print(sizes(configs[BASELINE]))
-        with process_group(Place(0, 1, 0, 1), torch.device("cpu"), 60.0, 60.0):
-            print(table(measure(configs, options.repeats, Ranks(torch.device("cpu")))))
+        with recording("components", options, ("torch", "numpy")) as record:
+            with process_group(Place(0, 1, 0, 1), torch.device("cpu"), 60.0, 60.0):
+                turns = measure(configs, options.repeats, Ranks(torch.device("cpu")))
+            record.say(f"{sizes(configs[BASELINE])}\n\n{table(turns)}")
     except ScoutError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

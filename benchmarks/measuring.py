@@ -11,11 +11,6 @@ from benchmarks.runs import PROJECT
 from training.versions import collect_versions
 
 
-def print_header(options: argparse.Namespace, packages: Sequence[str]) -> None:
-    """Print the options, the machine, and the versions of those `packages` that are installed."""
-    print(header(options, packages) + "\n")
-
-
 def header(options: argparse.Namespace, packages: Sequence[str]) -> str:
     """Return the options, the machine, the commit and the versions of installed `packages`."""
     versions = collect_versions()

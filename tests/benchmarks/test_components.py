@@ -72,7 +72,7 @@ def rows_of(printed: str) -> dict[str, list[tuple[float, ...]]]:
 def test_the_table_has_a_row_with_ratios_above_zero_for_every_arm(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--recipe", str(recipe), "--repeats", "1"]) == 0
+    assert main(["--recipe", str(recipe), "--repeats", "1", "--no_log"]) == 0
     printed = capsys.readouterr().out
     rows = rows_of(printed)
     assert list(rows) == list(ARMS)
@@ -89,7 +89,7 @@ def test_some_arms_may_be_chosen_and_rnd_is_always_one(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = ["--recipe", str(recipe), "--repeats", "1", "--num_envs", "3", "--set", "NumStep=2"]
-    assert main([*flags, "--arms", "SND"]) == 0
+    assert main([*flags, "--arms", "SND", "--no_log"]) == 0
     printed = capsys.readouterr().out
     assert list(rows_of(printed)) == ["RND", "SND"]
     assert "2 steps x 3 environments" in printed
@@ -138,7 +138,7 @@ def test_a_recipe_of_state_vectors_is_refused(capsys: pytest.CaptureFixture[str]
     recipe = PROJECT / "configs/demo_config.conf"
     with pytest.raises(ConfigurationError, match="state vectors"):
         configurations(recipe, ["RND"], None, [])
-    assert main(["--recipe", str(recipe)]) == 2
+    assert main(["--recipe", str(recipe), "--no_log"]) == 2
     assert "set ObservationType = pixels" in capsys.readouterr().err
 
 
