@@ -46,11 +46,6 @@ class EpisodeLog:
         """The mean raw score of 100 episodes, or None before there are as many."""
         return self.mean_score if len(self._last) == WINDOW else None
 
-    @property
-    def num_rooms(self) -> int | None:
-        """All rooms visited so far, or None where the game tells none."""
-        return len(self._rooms) if self._rooms else None
-
     def metrics(self) -> dict[str, float]:
         """Return the charts of the last 100 episodes; empty before the first."""
         mean_score = self.mean_score

@@ -31,7 +31,6 @@ def test_before_the_first_episode_nothing_is_claimed(ranks: Ranks) -> None:
     log = EpisodeLog()
     log.exchange([], ranks)
     assert log.mean_score is None
-    assert log.num_rooms is None
     assert log.metrics() == {}
 
 
@@ -59,7 +58,7 @@ def test_episodes_of_a_lost_worker_do_not_count(ranks: Ranks) -> None:
     log = EpisodeLog()
     log.exchange([episode(5.0, 1), episode(99.0, 2, lost=True)], ranks)
     assert log.mean_score == 5.0
-    assert log.num_rooms == 1
+    assert log.metrics()["atari/rooms_total"] == 1
     assert log.num_episodes == 1
 
 
@@ -67,7 +66,6 @@ def test_rooms_are_counted_over_the_run_and_over_the_last_hundred_episodes(ranks
     log = EpisodeLog()
     log.exchange([episode(0.0, 1, 2, 7)], ranks)
     log.exchange([episode(0.0, 1)] * WINDOW, ranks)
-    assert log.num_rooms == 3
     assert log.metrics()["atari/rooms_total"] == 3
     assert log.metrics()["atari/rooms_last_100"] == 1
 

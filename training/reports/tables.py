@@ -13,7 +13,7 @@ from training.reports.numbers import NOTHING, number_text
 from training.reports.record import Record
 from training.reports.rows import SCORE, Values, curve
 
-FINAL, MEAN, ROOMS = "at the end", "mean over the run", "atari/rooms_total"
+ROOMS = "atari/rooms_total"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> Markup:
