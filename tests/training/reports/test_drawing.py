@@ -1,5 +1,7 @@
 """Scales, smoothing, numbers and charts."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -139,6 +141,17 @@ def test_a_chart_shows_a_line_a_band_thin_lines_and_values_where_one_points() ->
         "Title over env steps. a run: 0 at 0 env steps, 2 at 100, between 0 and 2; "
         "another: 1 at 0 env steps, 1 at 0, between 1 and 1."
     )
+
+
+@pytest.mark.parametrize("value", [1e-3, 1e-4, -1e-3, 1e-5])
+def test_the_numbers_of_a_flat_curve_lie_within_the_picture(value: float) -> None:
+    line = Line("a run", 0, (np.array([0.0, 100.0]), np.full(2, value)))
+    chart = draw_chart(Quantity("x/y", "Title"), [line], 100.0, 1.0)
+    numbers = re.findall(r'<text x="([\d.]+)"[^>]*text-anchor="end">([^<]+)<', chart)
+    assert len(numbers) > 2
+    widths = {letter: 5.0 for letter in ".·⁻⁰¹²³⁴⁵⁶⁷⁸⁹"} | {"−": 10.1}  # DejaVu Sans, 12 pixels
+    for right, text in numbers:
+        assert sum(widths.get(letter, 7.7) for letter in text) <= float(right), text
 
 
 def test_every_figure_is_shown_once_and_unknown_ones_under_their_own_name() -> None:
