@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.axes import axis_names
 from training.building import rollout_shape
 from training.curiosity import describe_bonus, judge_episode
 from training.lettering import Colour, Picture
@@ -113,7 +114,8 @@ def _make_map(
         coverage = visits_until(agent.payload, agent.player.spec)
     if coverage is None:
         return None
-    return StateMap(coverage, recording.states(), height, WIDTH)
+    axes = axis_names(agent.player.spec.env_id)
+    return StateMap(coverage, recording.states(), axes, height, WIDTH)
 
 
 def _picture_height(recording: Recording) -> int:

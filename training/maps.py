@@ -70,14 +70,21 @@ class StateMap:
     Args:
         coverage: the visits of training.
         states: [T + 1, D], of this episode.
+        axes: what the two dimensions are called.
         height, width: in pixels.
     """
 
     def __init__(
-        self, coverage: Coverage, states: NDArray[np.float32], height: int, width: int
+        self,
+        coverage: Coverage,
+        states: NDArray[np.float32],
+        axes: tuple[str, str],
+        height: int,
+        width: int,
     ) -> None:
         self._base = blank(height, width)
-        write(self._base, "states visited in training; line: here", MARGIN, 16, width - 2 * MARGIN)
+        title = "states visited in training; line: this game"
+        write(self._base, title, MARGIN, 16, width - 2 * MARGIN)
         top, bottom, left, right = HEADING + 4, height - 24, MARGIN + 20, width - MARGIN
         across, down = right - left, bottom - top
         most = max(2, int(coverage.counts.max()))
@@ -86,11 +93,9 @@ class StateMap:
             heat, (across, down), interpolation=cv2.INTER_NEAREST
         )
         middle = left + across // 2
-        write(
-            self._base, "first state dimension", middle, height - 8, across, FAINT, align="centre"
-        )
+        write(self._base, axes[0], middle, height - 8, across, FAINT, align="centre")
         sideways = blank(20, down)
-        write(sideways, "second", down // 2, 14, down, colour=FAINT, align="centre")
+        write(sideways, axes[1], down // 2, 14, down, colour=FAINT, align="centre")
         self._base[top:bottom, MARGIN - 4 : MARGIN + 16] = cv2.rotate(
             sideways, cv2.ROTATE_90_COUNTERCLOCKWISE
         )

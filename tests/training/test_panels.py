@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.training.test_visits import filled_coverage
+from training.axes import axis_names
 from training.maps import ACCENT, VISITED, RoomMap, StateMap
 from training.panels import GROUND, Curve, Note, blank
 
@@ -76,7 +77,7 @@ def test_rows_of_rooms_are_centred() -> None:
 
 def test_the_way_through_states_ends_where_the_episode_is() -> None:
     states = np.array([[0.0, 0.0], [0.9, 0.9], [5.0, -5.0]], np.float32)
-    state_map = StateMap(filled_coverage(), states, 200, 360)
+    state_map = StateMap(filled_coverage(), states, ("a", "b"), 200, 360)
     places = []
     for moment in range(3):
         marked = np.argwhere((state_map.draw(moment) == ACCENT).all(axis=2))
@@ -85,6 +86,20 @@ def test_the_way_through_states_ends_where_the_episode_is() -> None:
     assert x0 < x1 <= x2  # the first dimension to the right
     assert y1 < y0 < y2  # the second upwards; what is beyond the bounds lies on them
     assert x2 < 360
+
+
+def test_the_dimensions_of_the_state_are_called_by_their_names() -> None:
+    states = np.zeros((1, 2), np.float32)
+    plain, across, up = (
+        StateMap(filled_coverage(), states, axes, 200, 360).draw(0)
+        for axes in (("a", "b"), ("position", "b"), ("a", "velocity"))
+    )
+    assert (plain[:176] == across[:176]).all()
+    assert (plain[176:] != across[176:]).any()
+    assert (plain[:, 32:] == up[:, 32:]).all()
+    assert (plain[:, :32] != up[:, :32]).any()
+    assert axis_names("MountainCar-v0") == ("position", "velocity")
+    assert axis_names("Own-v0") == ("first state dimension", "second state dimension")
 
 
 def test_a_note_is_text_on_the_ground() -> None:

@@ -10,18 +10,8 @@ from training.coverage import Coverage, heat_map
 from training.reports.markup import Markup, element
 from training.reports.numbers import percent_text, short_text
 from training.reports.scale import Scale
+from workers.environments.atari_games import MONTEZUMA_ROOM_ROWS
 
-# Environment -> its first two state dimensions.
-AXES = {
-    "MountainCar-v0": ("position", "velocity"),
-    "CartPole-v1": ("cart position", "cart velocity"),
-    "Acrobot-v1": ("cosine of the first angle", "sine of the first angle"),
-    "Pendulum-v1": ("cosine of the angle", "sine of the angle"),
-}
-ANY_AXES = ("first state dimension", "second state dimension")
-
-# The rooms of the first level by their numbers in the game's memory, as they lie.
-PYRAMID = (range(3), range(3, 8), range(8, 15), range(15, 24))
 ROOM_WIDTH, ROOM_HEIGHT = 46.0, 34.0
 
 WIDTH, HEIGHT = 420.0, 330.0
@@ -68,7 +58,7 @@ def _png(coverage: Coverage, most: int) -> str:
 def draw_rooms(name: str, entered: Collection[int]) -> Markup:
     """Return the pyramid of Montezuma's Revenge, the rooms that were entered filled."""
     cells = []
-    for level, rooms in enumerate(PYRAMID):
+    for level, rooms in enumerate(MONTEZUMA_ROOM_ROWS):
         left = (WIDTH - ROOM_WIDTH * len(rooms)) / 2
         for place, room in enumerate(rooms):
             x, y = left + place * ROOM_WIDTH, level * ROOM_HEIGHT
@@ -77,13 +67,13 @@ def draw_rooms(name: str, entered: Collection[int]) -> Markup:
             label = {"x": x + ROOM_WIDTH / 2, "y": y + ROOM_HEIGHT / 2 + 4}
             cells.append(element("rect", **box, class_=style))
             cells.append(element("text", str(room), **label, text_anchor="middle", class_=style))
-    listed = ", ".join(map(str, sorted(entered)))
+    listed, count = ", ".join(map(str, sorted(entered))), sum(map(len, MONTEZUMA_ROOM_ROWS))
     picture = element(
         "svg",
         *cells,
-        viewBox=f"0 0 {WIDTH:g} {ROOM_HEIGHT * len(PYRAMID):g}",
+        viewBox=f"0 0 {WIDTH:g} {ROOM_HEIGHT * len(MONTEZUMA_ROOM_ROWS):g}",
         role="img",
-        aria_label=f"Map of the {sum(map(len, PYRAMID))} rooms: {name} entered {listed}.",
+        aria_label=f"Map of the {count} rooms: {name} entered {listed}.",
     )
     hint = element("span", f"{len(entered)} rooms: {listed}", class_="hint")
     return element("figure", element("figcaption", element("b", name), hint), picture)

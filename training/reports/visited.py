@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from training.axes import axis_names
 from training.coverage import Coverage
 from training.reports.groups import Group
 from training.reports.markup import Markup, element
 from training.reports.page import Section, paragraph
-from training.reports.places import ANY_AXES, AXES, draw_coverage, draw_rooms
+from training.reports.places import draw_coverage, draw_rooms
 
 ROOMS_NOTE = (
     "Rooms: those entered in any evaluation of the runs; the charts count those of training."
@@ -21,7 +22,7 @@ def visited_section(groups: Sequence[Group]) -> Section:
         most = max(2, *(int(coverage.counts.max()) for _, coverage in coverages))
         notes.append(colour_bar(most))
         for group, coverage in coverages:
-            axes = AXES.get(group.runs[0].setting("EnvID"), ANY_AXES)
+            axes = axis_names(group.runs[0].setting("EnvID"))
             figures.append(draw_coverage(group.name, coverage, most, axes))
     rooms = [draw_rooms(group.name, found) for group in groups if (found := rooms_entered(group))]
     if rooms:
