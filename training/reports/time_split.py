@@ -10,13 +10,14 @@ from training.reports.numbers import percent_text
 from training.reports.page import Section
 from training.reports.rows import Row, Values, curve
 
-# Parts in the order of a bar -> what they are; "act" is recorded as a part of "collect".
+# Parts in the order of a bar, under the terminal's names -> what they are; "act" is recorded as a
+# part of "collect".
 PARTS = {
-    "simulate": "environments step, and their frames arrive",
+    "step": "environments step, and their frames arrive",
     "act": "the policy chooses actions",
     "learn": "gradients, bonus and statistics",
-    "sync": "processes wait for each other's episodes",
-    "save": "checkpoints, rows and curves are written",
+    "synchronise": "agent processes wait for each other between collecting and learning",
+    "write": "checkpoints, rows and curves",
     "rest": "all else",
 }
 WIDTH, BAR, ROW = 420.0, 22.0, 46.0
@@ -40,8 +41,9 @@ def time_shares(rows: Sequence[Row]) -> dict[str, float]:
         / float(seconds.sum() or 1.0)
         for part in ("collect", "act", "learn", "sync", "save")
     }
-    shares = {"simulate": max(0.0, mean["collect"] - mean["act"])}
-    shares |= {part: mean[part] for part in ("act", "learn", "sync", "save")}
+    shares = {"step": max(0.0, mean["collect"] - mean["act"])}
+    shares |= {"act": mean["act"], "learn": mean["learn"]}
+    shares |= {"synchronise": mean["sync"], "write": mean["save"]}
     return shares | {"rest": max(0.0, 1.0 - sum(shares.values()))}
 
 

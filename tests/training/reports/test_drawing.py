@@ -166,7 +166,7 @@ def test_time_shares_are_of_the_whole_time_and_act_is_not_counted_twice() -> Non
     slow = {"env_steps": 200, "charts/SPS": 25.0, "time/fraction_collect": 0.4}
     parts = {"time/fraction_act": 0.1, "time/fraction_learn": 0.2}
     shares = time_shares([fast | parts, slow | parts])
-    assert shares["simulate"] == pytest.approx((0.7 * 1 + 0.3 * 4) / 5)
+    assert shares["step"] == pytest.approx((0.7 * 1 + 0.3 * 4) / 5)
     assert shares["act"] == pytest.approx(0.1)
     assert sum(shares.values()) == pytest.approx(1.0)
     assert time_shares([{"env_steps": 5}]) == {}

@@ -95,7 +95,7 @@ def test_every_figure_has_a_chart_and_every_picture_says_in_words_what_it_shows(
     ]
     assert "demo: 1 at 1,000 env steps, 4 at 3,000" not in words[0]  # thick curves are smoothed
     assert words[-2].startswith("Map of the states that demo visited, position across")
-    assert "simulate 38 %, act 12 %, learn 25 %, sync 0 %, save 0 %, rest 25 %" in words[-1]
+    assert "step 38 %, act 12 %, learn 25 %, synchronise 0 %, write 0 %, rest 25 %" in words[-1]
 
 
 def test_frames_stand_beside_env_steps_where_they_differ() -> None:
