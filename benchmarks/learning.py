@@ -28,7 +28,6 @@ class Result:
     threshold_reached: int | None
     last_mean: float
     evaluation_mean: float
-    evaluation_rooms: int
 
 
 def train_and_evaluate(options: argparse.Namespace, name: str, seed: int) -> Result:
@@ -49,7 +48,6 @@ def train_and_evaluate(options: argparse.Namespace, name: str, seed: int) -> Res
         threshold_reached=mean_reached(rows, lambda mean: mean > options.threshold),
         last_mean=rows[-1][SCORE],
         evaluation_mean=report["score"]["mean"],
-        evaluation_rooms=len(report["rooms"]),
     )
 
 

@@ -66,10 +66,6 @@ class Node:
         """Pull the cable: packets vanish, and nobody is told."""
         self.run("ip", "link", "set", CABLE, "down")
 
-    def mend(self) -> None:
-        """Plug the cable in again."""
-        self.run("ip", "link", "set", CABLE, "up")
-
     def close(self) -> None:
         """Let the namespaces go."""
         self._keeper.communicate()
