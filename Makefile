@@ -247,7 +247,7 @@ docker_owner := $(or $(SUDO_UID),$(shell id -u)):$(or $(SUDO_GID),$(shell id -g)
 docker_user  := $(if $(filter 0:%,$(docker_owner)),1000:1000,$(docker_owner))
 docker_gpus   = $$(docker info --format '{{json .Runtimes}}' | grep -q nvidia && echo --gpus all)
 docker_run    = docker run -it --name scout --init --shm-size $(SHM_SIZE) --user $(docker_user) \
-  -p 127.0.0.1:$(PORT):$(PORT) $(docker_gpus) -v "$(CURDIR)/logs:/scout/logs" -v "$(CURDIR)/checkpoints:/scout/checkpoints" scout $(ARGS)
+  -p 127.0.0.1:$(PORT):$(PORT) -e PORT=$(PORT) $(docker_gpus) -v "$(CURDIR)/logs:/scout/logs" -v "$(CURDIR)/checkpoints:/scout/checkpoints" scout $(ARGS)
 
 .PHONY: docker_build
 docker_build: ## build the image scout (FLAVOR=cpu or cuda; default: what this machine has)

@@ -90,7 +90,7 @@ def test_the_container_is_started_with_all_that_training_needs() -> None:
         "--init",
         "--shm-size 3g",
         "--gpus all",
-        "-p 127.0.0.1:7007:7007",
+        "-p 127.0.0.1:7007:7007 -e PORT=7007",  # where start_tensorboard in it listens
         f'-v "{ROOT}/logs:/scout/logs"',
         f'-v "{ROOT}/checkpoints:/scout/checkpoints"',
     ):
