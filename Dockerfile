@@ -28,7 +28,8 @@ RUN case "$FLAVOR" in \
 COPY requirements.txt requirements-mario.txt ./
 RUN sed -i 's/^opencv-python>/opencv-python-headless>/' requirements.txt \
     && pip install -r requirements.txt -c requirements.lock \
-    && pip install --no-deps -r requirements-mario.txt -c requirements.lock
+    && pip install --no-deps -r requirements-mario.txt -c requirements.lock \
+    && pip install -c requirements.lock torch-tb-profiler==0.4.3
 
 # Stage 2 is what runs.
 FROM python:${PYTHON_VERSION}-slim-trixie
@@ -38,10 +39,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 1000 scout \
     && useradd --uid 1000 --gid scout --create-home scout \
-    && mkdir -p /scout/logs /scout/checkpoints \
-    && chown -R scout:scout /scout
+    && mkdir -p /scout/logs /scout/checkpoints /scout/exports \
+    && chown -R scout:scout /scout \
+    && chmod 1777 /scout
 COPY --from=packages /opt/scout /opt/scout
-# docker_start may run as another user than 1000: HOME is writable for all, USER names somebody.
+# docker_start may run as another user than 1000: HOME and /scout are writable for all, USER names
+# somebody; the packages are for nobody to change, so the profile tab of TensorBoard is among them.
 # TensorBoard listens to the container's network; docker_start publishes its port on localhost alone.
 # The last two are torchrun's: so that lost ranks can join again, and a stopped run has time to save.
 ENV PATH=/opt/scout/bin:$PATH VENV=none HOME=/tmp USER=scout PYTHONUNBUFFERED=1 \

@@ -242,12 +242,13 @@ clean: ## remove caches and profiles; logs/, checkpoints/ and .venv stay
 # Container
 FLAVOR       ?= $(if $(shell command -v nvidia-smi),cuda,cpu)
 SHM_SIZE     ?= 2g
-# The container writes logs and checkpoints as you, so that they are yours outside; never as root.
+docker_folders := logs checkpoints exports
+# The container writes these folders as you, so that they are yours outside; never as root.
 docker_owner := $(or $(SUDO_UID),$(shell id -u)):$(or $(SUDO_GID),$(shell id -g))
 docker_user  := $(if $(filter 0:%,$(docker_owner)),1000:1000,$(docker_owner))
 docker_gpus   = $$(docker info --format '{{json .Runtimes}}' | grep -q nvidia && echo --gpus all)
 docker_run    = docker run -it --name scout --init --shm-size $(SHM_SIZE) --user $(docker_user) \
-  -p 127.0.0.1:$(PORT):$(PORT) -e PORT=$(PORT) $(docker_gpus) -v "$(CURDIR)/logs:/scout/logs" -v "$(CURDIR)/checkpoints:/scout/checkpoints" scout $(ARGS)
+  -p 127.0.0.1:$(PORT):$(PORT) -e PORT=$(PORT) $(docker_gpus) $(foreach folder,$(docker_folders),-v "$(CURDIR)/$(folder):/scout/$(folder)") scout $(ARGS)
 
 .PHONY: docker_build
 docker_build: ## build the image scout (FLAVOR=cpu or cuda; default: what this machine has)
@@ -255,7 +256,7 @@ docker_build: ## build the image scout (FLAVOR=cpu or cuda; default: what this m
 
 .PHONY: docker_start
 docker_start: ## open a shell in the container scout, created once (with GPUs where there are)
-	@mkdir -p logs checkpoints && { [ "$$(id -u)" != 0 ] || chown $(docker_user) logs checkpoints; }
+	@mkdir -p $(docker_folders) && { [ "$$(id -u)" != 0 ] || chown $(docker_user) $(docker_folders); }
 	@if docker container inspect scout > /dev/null 2>&1; then docker start -ai scout; else $(docker_run); fi
 
 .PHONY: docker_check

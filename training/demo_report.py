@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import ConfigurationError, ScoutError
+from configs.loading import load_config
+from training.axes import axis_names
 from training.continuation import LOGS
 from training.coverage import Coverage, draw_comparison
 from training.progress import final_message
@@ -24,6 +26,7 @@ class RunSummary:
     env_steps: int
     score: float | None
     coverage: Coverage
+    env_id: str
 
     @property
     def score_text(self) -> str:
@@ -41,12 +44,14 @@ def read_run(name: str) -> RunSummary:
     try:
         last = json.loads((run.path / "metrics.jsonl").read_text().splitlines()[-1])
         coverage = Coverage.load(run.path / "visits.npz")
-    except (OSError, IndexError, ValueError) as error:
+        config = load_config(run.path / "config.conf", []).config
+    except (OSError, IndexError, ValueError, ConfigurationError) as error:
         raise ConfigurationError(
             f"run {name!r} in {run.path} cannot be compared: {error}; train it first, on state "
             "observations"
         ) from error
-    return RunSummary(name, last["env_steps"], last.get("charts/episodic_return"), coverage)
+    score = last.get("charts/episodic_return")
+    return RunSummary(name, last["env_steps"], score, coverage, config.environment.env_id)
 
 
 def compare(names: list[str]) -> Path:
@@ -62,7 +67,7 @@ def compare(names: list[str]) -> Path:
             )
             for run in runs
         ],
-        ("first state dimension", "second state dimension"),
+        axis_names(runs[0].env_id),
         path,
     )
     width = max(len(run.name) for run in runs)

@@ -128,9 +128,12 @@ def try_image(image: Image) -> None:
         (image.user, train.format(mario, 64, "mario")),
         (image.user, "python main.py --eval --episodes 1 --video --log_name=classic "
          "--config_path=configs/demo_config.conf --load_model_path=checkpoints/classic.ckpt"),
-        ("0:0", f"chown -R {SOMEBODY} logs checkpoints"),
+        ("0:0", f"chown -R {SOMEBODY} logs checkpoints exports"),
         (SOMEBODY, train.format("demo_config.conf", 1024, "somebody")),
         (SOMEBODY, 'test "$(stat -c %u:%g logs/runs/somebody)" = ' + SOMEBODY),
+        (SOMEBODY, "make export CKPT=checkpoints/somebody.ckpt && test -s exports/demo/policy.safetensors"),
+        (SOMEBODY, "make scalene_profiling NPROC=1 LOG_NAME=scalene && test -s scaleneProfiler*.json"),
+        (SOMEBODY, "make pytorch_profiling LOG_NAME=torch && python -c 'import torch_tb_profiler'"),
     ]  # fmt: skip
     for user, command in commands:
         print(f"\n== as {user}: {command}", flush=True)

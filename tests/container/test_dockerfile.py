@@ -93,6 +93,7 @@ def test_the_container_is_started_with_all_that_training_needs() -> None:
         "-p 127.0.0.1:7007:7007 -e PORT=7007",  # where start_tensorboard in it listens
         f'-v "{ROOT}/logs:/scout/logs"',
         f'-v "{ROOT}/checkpoints:/scout/checkpoints"',
+        f'-v "{ROOT}/exports:/scout/exports"',
     ):
         assert words_of_it in command
     assert "--user 0" not in command

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigurationError
+from tests.architecture.test_floors import ROOT
 from training.coverage import Coverage
 from training.demo_report import compare, read_run
 
@@ -24,6 +25,7 @@ def leave_run(name: str, states: list[tuple[float, float]], rows: list[dict[str,
     coverage = Coverage((-1.0, -1.0), (1.0, 1.0))
     coverage.add(np.array(states))
     coverage.save(folder / "visits.npz")
+    (folder / "config.conf").write_text((ROOT / "configs/demo_config.conf").read_text())
     return folder
 
 
@@ -71,7 +73,7 @@ def test_two_runs_are_printed_beside_each_other_and_drawn(
     assert picture.std() > 1
 
 
-@pytest.mark.parametrize("missing", ["all", "metrics.jsonl", "visits.npz", "rows"])
+@pytest.mark.parametrize("missing", ["all", "metrics.jsonl", "visits.npz", "config.conf", "rows"])
 def test_a_run_that_is_not_all_there_is_named(missing: str) -> None:
     if missing != "all":
         rows = [] if missing == "rows" else [{"env_steps": 10.0}]

@@ -82,7 +82,8 @@ def run_facts(record: Record) -> list[tuple[str, str]]:
         ("started", _starts(record)),
         ("last word", str(record.status.get("time", NOTHING))),
         ("checkpoint", str(record.status.get("checkpoint") or NOTHING)),
-        ("GPU", versions["gpu"]) if "gpu" in versions else ("folder", str(record.folder)),
+        ("folder", str(record.folder)),
+        *([("GPU", versions["gpu"])] if "gpu" in versions else []),
     ]
 
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.reports.parsing import Page
@@ -56,6 +56,7 @@ def test_thinning_keeps_ends_and_peaks() -> None:
     assert (np.diff(steps) > 0).all()
 
 
+@settings(deadline=None)
 @given(st.lists(FINITE, min_size=1, max_size=20), st.booleans())
 def test_all_values_lie_within_the_picture_and_so_do_the_marks(
     values: list[float], logarithmic: bool
