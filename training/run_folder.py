@@ -160,11 +160,17 @@ class RunFolder:
         """Write the run's last word (exit code, reason in words, who, when, last checkpoint).
 
         `code` is None while the run is under way. A rank that lost its peer does not overwrite the
-        word of the rank that failed.
+        word of the rank that failed. A start that ended before it saved anything, because it was
+        refused perhaps, does not take away what is known of the run: its last checkpoint, and
+        where it was.
         """
-        earlier = (self.read_status() or {}).get("code")
-        if code == PeerLostError.exit_code and earlier in {1, 2, 3, 4, 5, 7}:
+        earlier = self.read_status() or {}
+        if code == PeerLostError.exit_code and earlier.get("code") in {1, 2, 3, 4, 5, 7}:
             return
+        if checkpoint is None and earlier.get("checkpoint"):
+            checkpoint = Path(earlier["checkpoint"])
+            if update == 0:
+                update, env_steps = earlier.get("update", 0), earlier.get("env_steps", 0)
         status = {
             "code": code,
             "reason": reason,

@@ -156,6 +156,25 @@ class TestModes:
         assert (status["update"], status["env_steps"]) == (9, 900)
         assert status["checkpoint"] == "a.ckpt"
 
+    def test_a_start_that_is_refused_does_not_take_away_what_is_known_of_the_run(
+        self, tmp_path: Path
+    ) -> None:
+        run = with_results(tmp_path, "demo")
+        run.write_status(75, "stopped", rank=0, update=9, env_steps=900, checkpoint=Path("a.ckpt"))
+        with RunFolder.open(tmp_path, "demo", mode="resume") as again:
+            again.write_status(3, "refused", rank=0, update=0, env_steps=0, checkpoint=None)
+        status = run.read_status() or {}
+        assert (status["code"], status["checkpoint"]) == (3, "a.ckpt")
+        assert (status["update"], status["env_steps"]) == (9, 900)
+
+    def test_a_run_that_is_replaced_knows_nothing_of_the_earlier_one(self, tmp_path: Path) -> None:
+        run = with_results(tmp_path, "demo")
+        run.write_status(75, "stopped", rank=0, update=9, env_steps=900, checkpoint=Path("a.ckpt"))
+        with RunFolder.open(tmp_path, "demo", mode="overwrite") as again:
+            again.write_status(4, "failed", rank=0, update=0, env_steps=0, checkpoint=None)
+        status = run.read_status() or {}
+        assert (status["update"], status["checkpoint"]) == (0, None)
+
     def test_what_a_killed_write_left_behind_is_removed(self, tmp_path: Path) -> None:
         (tmp_path / "runs" / "demo").mkdir(parents=True)
         part = tmp_path / "runs" / "demo" / ".writing-abc"
