@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -141,7 +142,7 @@ def discard_replaced(start: Start) -> None:
     if start.mode != "overwrite":
         return
     for path in companions(start.options.save_model_path):
-        if start.source is None or path.resolve() != start.source.resolve():
+        if start.source is None or not _is_same(path, start.source):
             path.unlink(missing_ok=True)
 
 
@@ -167,9 +168,14 @@ def _goes_on_under_its_name(options: RunOptions) -> bool:
     path = options.load_model_path
     if path is None or options.overwrite:
         return False
-    if path.resolve() != options.save_model_path.resolve():
+    if not _is_same(path, options.save_model_path):
         return False
     return bool(load_facts(path)["log_name"] == options.log_name)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one place; a link to itself leads nowhere, and is no error here."""
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _restarted(options: RunOptions) -> Start:

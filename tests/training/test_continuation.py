@@ -119,6 +119,12 @@ def test_a_checkpoint_of_the_same_name_continues_that_run() -> None:
     assert choose_start(options) == Start(options, path, "resume")
 
 
+def test_a_link_that_leads_to_itself_is_no_reason_to_fail() -> None:
+    Path("loop.ckpt").symlink_to("loop.ckpt")
+    loading = replace(OPTIONS, load_model_path=Path("loop.ckpt"))
+    assert choose_start(loading) == Start(loading, Path("loop.ckpt"), "fresh")
+
+
 def test_a_checkpoint_loaded_under_another_name_begins_a_run_of_its_own() -> None:
     path = save("checkpoints/demo.ckpt")
     leave_results()
