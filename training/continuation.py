@@ -219,7 +219,7 @@ def _with_free_names(options: RunOptions) -> RunOptions:
     """Give a profiling run a name and a checkpoint of its own; it must never replace a run."""
     path = options.save_model_path
     number = 2
-    while path.exists():
+    while _taken(path):
         path = options.save_model_path.with_stem(f"{options.save_model_path.stem}-{number}")
         number += 1
     return dataclasses.replace(
@@ -228,8 +228,15 @@ def _with_free_names(options: RunOptions) -> RunOptions:
 
 
 def _check_free(path: Path) -> None:
-    if path.exists():
+    taken = _taken(path)
+    if taken is not None:
+        at = f"--save_model_path={path}" + (f": {taken}" if taken != path else "")
         raise ConfigurationError(
-            f"--save_model_path={path} exists and belongs to an earlier run; continue it with "
+            f"{at} exists and belongs to an earlier run; continue it with "
             "--resume, replace it with --overwrite, or choose another file"
         )
+
+
+def _taken(path: Path) -> Path | None:
+    """Return what a run that saves to `path` would replace: its previous and its best count too."""
+    return next((file for file in companions(path) if file.exists()), None)

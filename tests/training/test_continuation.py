@@ -66,6 +66,15 @@ def test_a_checkpoint_of_an_earlier_run_is_never_overwritten_unasked() -> None:
     assert choose_start(asked) == Start(asked, None, "overwrite")
 
 
+def test_the_best_checkpoint_of_an_earlier_run_is_not_overwritten_either() -> None:
+    best = save("checkpoints/demo.best.ckpt", log_name="demo.best")
+    with pytest.raises(ConfigurationError, match=r"demo\.ckpt: .*demo\.best\.ckpt exists"):
+        choose_start(OPTIONS)
+    profiling = choose_start(replace(OPTIONS, profile_updates=3))
+    assert profiling.options.save_model_path == Path("checkpoints/demo-2.ckpt")
+    assert best.exists()
+
+
 def test_resume_takes_the_newest_checkpoint_that_is_whole() -> None:
     path = save("checkpoints/demo.ckpt", times=2)
     resuming = replace(OPTIONS, resume=True)
