@@ -287,6 +287,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(describe_options())
         return 0
     check_modes(parser, args)
+    from workers.parent import die_with_torchrun  # noqa: PLC0415
+
+    die_with_torchrun()
     # Threads that wait for each other by spinning starve beside a busy neighbour: ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from configs.errors import ConfigurationError, ScoutError  # noqa: PLC0415

@@ -15,7 +15,6 @@ from torch.distributed import HashStore, Store  # type: ignore[attr-defined] # n
 
 from configs.errors import ConfigurationError, PeerLostError
 from training.preflight import join_store
-from workers.parent import die_with_parent
 
 PEER_ERROR = re.compile(
     r"gloo|nccl|connection (closed|reset|refused)|broken pipe|timed? ?out|socket", re.IGNORECASE
@@ -92,12 +91,6 @@ def choose_device(place: Place, gpu_id: int | None) -> torch.device:
             f'at most {count}, or CUDA_VISIBLE_DEVICES="" to train on the CPU'
         )
     return torch.device("cuda", place.local_rank)
-
-
-def die_with_torchrun() -> None:
-    """End this rank with torchrun, should that be killed; it would train on as an orphan."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        die_with_parent()
 
 
 @contextmanager

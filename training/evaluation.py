@@ -9,7 +9,7 @@ from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.checkpoint import Payload
 from training.continuation import LOGS
-from training.distributed import choose_device, die_with_torchrun, read_place, set_threads
+from training.distributed import choose_device, read_place, set_threads
 from training.evaluation_curves import show_evaluation
 from training.evaluation_progress import EvaluationProgress
 from training.files import replace_file
@@ -64,7 +64,6 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         ConfigurationError: where there is more than one process.
         CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
     """
-    die_with_torchrun()
     place = read_place()
     if place.world_size != 1:
         raise ConfigurationError(

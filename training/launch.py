@@ -22,7 +22,6 @@ from training.continuation import (
 from training.distributed import (
     Place,
     choose_device,
-    die_with_torchrun,
     peer_errors,
     process_group,
     read_place,
@@ -54,7 +53,6 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     """
     stop = StopRequest()
     stop.install()
-    die_with_torchrun()
     check_load_flags(options, loaded)
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id))

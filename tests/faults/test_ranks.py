@@ -3,14 +3,17 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.faults.figures import Figures, Trial, count
 from tests.records import checkpoint_path, read_status, run_path
-from tests.runs import CARTPOLE, StartedRun, started, started_ranks, write_recipe
+from tests.runs import CARTPOLE, MAIN, StartedRun, started, started_ranks, write_recipe
 from training.checkpoint import load_payload
 
 NAME = "demo"
@@ -79,6 +82,37 @@ def test_nothing_is_left_of_a_run_whose_torchrun_is_killed(
             run.process.kill()
             assert_all_are_gone(trial, run)
             assert_a_good_checkpoint(folder)
+
+
+LIKE_TORCHRUN = """
+import os, subprocess, sys
+
+rank = subprocess.Popen(sys.argv[1:], env=os.environ | {"TORCHELASTIC_RUN_ID": "any"})
+print(rank.pid, flush=True)
+rank.wait()
+"""
+
+
+def test_a_rank_that_is_still_starting_ends_with_its_torchrun(tmp_path: Path) -> None:
+    """It waits for its recipe: torch, whose import takes seconds, is not there yet."""
+    recipe = tmp_path / "recipe.conf"
+    os.mkfifo(recipe)
+    command = [sys.executable, str(MAIN), "--train", f"--config_path={recipe}"]
+    torchrun = subprocess.Popen(
+        [sys.executable, "-c", LIKE_TORCHRUN, *command],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert torchrun.stdout is not None
+    rank = psutil.Process(int(torchrun.stdout.readline()))
+    with recipe.open("w"):  # as soon as it reads
+        torchrun.kill()
+        torchrun.wait()
+        gone, left = psutil.wait_procs([rank], SECONDS_TO_CLEAN_UP)
+        for process in left:
+            process.kill()
+    assert gone == [rank]
 
 
 STOPPED_PEER = (
