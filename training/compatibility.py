@@ -127,9 +127,10 @@ def stated_fields(loaded: LoadedConfig) -> list[str]:
 
 
 def differing_keys(configurations: Iterable[Mapping[str, str]]) -> list[str]:
-    """Return the keys whose text is not the same in all of the flat `configurations`."""
+    """Return the keys whose text is not the same in all of `configurations`, or not in all."""
     first, *others = configurations
-    return [key for key, text in first.items() if any(other.get(key) != text for other in others)]
+    keys = dict.fromkeys(key for each in (first, *others) for key in each)
+    return [key for key in keys if any(other.get(key) != first.get(key) for other in others)]
 
 
 def _value(config: Config, name: str) -> str:

@@ -59,7 +59,8 @@ def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     notes = []
     keys = differing_keys([facts["config"], found["config"]])
     if keys:
-        changes = (f"{key} {found['config'].get(key)} -> {facts['config'][key]}" for key in keys)
+        wanted, old = facts["config"], found["config"]
+        changes = (f"{key} {old.get(key)} -> {wanted.get(key)}" for key in keys)
         notes.append(f"changed since the checkpoint: {', '.join(changes)}")
     names = differing_keys([facts["versions"], found["versions"]])
     if names:

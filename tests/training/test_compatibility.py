@@ -157,3 +157,4 @@ def test_keys_that_differ_between_any_two_ranks_are_found() -> None:
     assert differing_keys(ranks) == ["A"]
     assert differing_keys(ranks[:2]) == []
     assert differing_keys([{"A": "1"}, {}]) == ["A"]
+    assert differing_keys([{}, {"A": "1"}]) == ["A"]
