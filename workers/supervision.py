@@ -244,9 +244,15 @@ class Supervisor:
 
 
 def _end(worker: WorkerProcess, grace: float) -> None:
-    """End a process and pass on what its environments had to say about their end."""
+    """End a process and pass on what its environments had to say about their end.
+
+    Where none could be built for a reason meant for the user, the first of them has told it.
+    """
     name = str(worker)
+    is_building = worker.spec is None
     for words in worker.end(grace):
+        if is_building and words.error is not None:
+            continue
         logger.warning("%s failed %s: %s", name, words.activity, words.traceback)
 
 

@@ -184,6 +184,14 @@ def test_an_environment_that_cannot_be_built_ends_the_start_in_its_own_words() -
     assert not worker_ids()
 
 
+def test_an_environment_that_no_worker_can_build_is_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(ConfigurationError):
+        make_pool(refuse_configuration, num_environments=3, num_processes=3)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("kind", "seconds", "reason"),
     [("kill", 60.0, "killed by SIGKILL"), ("hang", 0.7, "no answer within 0.7 seconds")],
