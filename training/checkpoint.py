@@ -19,6 +19,7 @@ import torch
 
 from configs.errors import CheckpointError, StorageError
 from configs.reading import printable
+from training.files import check_is_file
 
 MAGIC = b"SCOUTCKP"
 VERSION = 1
@@ -55,7 +56,10 @@ def read_checkpoint(path: Path) -> bytes:
 
     """
     try:
+        check_is_file(path)
         return _verified(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     except CheckpointError as error:
         raise CheckpointError(f"{error}{_offer(path)}") from error
 

@@ -21,7 +21,7 @@ from training.checkpoint import (
     unpack_payload,
 )
 from training.compatibility import check_fit
-from training.files import check_writable
+from training.files import check_is_file, check_writable
 from training.options import RunOptions
 from training.payload_form import check_facts, check_form
 from training.restarts import is_restart, launcher
@@ -80,7 +80,7 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
 
     """
     validate_log_name(options.log_name)
-    check_writable(options.save_model_path, "--save_model_path")
+    _check_places(options.save_model_path)
     if restarted and RunFolder(LOGS, options.log_name).was_started_by(launcher()):
         return _restarted(options)
     saved = newest_whole(options.save_model_path)
@@ -171,6 +171,18 @@ def _goes_on_under_its_name(options: RunOptions) -> bool:
     if not _is_same(path, options.save_model_path):
         return False
     return bool(load_facts(path)["log_name"] == options.log_name)
+
+
+def _check_places(path: Path) -> None:
+    """Refuse a checkpoint that could not be written, before any run is replaced for it."""
+    check_writable(path, "--save_model_path")
+    for file in companions(path):
+        try:
+            check_is_file(file)
+        except OSError as error:
+            raise ConfigurationError(
+                f"--save_model_path={path} would also write {file}: {error.strerror}"
+            ) from error
 
 
 def _is_same(one: Path, other: Path) -> bool:

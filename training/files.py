@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,22 @@ def storage_error(path: Path, error: OSError, num_bytes: int | None = None) -> S
     return StorageError(f"cannot write {path}: {error.strerror or error}{room}")
 
 
+def check_is_file(path: Path) -> None:
+    """Refuse what is there and no file: to read a pipe may take for ever.
+
+    Raises:
+        OSError: it is a folder, a pipe or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "Is a pipe or a device, not a file")
+
+
 def check_writable(path: Path, flag: str) -> None:
     """Refuse a file that could not be written later, when it would cost what it was to hold.
 
@@ -39,8 +56,7 @@ def check_writable(path: Path, flag: str) -> None:
         ConfigurationError: it is a folder, no file name, or in a folder that cannot be written.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        check_is_file(path)
         (path.parent / f".{path.name}.{LONGEST_ADDITION}").exists()
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():

@@ -101,6 +101,12 @@ def test_a_missing_file_and_a_folder_are_refused(path: Path) -> None:
     assert_refused(path, "Is a directory")
 
 
+def test_a_pipe_is_refused_unread(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="Is a pipe or a device"):
+        read_checkpoint(path)
+
+
 def test_a_file_of_another_program_is_refused(path: Path) -> None:
     torch.save(payload(1), path)
     assert_refused(path, "not a checkpoint of this program")

@@ -1,6 +1,7 @@
 """Whether a run starts anew or goes on: decided without any cost to earlier runs."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,18 @@ def test_the_best_checkpoint_of_an_earlier_run_is_not_overwritten_either() -> No
     profiling = choose_start(replace(OPTIONS, profile_updates=3))
     assert profiling.options.save_model_path == Path("checkpoints/demo-2.ckpt")
     assert best.exists()
+
+
+@pytest.mark.parametrize("index", range(3))
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_before_anything_is_replaced(
+    make: Callable[[Path], None], index: int
+) -> None:
+    Path("checkpoints").mkdir()
+    make(companions(OPTIONS.save_model_path)[index])
+    for options in (OPTIONS, replace(OPTIONS, overwrite=True), replace(OPTIONS, resume=True)):
+        with pytest.raises(ConfigurationError, match=r"Is a (directory|pipe)"):
+            choose_start(options)
 
 
 def test_resume_takes_the_newest_checkpoint_that_is_whole() -> None:
