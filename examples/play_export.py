@@ -1,6 +1,7 @@
 """Play an exported policy from weights and configuration: python -m examples.play_export [FOLDER].
 
-`make export` writes the folder. The scores are those of `main.py --eval` on the checkpoint: same seed, same number of episodes.
+`make export` writes the folder. The scores are those of `main.py --eval` on the checkpoint: same
+seed, same number of episodes.
 """
 
 import sys

@@ -131,8 +131,10 @@ def try_image(image: Image) -> None:
         ("0:0", f"chown -R {SOMEBODY} logs checkpoints exports"),
         (SOMEBODY, train.format("demo_config.conf", 1024, "somebody")),
         (SOMEBODY, 'test "$(stat -c %u:%g logs/runs/somebody)" = ' + SOMEBODY),
-        (SOMEBODY, "make export CKPT=checkpoints/somebody.ckpt && test -s exports/demo/policy.safetensors"),
-        (SOMEBODY, "make scalene_profiling NPROC=1 LOG_NAME=scalene && test -s scaleneProfiler*.json"),
+        (SOMEBODY, "make export CKPT=checkpoints/somebody.ckpt "
+         "&& test -s exports/demo/policy.safetensors"),
+        (SOMEBODY, "make scalene_profiling NPROC=1 LOG_NAME=scalene "
+         "&& test -s scaleneProfiler*.json"),
         (SOMEBODY, "make pytorch_profiling LOG_NAME=torch && python -c 'import torch_tb_profiler'"),
     ]  # fmt: skip
     for user, command in commands:
