@@ -245,7 +245,8 @@ def run(args: argparse.Namespace) -> int:
 
     check_restarts()
     loaded = load_config(args.config_path, collect_overrides(args))
-    log_name = args.log_name or default_log_name(args.config_path)
+    given = args.log_name is not None  # an empty one is refused
+    log_name = args.log_name if given else default_log_name(args.config_path)
     options = RunOptions(
         command_line=shlex.join(sys.argv),
         log_name=log_name,

@@ -199,7 +199,7 @@ def test_one_message_comes_from_all_processes_of_a_node(tmp_path: Path) -> None:
     assert f'File "{MAIN}"' not in ended.output  # no traceback of ours
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "-x", "x" * 200, "a b"])
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "-x", "x" * 200, "a b"])
 def test_a_name_that_is_no_folder_of_its_own_is_refused(
     name: str, capsys: Captured, tmp_path: Path
 ) -> None:
@@ -346,6 +346,8 @@ def test_an_existing_run_is_replaced_only_where_that_is_asked_for(
     assert "--overwrite" in message
     assert run_here(tmp_path, *command, "--save_model_path=other.ckpt") == 2
     assert "--log_name=demo-2" in capsys.readouterr().err
+    mistyped = "--set=EnvID=CartPool-v1"
+    assert run_here(tmp_path, *command, "--overwrite", mistyped) in (2, 4)
     assert _contents(tmp_path) == before
     assert run_here(tmp_path, *command, "--overwrite", "--seed=5") == 0
     assert _contents(tmp_path) != before

@@ -1,7 +1,7 @@
 """What ranks must agree on before they train together."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from agents.ranks import Ranks
@@ -44,14 +44,17 @@ def on_first_rank(ranks: Ranks, action: Callable[[], Result]) -> Result | None:
     return result
 
 
-def check_same_start(ranks: Ranks, config: Config, versions: dict[str, str]) -> None:
-    """Compare configuration and versions of all ranks (a collective).
+def check_same_start(
+    ranks: Ranks, config: Config, versions: Mapping[str, str], flags: Mapping[str, str]
+) -> None:
+    """Compare configuration, versions and flags of all ranks (a collective).
 
     Raises:
         ConfigurationError: on every rank, naming the keys that differ.
 
     """
     compared = dump_config(config) | {f"version of {name}": text for name, text in versions.items()}
+    compared |= flags
     everyone = [json.loads(part) for part in ranks.gather_bytes(json.dumps(compared).encode())]
     keys = differing_keys(everyone)
     if keys:

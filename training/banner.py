@@ -6,9 +6,9 @@ import torch
 
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
-from training.distributed import available_memory
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
+from workers.free_memory import available_memory
 
 
 def banner_rows(

@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import secrets
+import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +204,10 @@ def _write_temporary(path: Path, data: bytes) -> Path:
 def _replace_by_link(source: Path, target: Path) -> None:
     """Make `target` a second name of `source` in one step."""
     temporary = target.parent / f".{target.name}.{secrets.token_hex(8)}.tmp"
-    os.link(source, temporary)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)  # a file system without second names
     os.replace(temporary, target)
     temporary.unlink(missing_ok=True)  # rename of two names of one file leaves both
 

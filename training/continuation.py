@@ -242,10 +242,10 @@ def _with_free_names(options: RunOptions) -> RunOptions:
 def _check_free(path: Path) -> None:
     taken = _taken(path)
     if taken is not None:
-        at = f"--save_model_path={path}" + (f": {taken}" if taken != path else "")
+        companion = "" if taken == path else f": {taken}"
         raise ConfigurationError(
-            f"{at} exists and belongs to an earlier run; continue it with "
-            "--resume, replace it with --overwrite, or choose another file"
+            f"--save_model_path={path}{companion} exists and belongs to an earlier run; continue "
+            "it with --resume, replace it with --overwrite, or choose another file"
         )
 
 

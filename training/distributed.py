@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import psutil
 import torch
 import torch.distributed as dist
 from torch.distributed import HashStore, Store  # type: ignore[attr-defined] # not in its __all__
@@ -190,8 +189,3 @@ def set_threads(device: torch.device, threads: int) -> None:
     """Set torch's threads on the CPU; on a GPU leave them to torch's default."""
     if device.type == "cpu":
         torch.set_num_threads(threads)
-
-
-def available_memory() -> int:
-    """Return the bytes of memory that can still be used on this machine."""
-    return int(psutil.virtual_memory().available)

@@ -38,6 +38,7 @@ from training.stop_request import StopRequest
 from training.trainer import Outcome
 from training.versions import software_versions
 from training.watching import group_timeout, watched
+from workers.environments.make import make_environment
 from workers.profiling import followed_by_profilers, profiled
 
 LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
@@ -98,15 +99,27 @@ def set_up_logging(place: Place, *, verbose: bool) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def _flags(session: Session, options: RunOptions) -> dict[str, str]:
+    """Return what is no key of the recipe and must be the same on all ranks."""
+    return {
+        "device": session.device.type,
+        "--profile_updates": str(options.profile_updates),
+        "--pytorch_profiling": str(options.pytorch_profiling),
+    }
+
+
 def _train_in_group(
     session: Session, options: RunOptions, loaded: LoadedConfig, stop: StopRequest
 ) -> Outcome:
     ranks = Ranks(session.device)
-    check_same_start(ranks, loaded.config, software_versions())
+    check_same_start(ranks, loaded.config, software_versions(), _flags(session, options))
     start = agree_on_start(ranks, options)
     if start.mode == "overwrite" and start.source is not None:
         # A source that is refused must not cost the run that was to be replaced.
         on_first_rank(ranks, lambda: source_bytes(start, loaded.config))
+    if start.mode == "overwrite":
+        # Nor must an environment that cannot be built.
+        on_first_rank(ranks, lambda: make_environment(loaded.config.environment).close())
     with ExitStack() as stack:
         opened = on_first_rank(
             ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)

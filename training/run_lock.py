@@ -56,7 +56,8 @@ def _is_gone(holder: Mapping[str, Any]) -> bool:
     """Whether the holder ran on this host and is no more (its number may have been given anew)."""
     if holder.get("host") != socket.gethostname():
         return False
-    return process_start(int(holder["pid"])) != holder.get("process_start")
+    pid = str(holder.get("pid", ""))
+    return not pid.isdecimal() or process_start(int(pid)) != holder.get("process_start")
 
 
 def process_start(pid: int) -> str | None:

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import threading
 import time
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 ONE_WISH_SECONDS = 1.0
+GRACE_SECONDS = 1.0  # for Python's own handler, before a thread takes its place
 
 
 class StopRequest:
@@ -14,6 +16,9 @@ class StopRequest:
 
     Signals within a second are one wish: torchrun passes on what a terminal has already sent to
     every process.
+
+    Python's handlers run between two of its own steps: not while the process waits in C, for a peer
+    say. So a thread sees to it that a later signal ends the process there too.
     """
 
     def __init__(self) -> None:
@@ -24,6 +29,11 @@ class StopRequest:
         """Take over the signals; from the main thread only."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._handle)
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        name = "second signal"
+        threading.Thread(target=self._follow, args=(reader,), name=name, daemon=True).start()
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
@@ -41,3 +51,16 @@ class StopRequest:
         elif time.monotonic() - self._since > ONE_WISH_SECONDS:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+    def _follow(self, reader: int) -> None:
+        """Read the numbers of signals as they come; leave if the main thread does not."""
+        first: float | None = None
+        while number := os.read(reader, 1):
+            if number[0] not in STOP_SIGNALS:
+                continue
+            now = time.monotonic()
+            if first is None:
+                first = now
+            elif now - first > ONE_WISH_SECONDS:
+                time.sleep(GRACE_SECONDS)
+                os._exit(128 + number[0])

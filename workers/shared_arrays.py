@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from configs.errors import StorageError
 from workers.environments.base import EnvironmentSpec
+from workers.free_memory import available_memory
 
 ALIGNMENT = 64  # bytes: a cache line, so that no two fields share one
 
@@ -99,19 +100,18 @@ def allocate(table: dict[str, Field]) -> int:
     """
     needed = total_bytes(table)
     file_descriptor = os.memfd_create("scout-arrays", os.MFD_CLOEXEC)
-    available = _available_memory()
+    available = available_memory()
     try:
         # The kernel would rather kill a process than refuse the last page.
-        if available is not None and needed > available:
+        if needed > available:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         os.posix_fallocate(file_descriptor, 0, needed)
     except OSError as error:
         os.close(file_descriptor)
-        have = "unknown" if available is None else f"{available:,} bytes"
         raise StorageError(
             f"the environments' shared arrays need {needed:,} bytes of memory, which the system "
-            f"refused ({error.strerror}; available: {have}): lower NumEnv, or raise the memory "
-            "or file-size limit (docker --memory, ulimit -f)"
+            f"refused ({error.strerror}; available: {available:,} bytes): lower NumEnv, or raise "
+            "the memory or file-size limit (docker --memory, ulimit -f)"
         ) from error
     return file_descriptor
 
@@ -123,13 +123,3 @@ def total_bytes(table: dict[str, Field]) -> int:
 
 def _padded(num_bytes: int) -> int:
     return -(-num_bytes // ALIGNMENT) * ALIGNMENT
-
-
-def _available_memory() -> int | None:
-    """Return the bytes of memory that can still be used, None where the kernel does not say."""
-    with open("/proc/meminfo", encoding="ascii") as lines:
-        for line in lines:
-            name, value = line.split(":")
-            if name == "MemAvailable":
-                return int(value.split()[0]) * 1024
-    return None

@@ -11,6 +11,7 @@ from configs.schema import Config
 from training.agreement import check_same_start
 
 VERSIONS = {"torch": "2.13.0", "numpy": "2.3.5", "python": "3.11.7", "commit": "abc"}
+FLAGS = {"device": "cpu", "--profile_updates": "0"}
 
 
 class Disagreement(NamedTuple):
@@ -45,27 +46,32 @@ def changed(base: dict[str, str], key: str) -> Config | None:
     return None
 
 
-def differing_starts() -> Iterator[tuple[str, Config, dict[str, str]]]:
+def differing_starts() -> Iterator[tuple[str, Config, dict[str, str], dict[str, str]]]:
     """Yield what differs on the last rank, and what that starts with."""
     common = Config()
     for name in VERSIONS:
-        yield f"version of {name}", common, VERSIONS | {name: "another"}
+        yield f"version of {name}", common, VERSIONS | {name: "another"}, FLAGS
+    for name in FLAGS:
+        yield name, common, VERSIONS, FLAGS | {name: "another"}
     base = dump_config(common)
     for key in base:
         config = changed(base, key)
         if config is not None:
-            yield key, config, VERSIONS
+            yield key, config, VERSIONS, FLAGS
 
 
 def disagree(ranks: Ranks) -> list[Disagreement]:
     """Start with each difference; return what this rank was told."""
     found = []
-    for key, config, versions in differing_starts():
+    for key, config, versions, flags in differing_starts():
         is_other = ranks.rank == ranks.world_size - 1
         began, message = time.monotonic(), ""
         try:
             check_same_start(
-                ranks, config if is_other else Config(), versions if is_other else VERSIONS
+                ranks,
+                config if is_other else Config(),
+                versions if is_other else VERSIONS,
+                flags if is_other else FLAGS,
             )
         except ConfigurationError as error:
             message = str(error)

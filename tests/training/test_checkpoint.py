@@ -1,6 +1,7 @@
 """Checkpoint files: whole or refused, by name and reason; a save that fails loses nothing."""
 
 import contextlib
+import errno
 import os
 import random
 import resource
@@ -163,6 +164,20 @@ def test_a_save_keeps_the_one_before_it_and_the_best(path: Path) -> None:
         "demo.ckpt",
         "demo.previous.ckpt",
     ]
+
+
+def test_a_file_system_without_second_names_keeps_them_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    saver = Saver(path)
+    for number in range(1, 5):
+        saver.save(payload(number), is_best=number == 2)
+    assert [load_payload(p)["number"] for p in companions(path)] == [4, 3, 2]
+    assert len(list(path.parent.iterdir())) == 3
 
 
 def test_a_torn_checkpoint_never_takes_the_place_of_the_good_one_before_it(path: Path) -> None:

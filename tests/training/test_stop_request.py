@@ -29,9 +29,9 @@ while time.monotonic() < end:
 
 
 @contextmanager
-def looping() -> Iterator["subprocess.Popen[str]"]:
+def looping(script: str = LOOP) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-c", LOOP], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready False\n"
@@ -45,6 +45,20 @@ def looping() -> Iterator["subprocess.Popen[str]"]:
 def read_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     return process.stdout.readline()
+
+
+BLOCKED = """
+import ctypes
+from training.stop_request import StopRequest
+
+stop = StopRequest()
+stop.install()
+mutex = ctypes.create_string_buffer(64)
+lock = ctypes.CDLL(None).pthread_mutex_lock
+lock(mutex)
+print("ready", stop(), flush=True)
+lock(mutex)
+"""
 
 
 OVER = """
@@ -71,6 +85,16 @@ def test_a_signal_asks_for_a_stop_and_a_later_one_ends_the_process(number: signa
             process.send_signal(number)
             time.sleep(0.2)
         assert process.returncode == -number
+
+
+def test_a_later_signal_ends_a_process_that_waits_in_c_too() -> None:
+    with looping(BLOCKED) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 128 + signal.SIGINT
 
 
 def test_signals_that_come_together_are_one_wish() -> None:
