@@ -217,7 +217,12 @@ class TestLock:
 
     @pytest.mark.parametrize(
         ("change", "held"),
-        [({}, True), ({"process_start": "1"}, False), ({"pid": "none"}, False), ({"host": "another", "pid": 1}, True)],
+        [
+            ({}, True),
+            ({"process_start": "1"}, False),
+            ({"pid": "none"}, False),
+            ({"host": "another", "pid": 1}, True),
+        ],
     )
     def test_on_a_file_system_without_locks_the_record_decides(
         self,
