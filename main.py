@@ -241,6 +241,7 @@ def run(args: argparse.Namespace) -> int:
         return write_reports(args.report, args.out)
     from configs.loading import load_config  # noqa: PLC0415 - not needed by -h
     from training.options import RunOptions  # noqa: PLC0415
+    from training.own_command import own_command  # noqa: PLC0415
     from training.restarts import check_restarts  # noqa: PLC0415
 
     check_restarts()
@@ -248,7 +249,7 @@ def run(args: argparse.Namespace) -> int:
     given = args.log_name is not None  # an empty one is refused
     log_name = args.log_name if given else default_log_name(args.config_path)
     options = RunOptions(
-        command_line=shlex.join(sys.argv),
+        command_line=shlex.join(own_command(sys.argv, os.environ)),
         log_name=log_name,
         save_model_path=args.save_model_path or Path("checkpoints") / f"{log_name}.ckpt",
         load_model_path=args.load_model_path,
