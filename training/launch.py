@@ -54,6 +54,13 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     """
     stop = StopRequest()
     stop.install()
+    try:
+        return _train(options, loaded, stop)
+    finally:
+        stop.release()
+
+
+def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
     check_load_flags(options, loaded)
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id))

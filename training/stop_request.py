@@ -24,16 +24,27 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal_name: str | None = None
         self._since = 0.0
+        self._writer = -1
+        self._thread: threading.Thread | None = None
 
     def install(self) -> None:
         """Take over the signals; from the main thread only."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._handle)
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         name = "second signal"
-        threading.Thread(target=self._follow, args=(reader,), name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._follow, args=(reader,), name=name, daemon=True)
+        self._thread.start()
+
+    def release(self) -> None:
+        """End the thread: from here on Python's handlers are alone again."""
+        if self._thread is not None:
+            signal.set_wakeup_fd(-1)
+            os.close(self._writer)
+            self._thread.join()
+            self._thread = None
 
     def __call__(self) -> bool:
         """Whether a stop was asked for."""
@@ -55,12 +66,13 @@ class StopRequest:
     def _follow(self, reader: int) -> None:
         """Read the numbers of signals as they come; leave if the main thread does not."""
         first: float | None = None
-        while number := os.read(reader, 1):
-            if number[0] not in STOP_SIGNALS:
-                continue
-            now = time.monotonic()
-            if first is None:
-                first = now
-            elif now - first > ONE_WISH_SECONDS:
-                time.sleep(GRACE_SECONDS)
-                os._exit(128 + number[0])
+        with open(reader, "rb", buffering=0) as numbers:
+            while number := numbers.read(1):
+                if number[0] not in STOP_SIGNALS:
+                    continue
+                now = time.monotonic()
+                if first is None:
+                    first = now
+                elif now - first > ONE_WISH_SECONDS:
+                    time.sleep(GRACE_SECONDS)
+                    os._exit(128 + number[0])

@@ -70,7 +70,7 @@ def test_a_run_name_is_taken_whole_or_refused_and_leaves_no_folder(
     code = run_beside(tmp_path, "--train", f"--log_name={name}")
     plain = {letter for letter in name if not (letter.isascii() and letter.isalnum())} <= set("._-")
     fits = name != "" and plain and len(name) <= 128 and name[0] not in ".-"
-    assert code == (3 if fits or name == "" else 2)
+    assert code == (3 if fits else 2)
     assert code == run_beside(tmp_path, "--eval", f"--log_name={name}")
 
 

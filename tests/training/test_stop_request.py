@@ -97,6 +97,20 @@ def test_a_later_signal_ends_a_process_that_waits_in_c_too() -> None:
         assert process.wait(30) == 128 + signal.SIGINT
 
 
+def test_what_it_opened_is_closed_again() -> None:
+    script = (
+        LOOP.partition('print("ready"')[0]
+        + """
+import os, threading
+before = len(os.listdir("/proc/self/fd"))
+stop.release()
+assert len(os.listdir("/proc/self/fd")) == before - 2
+assert threading.active_count() == 1
+"""
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=False).returncode == 0
+
+
 def test_signals_that_come_together_are_one_wish() -> None:
     with looping() as process:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
