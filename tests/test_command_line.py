@@ -369,6 +369,7 @@ def test_a_run_is_not_replaced_by_one_that_cannot_start(
     assert _contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_profiling_run_takes_a_free_name_and_leaves_traces(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, CARTPOLE, TotalEnvSteps=64)
     command = ("--train", f"--config_path={recipe}", f"--log_name={NAME}")

@@ -40,6 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_checkpoint_weights_and_graph_play_the_same_games(trained: Path) -> None:
     outputs = [
         run("play_checkpoint", trained / "recipe.conf", trained / "checkpoints" / "demo.ckpt"),
