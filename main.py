@@ -103,40 +103,8 @@ def build_parser() -> Parser:
     )
     add_common_flags(parser)
     add_training_flags(parser)
-    evaluation = parser.add_argument_group("evaluation")
-    evaluation.add_argument(
-        "--episodes", type=positive_int, default=20, help="episodes to play (default 20)"
-    )
-    evaluation.add_argument(
-        "--greedy", action="store_true", help="take the likeliest action instead of sampling"
-    )
-    evaluation.add_argument(
-        "--video",
-        action="store_true",
-        help="also write an mp4 of one game, with bonus, values and a map",
-    )
-    parser.add_argument_group("report and export").add_argument(
-        "--out",
-        type=Path,
-        metavar="PATH",
-        help="where the report of one run, or the comparison of several, is written as .html "
-        "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
-        "exports/NAME)",
-    )
-    profiling = parser.add_argument_group("profiling (the run stops by itself)")
-    profiling.add_argument(
-        "--scalene_profiling",
-        "--profile_updates",
-        dest="profile_updates",
-        type=positive_int,
-        metavar="N",
-        help="stop after N rollouts; for scalene, kernprof and the like",
-    )
-    profiling.add_argument(
-        "--pytorch_profiling",
-        action="store_true",
-        help="record two updates with torch.profiler, then stop",
-    )
+    add_evaluation_flags(parser)
+    add_profiling_flags(parser)
     return parser
 
 
@@ -198,6 +166,48 @@ def add_training_flags(parser: argparse.ArgumentParser) -> None:
         "--use_wandb",
         action="store_true",
         help="mirror the curves to Weights & Biases; the key comes from the environment",
+    )
+
+
+def add_evaluation_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of evaluation, report and export."""
+    evaluation = parser.add_argument_group("evaluation")
+    evaluation.add_argument(
+        "--episodes", type=positive_int, default=20, help="episodes to play (default 20)"
+    )
+    evaluation.add_argument(
+        "--greedy", action="store_true", help="take the likeliest action instead of sampling"
+    )
+    evaluation.add_argument(
+        "--video",
+        action="store_true",
+        help="also write an mp4 of one game, with bonus, values and a map",
+    )
+    parser.add_argument_group("report and export").add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="where the report of one run, or the comparison of several, is written as .html "
+        "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
+        "exports/NAME)",
+    )
+
+
+def add_profiling_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that end a run after a few rollouts."""
+    profiling = parser.add_argument_group("profiling (the run stops by itself)")
+    profiling.add_argument(
+        "--scalene_profiling",
+        "--profile_updates",
+        dest="profile_updates",
+        type=positive_int,
+        metavar="N",
+        help="stop after N rollouts; for scalene, kernprof and the like",
+    )
+    profiling.add_argument(
+        "--pytorch_profiling",
+        action="store_true",
+        help="record two updates with torch.profiler, then stop",
     )
 
 

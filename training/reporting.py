@@ -1,6 +1,5 @@
 """From an update to a row of figures and the state on the terminal."""
 
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -56,12 +55,7 @@ class Reporter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self._progress.close()
         summary = self._time_watch.summary()
         if kind is None and summary is not None:

@@ -8,7 +8,6 @@ from `AtariEnvironment`.
 
 import re
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self
 
 import gymnasium
@@ -84,12 +83,7 @@ class AleVectorPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def group(self, group: int) -> slice:

@@ -1,6 +1,5 @@
 """What every pool of environments is, whoever steps them: what the training loop knows of it."""
 
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -45,12 +44,7 @@ class EnvironmentPool(Protocol):
     def __enter__(self) -> Self:
         """Return the pool."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Close the pool."""
 
     def group(self, group: int) -> slice:

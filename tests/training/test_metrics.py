@@ -203,6 +203,7 @@ def test_a_second_close_does_nothing(run: RunFolder) -> None:
     write_updates(writer, [1])
     writer.close()
     writer.close()
+    assert [row["env_steps"] for row in rows(run)] == [1]
 
 
 def test_the_null_writer_takes_the_same_calls_and_leaves_nothing(tmp_path: Path) -> None:
