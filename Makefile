@@ -101,7 +101,7 @@ train: $(READY) ## train CONFIG (default: the demo), evaluate it, say where all 
 	$(ONE_RANK) main.py --eval --config_path=logs/runs/$(LOG_NAME)/config.conf --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video
 ifeq ($(notdir $(CONFIG)),demo_config.conf)
 	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --set IntrinsicReward=none --log_name=$(LOG_NAME)_no_bonus --save_model_path=$(basename $(CKPT))_no_bonus.ckpt $(rerun_flag) $(ARGS)
-	$(PY) -m training.demo_report $(LOG_NAME) $(LOG_NAME)_no_bonus
+	$(PY) -m training.reports.demo $(LOG_NAME) $(LOG_NAME)_no_bonus
 endif
 	@echo
 	@echo "  checkpoint        $(CKPT)"
@@ -132,7 +132,7 @@ export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, 
 
 .PHONY: kill
 kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
-	@$(PY) -m training.kill_runs $(ARGS)
+	@$(PY) -m training.doctor.kill_runs $(ARGS)
 
 # Curves and profiles
 .PHONY: start_tensorboard
@@ -140,7 +140,7 @@ start_tensorboard: $(READY) ## curves of all runs, on localhost:PORT
 	$(BIN)tensorboard --logdir logs/tb_logs --host $(TENSORBOARD_HOST) --port $(PORT)
 
 # Scalene begins with the first rollout (--off: Scout's hooks start it); the watchdog only waits.
-scalene_flags = --cpu-only --off --program-path=$(CURDIR) --profile-exclude=training/watchdog.py
+scalene_flags = --cpu-only --off --program-path=$(CURDIR) --profile-exclude=training/ranks/watchdog.py
 scalene_json  = scaleneProfiler00_$(LOG_NAME).json
 
 .PHONY: report

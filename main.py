@@ -250,9 +250,9 @@ def run(args: argparse.Namespace) -> int:
 
         return write_reports(args.report, args.out)
     from configs.loading import load_config  # noqa: PLC0415 - not needed by -h
+    from training.folders.own_command import own_command  # noqa: PLC0415
     from training.options import RunOptions  # noqa: PLC0415
-    from training.own_command import own_command  # noqa: PLC0415
-    from training.restarts import check_restarts  # noqa: PLC0415
+    from training.ranks.restarts import check_restarts  # noqa: PLC0415
 
     check_restarts()
     loaded = load_config(args.config_path, collect_overrides(args))
@@ -281,10 +281,10 @@ def run(args: argparse.Namespace) -> int:
 
         return train(options, loaded)
     if args.export:
-        from training.exporting import export_policy  # noqa: PLC0415
+        from training.exporting.writing import export_policy  # noqa: PLC0415
 
         return export_policy(options, loaded)
-    from training.evaluation import evaluate_checkpoint  # noqa: PLC0415
+    from training.playing.evaluation import evaluate_checkpoint  # noqa: PLC0415
 
     return evaluate_checkpoint(options, loaded)
 

@@ -30,8 +30,13 @@ from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError, ScoutError
 from configs.loading import load_config
 from configs.schema import Config
-from training.building import build_learner, build_optimizer, learning_settings, rollout_shape
-from training.distributed import Place, process_group
+from training.building.learner import (
+    build_learner,
+    build_optimizer,
+    learning_settings,
+    rollout_shape,
+)
+from training.ranks.distributed import Place, process_group
 
 SEED = 1
 BASELINE = "RND"

@@ -28,9 +28,9 @@ from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError, ScoutError
 from configs.loading import load_config
 from configs.schema import Config
-from training.allocator import keep_freed_memory
-from training.building import rollout_shape
-from training.distributed import Place, process_group
+from training.building.learner import rollout_shape
+from training.ranks.allocator import keep_freed_memory
+from training.ranks.distributed import Place, process_group
 
 ARMS = ("Precision=float32", "Precision=bfloat16")
 COMPILED = ", policy compiled"  # after an arm's settings

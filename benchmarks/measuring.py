@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.runs import PROJECT
-from training.versions import collect_versions
+from training.folders.versions import collect_versions
 
 
 def header(options: argparse.Namespace, packages: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from benchmarks.components import build_agent
 from benchmarks.made_up_network import Link
 from benchmarks.measuring import spread
 from configs.loading import load_config
-from training.distributed import Place, process_group
+from training.ranks.distributed import Place, process_group
 
 BYTES = 4  # of a gradient's number, float32
 MANY = 64  # ranks of 8 nodes x 8 GPUs

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError
-from training.files import read_json, replace_file
+from training.folders.files import read_json, replace_file
 from training.reports.rows import RUNS
 
 RECIPES = PROJECT / "configs" / "MiniGrid"

@@ -17,10 +17,10 @@ from benchmarks.study_results import (
     by_layout,
     env_step_grid,
 )
-from training.files import replace_file
+from training.folders.files import replace_file
+from training.folders.versions import collect_versions
 from training.reports.intervals import bootstrap_interval, interquartile_mean
 from training.reports.rows import SCORE
-from training.versions import collect_versions
 
 BASELINE = "RND"  # the arm that times are compared with
 PANELS = {"score, mean of the last 100 episodes": SCORE, "rooms entered per episode": ROOMS}

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from configs.loading import load_config
-from training.loaded_agent import load_agent
-from training.player import open_environments, play_episodes
+from training.playing.loaded_agent import load_agent
+from training.playing.player import open_environments, play_episodes
 
 if __name__ == "__main__":
     recipe, checkpoint = sys.argv[1:] or ("configs/demo_config.conf", "checkpoints/demo.ckpt")

@@ -7,8 +7,8 @@ seed, same number of episodes.
 import sys
 from pathlib import Path
 
-from training.exported import load_export
-from training.player import open_environments, play_episodes
+from training.exporting.reading import load_export
+from training.playing.player import open_environments, play_episodes
 
 if __name__ == "__main__":
     exported = load_export(Path(*sys.argv[1:] or ["exports/demo"]))

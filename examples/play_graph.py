@@ -6,8 +6,8 @@ Only your own: torch unpickles what a .pt2 file asks for.
 import sys
 from pathlib import Path
 
-from training.exported import load_export, load_program
-from training.player import open_environments, play_episodes
+from training.exporting.reading import load_export, load_program
+from training.playing.player import open_environments, play_episodes
 
 if __name__ == "__main__":
     folder = Path(*sys.argv[1:] or ["exports/demo"])

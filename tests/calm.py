@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.records import checkpoint_path, differences, figures, read_status, state_of
 from tests.runs import DEADLINE, run_ranks, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 NAME = "demo"
 STOPPED = 75

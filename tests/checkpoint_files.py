@@ -5,7 +5,7 @@ import struct
 
 import torch
 
-from training.checkpoint import MAGIC, VERSION, Payload
+from training.checkpoints.storage import MAGIC, VERSION, Payload
 
 
 def payload(number: int) -> Payload:

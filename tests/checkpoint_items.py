@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from agents.ranks import bytes_tensor
-from training.checkpoint import Payload, Saver, load_payload, pack, unpack
+from training.checkpoints.storage import Payload, Saver, load_payload, pack, unpack
 
 Place = tuple[Any, ...]
 _TALLY = struct.Struct("<dq")  # ahead of an environment's snapshot: its score and length

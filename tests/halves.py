@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.records import checkpoint_path, differences, figures, run_path, state_of
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
-from training.checkpoint import companions, load_payload
+from training.checkpoints.storage import companions, load_payload
 
 NAME = "demo"
 UPDATES, HALF = 8, 4  # of the calm runs; the recipes save at HALF

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from training.checkpoint import Payload, load_payload, unpack
+from training.checkpoints.storage import Payload, load_payload, unpack
 
 LONGEST_ROWS = 16384  # bytes that hold the last row whole
 

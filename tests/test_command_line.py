@@ -25,7 +25,7 @@ from tests.runs import (
     run_main,
     write_recipe,
 )
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 NAME = "demo"
 TAGS = {

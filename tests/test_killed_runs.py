@@ -26,9 +26,9 @@ from tests.records import (
     state_of,
 )
 from tests.runs import CARTPOLE, PONG, run_here, started, write_recipe
-from training.checkpoint import Saver, companions, load_payload
-from training.metrics import MetricsWriter
-from training.run_folder import RunFolder
+from training.checkpoints.storage import Saver, companions, load_payload
+from training.figures.metrics import MetricsWriter
+from training.folders.run_folder import RunFolder
 
 pytestmark = pytest.mark.timeout(3600)
 

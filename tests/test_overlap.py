@@ -12,7 +12,7 @@ import pytest
 from tests.halves import COMPONENTS, NAME, CalmRun, assert_equal_runs, halfway, launch, run_calmly
 from tests.records import checkpoint_path, last_row, read_status, run_path, state_of
 from tests.runs import CARTPOLE, run_here, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 OVERLAP = COMPONENTS["overlap"]
 SYNCHRONOUS_PARTS = ["generator", "frames", "ages", "intrinsic", "visits", "environments"]

@@ -21,7 +21,7 @@ from tests.halves import (
 )
 from tests.records import checkpoint_path, differences, figures, read_status, state_of
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -19,7 +19,7 @@ from tests.halves import (
     run_calmly,
 )
 from tests.runs import CARTPOLE, PONG
-from training.checkpoint import companions
+from training.checkpoints.storage import companions
 
 pytestmark = pytest.mark.timeout(3600)
 

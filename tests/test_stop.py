@@ -9,7 +9,7 @@ import pytest
 from tests.calm import NAME, STOPPED, assert_equal_runs, assert_stopped_and_saved, run_calmly
 from tests.records import checkpoint_path, read_status
 from tests.runs import CARTPOLE, run_main, started, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 SECONDS_TO_CLEAN_UP = 10.0
 

@@ -13,34 +13,39 @@ from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.loading import dump_config
 from configs.schema import Config
-from training.building import build_learner, build_optimizer, learning_settings, rollout_shape
-from training.building_heads import build_pretraining
-from training.building_rollouts import build_rollouts
-from training.checkpoint import Payload, Saver
-from training.collector import Policy
-from training.displays import EachStep, drawn_while_learning, open_displays, setup_of
-from training.episodes import EpisodeLog
-from training.evidence import Evidence
-from training.options import RunOptions
-from training.page_locking import page_locked
-from training.parts import Parts
-from training.pretraining import Pretraining, PretrainingSettings
-from training.profiling import (
+from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
+from training.building.heads import build_pretraining
+from training.building.learner import (
+    build_learner,
+    build_optimizer,
+    learning_settings,
+    rollout_shape,
+)
+from training.building.rollouts import build_rollouts
+from training.building.seeding import make_generator, stream_seed
+from training.checkpoints.storage import Payload, Saver
+from training.folders.versions import collect_versions
+from training.live.progress import ProgressReporter
+from training.loop.collector import Policy
+from training.loop.episodes import EpisodeLog
+from training.loop.evidence import Evidence
+from training.loop.pretraining import Pretraining, PretrainingSettings
+from training.loop.profiling import (
     PROFILED_UPDATES,
     NullProfiler,
     Profiler,
     TracedStopwatch,
     torch_profiler,
 )
-from training.progress import ProgressReporter
-from training.reporting import Reporter
-from training.resuming import lay_out
-from training.run_state import RunState
-from training.seeding import make_generator, stream_seed
-from training.stopwatch import Stopwatch
-from training.trainer import Beginning, Schedule, Trainer, uniform_policy
-from training.versions import collect_versions
-from training.visits import VisitRecorder
+from training.loop.reporting import Reporter
+from training.loop.resuming import lay_out
+from training.loop.run_state import RunState
+from training.loop.stopwatch import Stopwatch
+from training.loop.trainer import Beginning, Schedule, Trainer, uniform_policy
+from training.loop.visits import VisitRecorder
+from training.options import RunOptions
+from training.parts import Parts
+from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool

@@ -7,37 +7,35 @@ from agents.ranks import Ranks
 from configs.errors import ScoutError, StorageError
 from configs.loading import LoadedConfig
 from configs.schema import Config
-from training.agreement import check_same_start, on_first_rank
-from training.allocator import keep_freed_memory
 from training.assembly import assemble
-from training.checkpoint import Payload, unpack
-from training.continuation import (
-    LOGS,
+from training.building.precision import settle_precision
+from training.checkpoints.continuation import (
     Start,
     agree_on_start,
     check_load_flags,
     discard_replaced,
     source_bytes,
 )
-from training.distributed import (
-    Place,
+from training.checkpoints.storage import Payload, unpack
+from training.folders.run_folder import LOGS, RunFolder
+from training.folders.versions import software_versions
+from training.live.console import final_message, set_up_logging
+from training.loop.stop_request import StopRequest
+from training.loop.trainer import Outcome
+from training.loop.watching import group_timeout, watched
+from training.options import RunOptions
+from training.parts import Parts
+from training.ranks.agreement import check_same_start, on_first_rank
+from training.ranks.allocator import keep_freed_memory
+from training.ranks.distributed import (
     choose_device,
     peer_errors,
     process_group,
     read_place,
-    set_threads,
 )
-from training.memory import memory_errors
-from training.options import RunOptions
-from training.parts import Parts
-from training.precision import settle_precision
-from training.progress import ConsoleLogHandler, final_message
-from training.run_folder import RunFolder
+from training.ranks.memory import memory_errors
+from training.ranks.threads import learner_threads, set_threads
 from training.session import Session
-from training.stop_request import StopRequest
-from training.trainer import Outcome
-from training.versions import software_versions
-from training.watching import group_timeout, watched
 from workers.environments.make import make_environment
 from workers.profiling import followed_by_profilers, profiled
 
@@ -86,24 +84,6 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
         _leave_word(session, 1, f"{type(error).__name__}: {error}")
         raise
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
-
-
-def learner_threads(config: Config, place: Place) -> int:
-    """Return torch's threads on the CPU; small networks on state vectors are fastest with one."""
-    if config.run.learner_threads != "auto":
-        return config.run.learner_threads
-    return place.cores if config.observes_pixels else 1
-
-
-def set_up_logging(place: Place, *, verbose: bool) -> None:
-    """Print log records above the screen in place, with the rank where there are several."""
-    handler = ConsoleLogHandler()
-    prefix = f"[rank {place.rank}] " if place.world_size > 1 else ""
-    handler.setFormatter(logging.Formatter(f"{prefix}%(levelname)s: %(message)s"))
-    level = logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(level=level, handlers=[handler])
-    for noisy in ("torch", "tensorboard", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _flags(session: Session, options: RunOptions) -> dict[str, str]:

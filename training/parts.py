@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from training.folders.run_folder import RunFolder
 from training.options import RunOptions
-from training.run_folder import RunFolder
 from training.session import Session
 
 

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import torch
 
-from training.clock import Clock
-from training.distributed import Place
-from training.run_folder import RunFolder
+from training.folders.run_folder import RunFolder
+from training.ranks.distributed import Place
+
+
+@dataclass
+class Clock:
+    """Updates done, and env steps of all ranks (frames = env steps x frame skip)."""
+
+    updates: int = 0
+    env_steps: int = 0
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What every intrinsic reward is: a module that judges a rollout and is trained on it.
 
 The learner and the agent know this interface alone. A new bonus is one file with one class
-(docs/extending.md), and one line in training/building_bonuses.py.
+(docs/extending.md), and one line in training/building/bonuses.py.
 """
 
 from abc import ABC, abstractmethod

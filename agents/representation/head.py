@@ -17,7 +17,7 @@ class RepresentationHead(nn.Module, ABC):
     """What turns the backbone's features of two views into a loss.
 
     Its statistics over a batch are those of all ranks' batches together. A new head is one file
-    with one class (docs/extending.md), and one line in training/building_heads.py.
+    with one class (docs/extending.md), and one line in training/building/heads.py.
     """
 
     @property

@@ -20,7 +20,7 @@ from tests.agents.small import (
     parameters_of,
     settings_with,
 )
-from training.building import learning_settings
+from training.building.learner import learning_settings
 
 T, N = 6, 4
 

@@ -1,6 +1,7 @@
 """Imports go down only, never up, never in a circle, and the workers stay free of torch."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,15 +13,34 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = ("agents", "workers", "configs", "training", "benchmarks", "examples")
 FLOORS = {
-    "main": 4,
-    "benchmarks": 4,
-    "examples": 4,
-    "training": 3,
-    "agents": 2,
-    "workers": 2,
-    "agents.networks": 1,
-    "agents.losses": 0,
-    "configs": 0,
+    "main": 6,
+    "benchmarks": 5,
+    "examples": 5,
+    "training": 4,
+    "agents": 3,
+    "workers": 3,
+    "agents.networks": 2,
+    "agents.losses": 1,
+    "configs": 1,
+}
+# The rooms of training/, and the files at its door. On one floor nobody knows a neighbour.
+TRAINING_FLOORS = {
+    "launch": 6,
+    "exporting": 6,
+    "assembly": 5,
+    "playing": 5,
+    "building": 4,
+    "loop": 3,
+    "parts": 3,
+    "reports": 3,
+    "session": 2,
+    "checkpoints": 2,
+    "live": 2,
+    "doctor": 2,
+    "ranks": 1,
+    "figures": 1,
+    "folders": 0,
+    "options": 0,
 }
 # Pairs that must not know each other though their floors would allow it.
 STRANGERS = {
@@ -99,6 +119,53 @@ def violations() -> Iterator[str]:
 
 def test_imports_go_down_only() -> None:
     assert list(violations()) == []
+
+
+def training_room(module: str) -> str | None:
+    """The room of training/ that a module lies in; None for all that lies elsewhere."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "training" and len(parts) > 1 else None
+
+
+def climbs_in_training() -> Iterator[str]:
+    for module in trees():
+        room = training_room(module)
+        if room is None:
+            continue
+        assert room in TRAINING_FLOORS, f"{module} lies on no floor: name it in TRAINING_FLOORS"
+        for imported in sorted(imports_of(module)):
+            target = training_room(imported)
+            if target not in (None, room) and TRAINING_FLOORS[target] >= TRAINING_FLOORS[room]:
+                yield f"{module} imports {imported}"
+
+
+def test_imports_between_rooms_of_training_go_down_only() -> None:
+    assert list(climbs_in_training()) == []
+
+
+def test_the_door_of_training_holds_what_the_page_says_and_nothing_else() -> None:
+    files = {path.stem for path in (ROOT / "training").glob("*.py")} - {"__init__"}
+    assert files == {"launch", "assembly", "parts", "session", "options"}
+
+
+def test_the_page_on_architecture_shows_every_floor_of_training() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = {
+        name: int(floor)
+        for floor, name in re.findall(r"^(\d)  (\w+)(?:/|\.py) ", page, flags=re.MULTILINE)
+        if name in TRAINING_FLOORS
+    }
+    assert shown == TRAINING_FLOORS
+
+
+def test_the_page_on_architecture_names_every_file_of_training() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for room in (path for path in (ROOT / "training").iterdir() if path.is_dir()):
+        if room.name == "__pycache__":
+            continue
+        section = page.partition(f"### training/{room.name}/")[2].partition("\n### ")[0]
+        files = {path.name for path in room.glob("*.py")} - {"__init__.py", "__main__.py"}
+        assert {name for name in files if f"`{name}`" not in section} == set(), room.name
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:

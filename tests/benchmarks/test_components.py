@@ -12,7 +12,7 @@ from benchmarks.components import ARMS, BASELINE, Turn, configurations, main, pa
 from benchmarks.made_up_play import MadeUpPlay, made_up_spec
 from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError
-from training.building import rollout_shape
+from training.building.learner import rollout_shape
 
 TINY = """
 StateStackSize = 2

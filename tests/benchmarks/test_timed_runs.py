@@ -9,7 +9,7 @@ from benchmarks.runs import PROJECT
 from benchmarks.timed_runs import SHARES, CpuCurve, Plan, time_in_turns, time_run, timing
 from configs.errors import ConfigurationError
 from tests.benchmarks.records import Row
-from training.time_split import PARTS
+from training.figures.time_split import PARTS
 
 CARTPOLE = PROJECT / "configs/CartPole/config_rnd00.conf"
 

@@ -10,12 +10,12 @@ from configs.loading import LoadedConfig
 from configs.schema import Config, EnvironmentSection, PPOSection, RunSection
 from tests.agents.small import parameters_of
 from training.assembly import build_agent, make_pool
-from training.distributed import Place
+from training.folders.run_folder import RunFolder
+from training.loop.stop_request import StopRequest
 from training.options import RunOptions
 from training.parts import Parts
-from training.run_folder import RunFolder
+from training.ranks.distributed import Place
 from training.session import Session
-from training.stop_request import StopRequest
 
 NUM_ENVS = 20
 OPTIONS = RunOptions(

@@ -8,7 +8,7 @@ from agents.ranks import Ranks
 from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping, dump_config
 from configs.schema import Config
-from training.agreement import check_same_start
+from training.ranks.agreement import check_same_start
 
 VERSIONS = {"torch": "2.13.0", "numpy": "2.3.5", "python": "3.11.7", "commit": "abc"}
 FLAGS = {"device": "cpu", "--profile_updates": "0"}

@@ -13,7 +13,7 @@ from tests.faults.probes import SPIKE
 from tests.ranks import run_in_ranks
 from tests.records import checkpoint_path, read_status, run_path
 from tests.runs import CARTPOLE, started_ranks, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 NAME = "demo"
 

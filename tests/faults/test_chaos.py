@@ -22,7 +22,7 @@ from tests.faults.figures import Figures, count
 from tests.records import checkpoint_path, read_status
 from tests.records import figures as rows_of
 from tests.runs import CARTPOLE, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 

@@ -19,7 +19,7 @@ from tests.faults.figures import Figures, count
 from tests.records import checkpoint_path, run_path
 from tests.records import figures as rows_of
 from tests.runs import CARTPOLE, run_here, write_recipe
-from training.checkpoint import (
+from training.checkpoints.storage import (
     HEADER_SIZE,
     VERSION,
     companions,

@@ -23,7 +23,7 @@ RACE = """
 import os, signal, sys
 from pathlib import Path
 from configs.errors import ConfigurationError
-from training.run_folder import RunFolder
+from training.folders.run_folder import RunFolder
 
 def contend(name, gate, tell):
     os.read(gate, 1)

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.figures import Figures, Trial, count
 from tests.records import checkpoint_path, read_status, run_path
 from tests.runs import CARTPOLE, MAIN, StartedRun, started, started_ranks, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 NAME = "demo"
 PEER_LOST = 6

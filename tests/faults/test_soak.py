@@ -12,7 +12,7 @@ import pytest
 from tests.faults.figures import IS_FULL, Figures, count
 from tests.records import checkpoint_path, last_row
 from tests.runs import CARTPOLE, StartedRun, started, write_recipe
-from training.checkpoint import companions, load_payload
+from training.checkpoints.storage import companions, load_payload
 
 NAME = "demo"
 WORKERS = 2

@@ -17,7 +17,7 @@ from tests.faults.disks import fill, small_disk
 from tests.faults.figures import Figures, count
 from tests.records import checkpoint_path, read_status
 from tests.runs import CARTPOLE, run_here, started, write_recipe
-from training.checkpoint import Payload, Saver, companions, load_payload
+from training.checkpoints.storage import Payload, Saver, companions, load_payload
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAME = "demo"
@@ -97,11 +97,11 @@ def test_a_run_tries_three_saves_and_goes_on_when_there_is_room_again(
         assert (status["code"], status["rank"]) == (7, 0)
     with figures.trial(13, "runs on a disk that is full for a while"):
         handler = FreeingHandler(ballast)
-        logging.getLogger("training.run_state").addHandler(handler)
+        logging.getLogger("training.loop.run_state").addHandler(handler)
         try:
             assert run_here(tmp_path, *command, "--resume") == 0
         finally:
-            logging.getLogger("training.run_state").removeHandler(handler)
+            logging.getLogger("training.loop.run_state").removeHandler(handler)
         assert handler.failures == 1
         assert load_payload(path)["env_steps"] == 256
 
@@ -134,7 +134,7 @@ KILL_DURING_SAVES = """
 import os, random, select, signal, sys, time
 from pathlib import Path
 import torch
-from training.checkpoint import Saver, load_payload, newest_whole
+from training.checkpoints.storage import Saver, load_payload, newest_whole
 
 def save(number):
     weights = torch.full((20_000,), float(number))

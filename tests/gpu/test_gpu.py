@@ -28,8 +28,8 @@ from tests.records import checkpoint_path
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from tests.workers.pool_probes import GameProbe
 from tests.workers.pools import make_pool
-from training.checkpoint import load_payload
-from training.page_locking import page_locked
+from training.checkpoints.storage import load_payload
+from training.ranks.page_locking import page_locked
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 T, N = 6, 4

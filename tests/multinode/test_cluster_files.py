@@ -20,7 +20,7 @@ from tests.multinode.nodes import Node
 from tests.multinode.slurm import slurm
 from tests.records import checkpoint_path, read_status
 from tests.runs import CARTPOLE, DEADLINE, MAIN, MARKER, write_recipe
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 
 ROOT = MAIN.parent
 GUIDE = ROOT / "docs" / "multinode.md"

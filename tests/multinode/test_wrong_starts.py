@@ -21,8 +21,8 @@ LISTEN = (
     "print(flush=True); sys.stdin.read()"
 )
 ASK_DOCTOR = (
-    "import sys; from training import doctor;"
-    "print(doctor.report(doctor.endpoint_findings(sys.argv[1])))"
+    "import sys; from training.doctor import machine;"
+    "print(machine.report(machine.endpoint_findings(sys.argv[1])))"
 )
 
 Nodes = tuple[Node, Node]

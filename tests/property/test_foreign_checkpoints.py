@@ -21,9 +21,9 @@ from tests.property.conftest import NAME
 from tests.property.sandbox import Ended, examples, run
 from tests.records import checkpoint_path
 from tests.runs import CARTPOLE, write_recipe
-from training.checkpoint import HEADER_SIZE, load_payload, pack
-from training.loaded_agent import load_agent
-from training.player import Player
+from training.checkpoints.storage import HEADER_SIZE, load_payload, pack
+from training.playing.loaded_agent import load_agent
+from training.playing.player import Player
 
 STRANGER = "stranger.ckpt"
 TRACE = "made-by-a-checkpoint"

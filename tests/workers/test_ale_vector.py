@@ -16,7 +16,7 @@ from configs.schema import EnvironmentSection
 from tests.records import checkpoint_path
 from tests.runs import PONG, run_here, write_recipe
 from tests.workers.test_pool import assert_refused, step_all
-from training.checkpoint import load_payload
+from training.checkpoints.storage import load_payload
 from workers.ale_vector import AleVectorPool
 from workers.environments.atari import AtariEnvironment
 from workers.protocol import EpisodeSummary, StepBatch, WorkerError

@@ -1,1 +1,4 @@
-"""What the terminal shows of a run while it runs: a screen in place, or plain lines."""
+"""What the terminal shows of a run or of an evaluation.
+
+It knows folders/, ranks/ and figures/; it is told, and asks nobody.
+"""

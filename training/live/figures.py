@@ -4,10 +4,10 @@ import textwrap
 
 from rich.text import Text
 
-from training.bottlenecks import waited_for
+from training.figures.bottlenecks import waited_for
+from training.figures.time_split import TimeSplit
 from training.live.status import RankFigures, View
 from training.live.words import figure, memory
-from training.time_split import TimeSplit
 from workers.free_memory import available_memory
 
 _LABEL = 8  # columns of the word in front of a line

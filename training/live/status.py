@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from training.figures.time_split import TimeSplit
 from training.live.history import Series
-from training.time_split import TimeSplit
 
 TRAINING = "train"
 

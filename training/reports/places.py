@@ -6,7 +6,7 @@ from collections.abc import Collection
 import cv2
 import numpy as np
 
-from training.coverage import Coverage, heat_map
+from training.figures.coverage import Coverage, heat_map
 from training.reports.markup import Markup, element
 from training.reports.numbers import percent_text, short_text
 from training.reports.scale import Scale

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from configs.options import all_options
-from training.coverage import Coverage
-from training.files import read_json
+from training.figures.coverage import Coverage
+from training.folders.files import read_json
+from training.folders.lock import holder_is_gone
+from training.folders.run_folder import LOCK_FILE, STATUS_FILE
 from training.reports.rows import METRICS, Row, find_run
-from training.run_folder import LOCK_FILE, STATUS_FILE
-from training.run_lock import holder_is_gone
 
 VIDEO_KINDS = (".mp4", ".webm")
 
@@ -32,7 +32,7 @@ class Record:
         starts: what it was started with, oldest first (see RunFolder.write_manifest).
         status: its last word (see RunFolder.write_status); {} if it left none.
         is_over: nobody holds the run's lock any more.
-        evaluations: reports of training.evaluation, by file name, oldest first.
+        evaluations: reports of training.playing.evaluation, by file name, oldest first.
         coverage: the states it visited, where these were counted.
         video: the newest video of an evaluation.
         problems: what could not be read, in words.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.figures.ticks import round_numbers
 from training.reports.rows import Values
-from training.ticks import round_numbers
 
 _MOST_DECADES = 6
 _ROUNDING = 1e-9  # what differs by less is drawn as one value

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from training.axes import axis_names
-from training.coverage import Coverage
+from training.figures.axes import axis_names
+from training.figures.coverage import Coverage
 from training.reports.groups import Group
 from training.reports.markup import Markup, element
 from training.reports.page import Section, paragraph

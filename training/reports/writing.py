@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.errors import ConfigurationError
-from training.files import check_writable, replace_file
-from training.progress import final_message
+from training.folders.files import check_writable, replace_file
+from training.live.console import final_message
 from training.reports.comparison import comparison
 from training.reports.groups import group_runs
 from training.reports.record import Record, read_records

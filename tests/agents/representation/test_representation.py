@@ -25,7 +25,7 @@ from tests.agents.small import (
     settings_with,
     trained_parameters,
 )
-from training.collapse_watch import CollapseWatch
+from training.figures.collapse_watch import CollapseWatch
 
 T, N = 6, 4
 BYOL, BARLOW = Kind(FRAME, head="BYOL"), Kind(FRAME, head="Barlow-Twins")

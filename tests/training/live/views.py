@@ -1,8 +1,8 @@
 """States of a run to draw."""
 
+from training.figures.time_split import TimeSplit
 from training.live.history import SPEED, Series
 from training.live.status import RankFigures, Status, View
-from training.time_split import TimeSplit
 
 SPLIT = TimeSplit(collect=0.5, act=0.1, learn=0.4, sync=0.05, save=0.02)
 VALUES = {

@@ -9,9 +9,9 @@ import numpy as np
 from configs.loading import load_config, render_conf
 from tests.architecture.test_floors import ROOT
 from tests.benchmarks.records import Row, leave_rows
-from training.coverage import Coverage
-from training.run_folder import RunFolder
-from training.statistics_report import summarize
+from training.figures.coverage import Coverage
+from training.figures.statistics import summarize
+from training.folders.run_folder import RunFolder
 
 LOGS = Path("logs")
 RECIPE = ROOT / "configs" / "demo_config.conf"

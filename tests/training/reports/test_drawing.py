@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.reports.parsing import Page
+from training.figures.ticks import round_numbers
 from training.reports.chart import Line, draw_chart
 from training.reports.markup import Markup, element
 from training.reports.numbers import duration_text, number_text, percent_text, short_text
@@ -15,7 +16,6 @@ from training.reports.quantities import Quantity, charts_for
 from training.reports.scale import linear_scale, logarithmic_scale
 from training.reports.smoothing import SHARE, on_grid, smoothed, thinned
 from training.reports.time_split import time_shares
-from training.ticks import round_numbers
 
 FINITE = st.floats(-1e12, 1e12, allow_nan=False)
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.browser import Browser, find_browser
 from tests.training.reports.left_runs import leave_evaluation, leave_run, leave_visits, rows
+from training.playing.video import VideoWriter
 from training.reports.writing import write_reports
-from training.video import VideoWriter
 
 pytestmark = [
     pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed"),

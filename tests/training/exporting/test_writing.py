@@ -1,0 +1,215 @@
+"""A policy exported and read back: the same actions, the same scores, and no code in the files."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from configs.errors import CheckpointError
+from tests.runs import CARTPOLE, PONG, run_here, write_recipe
+from training.checkpoints.storage import load_payload
+from training.exporting import policy_graph
+from training.exporting.reading import load_export, load_program, spec_from_json, spec_to_json
+from training.playing.player import open_environments, play_episodes
+from workers.environments.base import EnvironmentSpec
+
+pytestmark = pytest.mark.timeout(300)
+
+Captured = pytest.CaptureFixture[str]
+CHECKPOINT = "checkpoints/demo.ckpt"
+EXPORT = "exports/demo"
+
+
+def exported(folder: Path, text: str) -> Path:
+    """Train a little, evaluate, and export; return the folder of the runs."""
+    recipe = write_recipe(folder, text, TotalEnvSteps=32)
+    common = (f"--config_path={recipe}", "--log_name=demo")
+    assert run_here(folder, "--train", *common) == 0
+    loading = (*common, f"--load_model_path={CHECKPOINT}")
+    assert run_here(folder, "--eval", *loading, "--episodes=3") == 0
+    assert run_here(folder, "--export", *loading) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cartpole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(tmp_path_factory.mktemp("cartpole"), CARTPOLE)
+
+
+@pytest.fixture(scope="module")
+def pong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(tmp_path_factory.mktemp("pong"), PONG)
+
+
+@pytest.fixture(params=["cartpole", "pong"])
+def either(request: pytest.FixtureRequest) -> Path:
+    folder: Path = request.getfixturevalue(request.param)
+    return folder
+
+
+@pytest.fixture
+def copy(cartpole: Path, tmp_path: Path) -> Path:
+    """An export that a test may spoil."""
+    return Path(shutil.copytree(cartpole / EXPORT, tmp_path / "export"))
+
+
+def evaluation(folder: Path) -> dict[str, Any]:
+    (path,) = (folder / "logs" / "runs" / "demo" / "evaluation").glob("*.json")
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+@pytest.mark.parametrize("form", ["weights", "program"])
+def test_it_plays_the_games_of_the_evaluation(either: Path, form: str) -> None:
+    found = load_export(either / EXPORT)
+    judge = load_program(either / EXPORT) if form == "program" else None
+    with open_environments(found.config, seed=1, num_environments=3) as environments:
+        episodes = play_episodes(environments, found.player(seed=1, judge=judge), 3)
+    assert [episode.score for episode in episodes] == evaluation(either)["scores"]
+
+
+def test_the_weights_are_the_policys_and_no_others(either: Path) -> None:
+    weights = safetensors.torch.load_file(either / EXPORT / "policy.safetensors")
+    learner = load_payload(either / CHECKPOINT)["learner"]
+    prefix = "policy."
+    wanted = {k.removeprefix(prefix): v for k, v in learner.items() if k.startswith(prefix)}
+    assert weights.keys() == wanted.keys()
+    assert all(torch.equal(weights[name], wanted[name]) for name in wanted)
+
+
+def test_the_configuration_is_strict_json_and_tells_in_and_out(pong: Path) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    text = (pong / EXPORT / "config.json").read_text()
+    content = json.loads(text, parse_constant=refuse)
+    assert content["input"] == {
+        "name": "observation",
+        "dtype": "uint8",
+        "shape": ["batch", 4, 84, 84],
+    }
+    assert content["outputs"] == ["logits", "value_extrinsic", "value_intrinsic"]
+    assert content["env_steps"] == 32
+
+
+def test_a_spec_survives_json_with_its_missing_bounds() -> None:
+    spec = EnvironmentSpec(
+        "CartPole-v1",
+        (2,),
+        "float32",
+        discrete=False,
+        num_actions=1,
+        action_low=(-math.inf,),
+        action_high=(1.0,),
+        observation_low=(-1.0, -math.inf),
+        observation_high=(1.0, math.inf),
+    )
+    text = json.dumps(spec_to_json(spec), allow_nan=False)
+    assert spec_from_json(json.loads(text)) == spec
+
+
+def test_the_card_tells_scores_commands_and_versions(cartpole: Path) -> None:
+    card = (cartpole / EXPORT / "README.md").read_text()
+    report = evaluation(cartpole)
+    assert card.startswith("# CartPole-v1, PPO + RND\n")
+    assert "32 env steps" in card
+    assert f"Mean {report['score']['mean']:.2f} over 3 full games" in card
+    assert f"python -m examples.play_export {EXPORT}" in card
+    assert "## License" in card
+    assert f"| torch | {torch.__version__} | {torch.__version__} |" in card
+
+
+def test_without_an_evaluation_the_card_says_so(cartpole: Path, tmp_path: Path) -> None:
+    recipe = cartpole / "recipe.conf"
+    loading = (f"--config_path={recipe}", f"--load_model_path={cartpole / CHECKPOINT}")
+    assert run_here(tmp_path, "--export", *loading, "--out=elsewhere") == 0
+    assert "has not been evaluated" in (tmp_path / "elsewhere" / "README.md").read_text()
+
+
+def test_without_the_packages_of_onnx_all_else_is_written_and_no_older_graph_stays(
+    cartpole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(policy_graph, "ONNX_PACKAGES", ("no_such_package",))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "policy.onnx").write_bytes(b"of other weights")
+    loading = (
+        f"--config_path={cartpole / 'recipe.conf'}",
+        f"--load_model_path={cartpole / CHECKPOINT}",
+    )
+    assert run_here(tmp_path, "--export", *loading, "--out=out") == 0
+    assert "policy.onnx: it needs no_such_package" in capsys.readouterr().out
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
+        "config.json",
+        "policy.pt2",
+        "policy.safetensors",
+    ]
+
+
+def test_several_processes_are_refused(
+    cartpole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    loading = (
+        f"--config_path={cartpole / 'recipe.conf'}",
+        f"--load_model_path={cartpole / CHECKPOINT}",
+    )
+    assert run_here(tmp_path, "--export", *loading) == 2
+    assert "exactly one process" in capsys.readouterr().err
+
+
+def test_weights_of_another_network_are_refused(copy: Path) -> None:
+    path = copy / "policy.safetensors"
+    weights = safetensors.torch.load_file(path)
+    name = next(iter(weights))
+    safetensors.torch.save_file(weights | {name: torch.zeros(3, 7)}, path)
+    with pytest.raises(CheckpointError, match="cannot be laid out"):
+        load_export(copy)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x80\x04N.", b"\xff" * 100])
+def test_weights_that_are_none_are_refused(copy: Path, content: bytes | None) -> None:
+    path = copy / "policy.safetensors"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="policy"):
+        load_export(copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"configuration": {"NoSuchKey": "1"}},
+        {"configuration": 3},
+        {"environment": {"env_id": "x"}},
+        {"environment": None},
+    ],
+)
+def test_a_configuration_that_is_none_is_refused(copy: Path, change: dict[str, Any]) -> None:
+    path = copy / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=str(copy)):
+        load_export(copy)
+
+
+def test_a_folder_without_a_policy_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"config\.json"):
+        load_export(tmp_path)
+
+
+def test_a_module_is_imported_only_where_the_user_names_it(copy: Path) -> None:
+    path = copy / "config.json"
+    content = json.loads(path.read_text())
+    content["configuration"] |= {"EnvType": "gymnasium", "EnvID": "evil:Env-v0"}
+    path.write_text(json.dumps(content))
+    with pytest.raises(CheckpointError, match="would import the module evil"):
+        load_export(copy)
+    assert load_export(copy, trusted_env_id="evil:Env-v0").spec.env_id == "CartPole-v1"

@@ -1,0 +1,165 @@
+"""Evaluation: as many episodes as asked for, a report, a film of the real screen."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from tests.runs import CARTPOLE, PONG, run_here, write_recipe
+from training.figures.statistics import summarize
+
+NAME = "demo"
+CHECKPOINT = f"checkpoints/{NAME}.ckpt"
+
+pytestmark = pytest.mark.timeout(300)
+
+Captured = pytest.CaptureFixture[str]
+
+
+def train(folder: Path, text: str) -> Path:
+    recipe = write_recipe(folder, text, TotalEnvSteps=32)
+    assert run_here(folder, "--train", f"--config_path={recipe}", f"--log_name={NAME}") == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cartpole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("cartpole"), CARTPOLE)
+
+
+@pytest.fixture(scope="module")
+def pong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("pong"), PONG)
+
+
+def evaluate(folder: Path, *arguments: str, code: int = 0) -> None:
+    common = (f"--config_path={folder / 'recipe.conf'}", f"--load_model_path={CHECKPOINT}")
+    assert run_here(folder, "--eval", *common, *arguments) == code
+
+
+def reports(folder: Path, name: str) -> list[dict[str, Any]]:
+    files = sorted((folder / "logs" / "runs" / name / "evaluation").glob("*.json"))
+    return [json.loads(file.read_text()) for file in files]
+
+
+@pytest.mark.parametrize(("episodes", "environments"), [(1, 1), (5, 3), (7, 7), (3, 8)])
+def test_exactly_as_many_episodes_as_asked_for_are_played(
+    cartpole: Path, episodes: int, environments: int
+) -> None:
+    name = f"exact{episodes}_{environments}"
+    arguments = (f"--episodes={episodes}", f"--num_env_per_process={environments}")
+    evaluate(cartpole, f"--log_name={name}", *arguments)
+    (report,) = reports(cartpole, name)
+    assert report["episodes"] == len(report["scores"]) == report["score"]["n"] == episodes
+
+
+def test_the_report_and_the_terminal_say_the_same(cartpole: Path, capsys: Captured) -> None:
+    evaluate(cartpole, "--log_name=report", "--episodes=6")
+    (report,) = reports(cartpole, "report")
+    assert report["checkpoint"] == CHECKPOINT
+    assert report["env_id"] == "CartPole-v1"
+    assert report["env_steps_trained"] == 32
+    assert report["action_choice"] == "sampled"
+    assert report["score"] == summarize(report["scores"])
+    assert report["length"]["mean"] == report["score"]["mean"]  # a point for each step
+    output = capsys.readouterr().out
+    assert (
+        f"score       mean {report['score']['mean']:.2f}  std {report['score']['std']:.2f}"
+        in output
+    )
+    assert "95% interval" in output
+    written = re.search(r"^report +(\S+)$", output, re.MULTILINE)
+    assert written is not None
+    assert json.loads((cartpole / written[1]).read_text()) == report
+
+
+def test_the_same_seed_gives_the_same_report_and_another_seed_another(cartpole: Path) -> None:
+    for name, seed in (("first", 3), ("again", 3), ("other", 4)):
+        evaluate(cartpole, f"--log_name={name}", "--episodes=6", f"--seed={seed}")
+    (first,), (again,), (other,) = (reports(cartpole, name) for name in ("first", "again", "other"))
+    assert first == again
+    assert first["scores"] != other["scores"]
+
+
+def test_greedy_actions_are_a_report_of_their_own(cartpole: Path) -> None:
+    evaluate(cartpole, "--log_name=both", "--episodes=4")
+    evaluate(cartpole, "--log_name=both", "--episodes=4", "--greedy")
+    assert [report["action_choice"] for report in reports(cartpole, "both")] == [
+        "greedy",
+        "sampled",
+    ]
+
+
+def test_an_evaluation_leaves_the_run_as_it_was(cartpole: Path) -> None:
+    files = (*cartpole.glob("checkpoints/*"), *cartpole.glob(f"logs/runs/{NAME}/*.*"))
+    before = {path: path.read_bytes() for path in files}
+    evaluate(cartpole, f"--log_name={NAME}", "--episodes=2")
+    assert {path: path.read_bytes() for path in files} == before
+    assert len(reports(cartpole, NAME)) == 1
+
+
+def test_a_film_shows_every_step_of_an_episode_on_the_real_screen(
+    pong: Path, capsys: Captured
+) -> None:
+    evaluate(pong, "--log_name=film", "--episodes=2", "--video")
+    written = re.search(r"^video +(\S+)$", capsys.readouterr().out, re.MULTILINE)
+    assert written is not None
+    film = cv2.VideoCapture(str(pong / written[1]))
+    assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(60 / 4)
+    frames = []
+    while (read := film.read())[0]:
+        frames.append(read[1])
+    film.release()
+    assert len(frames) == 31  # the first screen and one after each of 30 steps
+    # Twice the console's 210 x 160, a dark strip with two lines of text below, a column beside.
+    assert frames[0].shape == (488, 320 + 360, 3)
+    assert frames[0][:420, :320].std() > 5
+    assert frames[0][420:, :320].mean() < 80
+    assert frames[-1][:, 320:].mean() > frames[0][:, 320:].mean() + 0.5  # the curves have grown
+    (report,) = reports(pong, "film")
+    assert report["length"] == summarize([30.0, 30.0])
+
+
+def test_a_film_changes_no_score(cartpole: Path) -> None:
+    evaluate(cartpole, "--log_name=plain", "--episodes=4")
+    evaluate(cartpole, "--log_name=filmed", "--episodes=4", "--video")
+    (plain,), (filmed,) = reports(cartpole, "plain"), reports(cartpole, "filmed")
+    assert plain == filmed
+
+
+def test_a_recipe_that_contradicts_the_checkpoint_is_refused_with_a_table(
+    cartpole: Path, capsys: Captured
+) -> None:
+    evaluate(cartpole, "--log_name=refused", "--set", "EnvID=Acrobot-v1", code=3)
+    message = capsys.readouterr().err
+    assert re.search(r"key +wanted +found in the checkpoint", message)
+    assert re.search(r"EnvID +Acrobot-v1 +CartPole-v1", message)
+    assert reports(cartpole, "refused") == []
+
+
+def test_what_a_recipe_does_not_state_comes_from_the_checkpoint(
+    cartpole: Path, capsys: Captured
+) -> None:
+    recipe = cartpole / "silent.conf"
+    recipe.write_text("EnvType = classic_control\nEnvID = CartPole-v1\n")
+    silent = (f"--config_path={recipe}", f"--load_model_path={CHECKPOINT}", "--episodes=1")
+    assert run_here(cartpole, "--eval", *silent, "--log_name=silent") == 0
+    assert len(reports(cartpole, "silent")) == 1
+    stated = ("--log_name=stated", "--set", "StateHiddenSizes=7")
+    assert run_here(cartpole, "--eval", *silent, *stated) == 3
+    assert re.search(r"StateHiddenSizes +7 +16, 16", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"something else"])
+def test_a_checkpoint_that_is_none_is_refused_by_name(
+    cartpole: Path, tmp_path: Path, content: bytes | None, capsys: Captured
+) -> None:
+    path = tmp_path / "bad.ckpt"
+    if content is not None:
+        path.write_bytes(content)
+    arguments = (f"--config_path={cartpole / 'recipe.conf'}", f"--load_model_path={path}")
+    assert run_here(cartpole, "--eval", *arguments) == 3
+    assert capsys.readouterr().err.startswith(f"error: {path}: ")

@@ -1,0 +1,134 @@
+"""What a run shows: its figures and its state on the terminal."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from configs.loading import dump_config, render_conf
+from training.figures.bottlenecks import Setup
+from training.figures.curve_layout import curve_layout
+from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
+from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
+from training.figures.tracking import track_with_wandb
+from training.folders.versions import collect_versions
+from training.live.banner import banner_rows
+from training.live.console import start_banner
+from training.live.progress import NullProgress, Progress, ProgressReporter
+from training.parts import Parts
+from training.ranks.restarts import launcher
+from workers.environment_pool import EnvironmentPool
+
+
+def open_displays(
+    parts: Parts, pool: EnvironmentPool, notes: list[str], stack: ExitStack
+) -> tuple[MetricsRecorder, ProgressReporter]:
+    """Open the figures and the terminal's state: real ones on rank 0, silent ones elsewhere.
+
+    Args:
+        parts: what the run is made from.
+        pool: this rank's environments.
+        notes: what the user should know of how the run begins.
+        stack: closes what was opened, at the run's end.
+    """
+    if parts.ranks.rank != 0:
+        return NullMetricsWriter(), NullProgress()
+    config, start = parts.config, parts.session.clock.env_steps
+    versions, text = collect_versions(), render_conf(config)
+    parts.folder.write_manifest(
+        config_text=text,
+        versions=versions,
+        command=shlex.split(parts.options.command_line),
+        seed=config.run.seed,
+        launcher=launcher(),
+    )
+    rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
+    start_banner([*rows, *(("note", note) for note in (*parts.loaded.notes, *notes))])
+    if parts.options.use_wandb:
+        stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
+    metrics = MetricsWriter(parts.folder, resume_from_step=start if start else None)
+    stack.enter_context(metrics)
+    metrics.show(pages_of(parts, versions))
+    progress = Progress(
+        config.run.total_env_steps,
+        pool.spec.frame_skip,
+        start,
+        title=title_of(parts, pool.num_environments),
+    )
+    progress.recall(parts.folder.path / "metrics.jsonl")
+    stack.enter_context(progress)
+    return metrics, progress
+
+
+def pages_of(parts: Parts, versions: Mapping[str, str]) -> Pages:
+    """Return what stands beside the run's curves."""
+    config = parts.config
+    return Pages(
+        texts={
+            "configuration": configuration_page(parts.loaded),
+            "versions": versions_page(versions),
+        },
+        hparams=hparams_of(parts.loaded),
+        layout=curve_layout(
+            has_bonus=config.intrinsic.kind != "none",
+            has_head=config.representation.kind != "None",
+            has_rooms="Montezuma" in config.environment.env_id,
+            num_ranks=parts.ranks.world_size,
+        ),
+    )
+
+
+def setup_of(parts: Parts, pool: EnvironmentPool) -> Setup:
+    """Return what this rank has, for hints on what holds the run up."""
+    run = parts.config.run
+    return Setup(
+        environments=pool.num_environments,
+        workers=pool.num_processes,
+        cores=parts.session.place.cores,
+        threads=torch.get_num_threads(),
+        on_gpu=parts.session.device.type == "cuda",
+        checkpoint_every=run.checkpoint_every,
+        log_every=run.log_every,
+    )
+
+
+def title_of(parts: Parts, num_envs: int) -> str:
+    """Return the run in a few words: its name, what it learns, with what, on how much."""
+    config = parts.config
+    words = [parts.options.log_name, config.environment.env_id]
+    words += [config.intrinsic.kind] if config.intrinsic.kind != "none" else []
+    words += [config.representation.kind] if config.representation.kind != "None" else []
+    ranks = f"{parts.ranks.world_size} ranks x " if parts.ranks.world_size > 1 else ""
+    return "  ".join([*words, f"{ranks}{num_envs} environments"])
+
+
+class EachStep:
+    """Asked at every env step whether to stop; keeps the terminal up meanwhile.
+
+    Args:
+        should_stop: the run's own answer.
+
+    Attributes:
+        progress: what is kept up, from when there is one.
+    """
+
+    def __init__(self, should_stop: Callable[[], bool]) -> None:
+        self.progress: ProgressReporter = NullProgress()
+        self._should_stop = should_stop
+
+    def __call__(self) -> bool:
+        """Return whether to stop."""
+        self.progress.tick("collecting")
+        return self._should_stop()
+
+
+@contextmanager
+def drawn_while_learning(progress: ProgressReporter) -> Iterator[None]:
+    """Keep the terminal up at every step of an optimiser."""
+    hook = register_optimizer_step_post_hook(lambda *_: progress.tick("learning"))
+    try:
+        yield
+    finally:
+        hook.remove()

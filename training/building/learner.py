@@ -1,0 +1,128 @@
+"""From a configuration to a learner and its optimiser."""
+
+import torch
+from torch import nn
+
+from agents.learner import Learner, LossWeights
+from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
+from agents.ppo_agent import LearningSettings
+from agents.rollout import RolloutShape
+from agents.targets import Discounting
+from configs.schema import Config
+from training.building.bonuses import build_bonus_features, build_intrinsic
+from training.building.heads import build_representation
+from training.building.stacking import stack_size
+from workers.environments.base import EnvironmentSpec
+
+
+def build_learner(config: Config, spec: EnvironmentSpec, num_envs: int) -> Learner:
+    """Build policy and bonus on the CPU, in float32, from the global generator.
+
+    Args:
+        config: the run's configuration.
+        spec: the environment.
+        num_envs: environments of this rank.
+
+    """
+    policy = build_policy(config, spec)
+    intrinsic = build_intrinsic(config, spec, num_envs)
+    weights = LossWeights(
+        clip_range=config.ppo.clip_range,
+        entropy=config.ppo.entropy_coef,
+        value=config.ppo.value_coef,
+        clip_value_loss=config.ppo.clip_value_loss,
+    )
+    autocast = torch.bfloat16 if config.run.precision == "bfloat16" else None
+    learner = Learner(
+        policy,
+        intrinsic,
+        build_bonus_features(config, policy),
+        build_representation(config, policy),
+        weights,
+        autocast,
+    )
+    if config.representation.freeze_backbone:
+        policy.get_submodule("backbone").requires_grad_(False)
+    return learner
+
+
+def build_policy(config: Config, spec: EnvironmentSpec) -> nn.Module:
+    """Build the policy with its critics; the second critic only where there is a bonus."""
+    ppo = config.ppo
+    intrinsic_head = config.intrinsic.kind != "none"
+    if len(spec.observation_shape) == 1:
+        return VectorActorCritic(
+            spec.observation_low,
+            spec.observation_high,
+            ppo.state_hidden_sizes,
+            num_actions=spec.num_actions,
+            discrete=spec.discrete,
+            value_init_gain=ppo.value_init_gain,
+            intrinsic_head=intrinsic_head,
+        )
+    channels, height, width = spec.observation_shape
+    return FrameActorCritic(
+        channels * stack_size(config, spec),
+        height,
+        width,
+        conv_channels=ppo.conv_channels,
+        third_kernel=ppo.third_kernel,
+        hidden_size=ppo.hidden_size,
+        feature_size=ppo.feature_size,
+        num_actions=spec.num_actions,
+        discrete=spec.discrete,
+        value_init_gain=ppo.value_init_gain,
+        intrinsic_head=intrinsic_head,
+    )
+
+
+def build_optimizer(config: Config, learner: Learner) -> torch.optim.Optimizer:
+    """Build Adam, with a step size of its own for the bonus where the recipe gives one."""
+    rate, chosen = config.ppo.learning_rate, config.intrinsic.predictor_learning_rate
+    common = _trained(learner.policy)
+    if learner.representation is not None:
+        common += _trained(learner.representation.head)
+    groups = [{"params": common, "lr": rate}]
+    if learner.intrinsic is not None:
+        bonus_rate = rate if chosen == "auto" else chosen
+        groups.append({"params": _trained(learner.intrinsic), "lr": bonus_rate})
+    return torch.optim.Adam(groups, eps=config.ppo.adam_epsilon, fused=True)
+
+
+def _trained(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
+def learning_settings(config: Config, total_envs: int) -> LearningSettings:
+    """Return the numbers of an update; `total_envs` counts the environments of all ranks."""
+    ppo, intrinsic = config.ppo, config.intrinsic
+    share = intrinsic.predictor_share
+    return LearningSettings(
+        epochs=ppo.epochs,
+        num_minibatches=ppo.num_minibatches,
+        discounting=Discounting(
+            gamma=ppo.gamma,
+            intrinsic_gamma=intrinsic.gamma,
+            gae_lambda=ppo.gae_lambda if ppo.use_gae else 1.0,
+            extrinsic_coef=ppo.extrinsic_coef,
+            intrinsic_coef=intrinsic.coef,
+        ),
+        normalize_advantage=ppo.normalize_advantage,
+        anneal_learning_rate=ppo.learning_rate_schedule == "linear",
+        max_grad_norm=ppo.max_grad_norm if ppo.use_gradient_clipping else None,
+        # Burda et al. 2018, table 5: the share falls as environments are added, so that the
+        # predictor learns at the pace of 32 environments.
+        predictor_share=min(1.0, 32 / total_envs) if share == "auto" else share,
+    )
+
+
+def rollout_shape(config: Config, spec: EnvironmentSpec, num_envs: int) -> RolloutShape:
+    """Return the sizes of this rank's rollouts."""
+    return RolloutShape(
+        rollout_steps=config.ppo.rollout_steps,
+        num_envs=num_envs,
+        stack_size=stack_size(config, spec),
+        observation_shape=spec.observation_shape,
+        observation_dtype=torch.uint8 if spec.observation_dtype == "uint8" else torch.float32,
+        action_shape=() if spec.discrete else (spec.num_actions,),
+    )

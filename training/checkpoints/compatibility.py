@@ -1,0 +1,149 @@
+"""Whether a checkpoint fits the configuration it is to be continued or evaluated with."""
+
+from collections.abc import Iterable
+
+from configs.errors import CheckpointError
+from configs.loading import LoadedConfig
+from configs.schema import Config
+
+# What a network's shape or an environment's meaning depends on, as section.field.
+ENVIRONMENT_FIELDS = (
+    "environment.env_type",
+    "environment.env_id",
+    "environment.observation_type",
+    "environment.frame_skip",
+    "environment.stack_size",
+    "environment.frame_height",
+    "environment.frame_width",
+    "environment.layout_seed",
+)
+PROTOCOL_FIELDS = (
+    "environment.max_episode_steps",
+    "environment.sticky_actions",
+    "environment.sticky_probability",
+    "environment.life_done",
+    "environment.nuisance",
+)
+NETWORK_FIELDS = (
+    "ppo.conv_channels",
+    "ppo.third_kernel",
+    "ppo.hidden_size",
+    "ppo.feature_size",
+    "ppo.state_hidden_sizes",
+    "intrinsic.kind",
+    "intrinsic.rnd_input",
+    "intrinsic.use_slow_backbone",
+    "intrinsic.num_targets",
+    "intrinsic.belief_size",
+    "intrinsic.feature_size",
+    "intrinsic.hidden_size",
+    "intrinsic.conv_channels",
+    "intrinsic.state_hidden_sizes",
+    "intrinsic.leaky_slope",
+    "representation.kind",
+    "representation.byol_hidden_size",
+    "representation.byol_projection_size",
+    "representation.barlow_projection_sizes",
+    "representation.freeze_backbone",
+)
+# These mean nothing where the agent sees state vectors, and those nothing where it sees frames.
+PIXEL_FIELDS = frozenset(
+    {
+        "environment.frame_skip",
+        "environment.stack_size",
+        "environment.frame_height",
+        "environment.frame_width",
+        "ppo.conv_channels",
+        "ppo.third_kernel",
+        "ppo.hidden_size",
+        "ppo.feature_size",
+        "intrinsic.hidden_size",
+        "intrinsic.conv_channels",
+    }
+)
+STATE_FIELDS = frozenset({"ppo.state_hidden_sizes", "intrinsic.state_hidden_sizes"})
+
+
+def check_fit(
+    wanted: Config, found: Config, source: str, fields: Iterable[str] | None = None
+) -> None:
+    """Compare the configuration asked for with that of the checkpoint `source`.
+
+    Args:
+        wanted: the configuration of this run.
+        found: the checkpoint's own.
+        source: the checkpoint's path, for the message.
+        fields: what to compare; by default all that shapes environment and networks.
+
+    Raises:
+        CheckpointError: with a table of what differs.
+
+    """
+    names = (*ENVIRONMENT_FIELDS, *NETWORK_FIELDS) if fields is None else tuple(fields)
+    unused = _unused(found)
+    rows = [
+        (_key(wanted, name), _value(wanted, name), _value(found, name))
+        for name in names
+        if name not in unused and _value(wanted, name) != _value(found, name)
+    ]
+    if rows:
+        raise CheckpointError(
+            f"{source} does not fit the configuration:\n{_table(rows)}\n"
+            "change these keys, or choose the checkpoint that belongs to this configuration"
+        )
+
+
+def _unused(config: Config) -> frozenset[str]:
+    """Return the fields that mean nothing in a run of `config`."""
+    unused = set(STATE_FIELDS if config.observes_pixels else PIXEL_FIELDS)
+    if config.intrinsic.rnd_input == "features":
+        unused -= STATE_FIELDS
+        unused |= {"intrinsic.conv_channels", "intrinsic.hidden_size"}
+    else:
+        unused.add("intrinsic.use_slow_backbone")
+    unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
+    return frozenset(unused)
+
+
+def _belongs_elsewhere(name: str, config: Config) -> bool:
+    """Whether a field is about another bonus or another head than those of `config`."""
+    bonus, head = config.intrinsic.kind, config.representation.kind
+    section, field = name.split(".")
+    if section == "intrinsic" and field != "kind":
+        needs = {"num_targets": "DRND", "belief_size": "BYOL-Explore"}
+        return bonus == "none" or needs.get(field, bonus) != bonus
+    if field.startswith(("byol_", "barlow_")):
+        return not head.lower().startswith(field.split("_")[0])
+    return False
+
+
+def stated_fields(loaded: LoadedConfig) -> list[str]:
+    """Return the fields of environment and networks that file or command line give."""
+    return [
+        name
+        for name in (*ENVIRONMENT_FIELDS, *PROTOCOL_FIELDS, *NETWORK_FIELDS)
+        if loaded.sources[_key(loaded.config, name)] != "default"
+    ]
+
+
+def _value(config: Config, name: str) -> str:
+    if name == "environment.observation_type":  # auto means one of the others
+        return "pixels" if config.observes_pixels else "state"
+    section, field = name.split(".")
+    value = getattr(getattr(config, section), field)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _key(config: Config, name: str) -> str:
+    section, field = name.split(".")
+    alias = type(getattr(config, section)).model_fields[field].alias
+    return alias or field
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    lines = [("key", "wanted", "found in the checkpoint"), *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )

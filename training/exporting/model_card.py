@@ -1,0 +1,156 @@
+"""The README of an exported policy: what it is, what it scored, how to play it back."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.reading import printable
+from configs.schema import Config
+from training.exporting.policy_graph import BATCH, INPUT, output_names
+from training.folders.files import read_json
+from training.folders.run_folder import LOGS
+from workers.environments.base import EnvironmentSpec
+
+MEANINGS = {
+    "logits": "logarithms of the actions' probabilities",
+    "mean": "means of the actions",
+    "log_std": "logarithms of their standard deviations",
+    "value_extrinsic": "expected return of the environment's reward",
+    "value_intrinsic": "expected return of the bonus; zeros for plain PPO",
+}
+LICENSE = """\
+## License
+
+The code that made and plays this policy is under the MIT licence. Weights and game are not covered
+by it: name a licence for these weights here before you hand them on."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an exported policy.
+
+    Attributes:
+        checkpoint: the file that it came from.
+        log_names: runs that may have evaluated it.
+        config, spec: of the run.
+        input_shape: of one input, without the batch.
+        env_steps, updates: of its training.
+        trained_with, exported_with: versions of packages, machine, commit.
+    """
+
+    checkpoint: Path
+    log_names: tuple[str, ...]
+    config: Config
+    spec: EnvironmentSpec
+    input_shape: tuple[int, ...]
+    env_steps: int
+    updates: int
+    trained_with: Mapping[str, str]
+    exported_with: Mapping[str, str]
+
+
+def newest_evaluation(facts: Facts) -> dict[str, Any] | None:
+    """Return the newest report of an evaluation of this very training state, or None."""
+    files = {
+        path for name in facts.log_names for path in (LOGS / "runs" / name).glob("evaluation/*")
+    }
+    reports = [path for path in files if path.suffix == ".json"]
+    for path in sorted(reports, key=lambda path: path.stat().st_mtime, reverse=True):
+        report = read_json(path)
+        wanted = {"env_id": facts.spec.env_id, "env_steps_trained": facts.env_steps}
+        if report is not None and {key: report.get(key) for key in wanted} == wanted:
+            return report
+    return None
+
+
+def model_card(
+    facts: Facts, report: Mapping[str, Any] | None, folder: Path, graphs: list[str]
+) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        facts: what is known.
+        report: an evaluation, if there was one.
+        folder: where the policy lies, for the commands.
+        graphs: names of the graphs that lie there.
+    """
+    sections = [
+        f"# {printable(facts.spec.env_id)}, {_method(facts.config)}",
+        f"A policy that Scout trained for {facts.env_steps:,} env steps ({facts.updates:,} "
+        f"updates). From `{printable(facts.checkpoint.name)}`.",
+        _scores(report),
+        _interface(facts),
+        _files(graphs),
+        _commands(folder),
+        LICENSE,
+        _versions(facts),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _method(config: Config) -> str:
+    bonus, head = config.intrinsic.kind, config.representation.kind
+    parts = ["PPO", *([bonus] if bonus != "none" else []), *([head] if head != "None" else [])]
+    return " + ".join(parts)
+
+
+def _scores(report: Mapping[str, Any] | None) -> str:
+    if report is None:
+        return "## Scores\n\nThis state has not been evaluated."
+    score = report["score"]
+    spread = ""
+    if score.get("std") is not None:
+        low, high = score["interval_low"], score["interval_high"]
+        spread = f"; deviation {score['std']:,.2f}, 95 % interval {low:,.2f} to {high:,.2f}"
+    lines = [
+        f"Mean {score['mean']:,.2f} over {report['episodes']} full games{spread}; lowest "
+        f"{score['min']:,.2f}, highest {score['max']:,.2f}. Actions {report['action_choice']}, "
+        f"seed {report['seed']}."
+    ]
+    if report.get("rooms"):
+        lines.append(f"Rooms entered: {', '.join(map(str, report['rooms']))}.")
+    return "\n".join(["## Scores\n", *lines])
+
+
+def _interface(facts: Facts) -> str:
+    spec = facts.spec
+    shape = ", ".join([BATCH, *map(str, facts.input_shape)])
+    what = "state vectors, not scaled"
+    if len(spec.observation_shape) > 1:
+        what = "stacked raw frames, 0 to 255, the oldest first"
+    rows = [f"| `{INPUT}` | in | {spec.observation_dtype} [{shape}] | {what} |"]
+    for name in output_names(spec):
+        form = BATCH if name.startswith("value") else f"{BATCH}, {spec.num_actions}"
+        rows.append(f"| `{name}` | out | float32 [{form}] | {MEANINGS[name]} |")
+    return "\n".join(["## In and out\n", "| name | | type | meaning |", "|---|---|---|---|", *rows])
+
+
+def _files(graphs: list[str]) -> str:
+    lines = [
+        "- `policy.safetensors`, `config.json`: weights, and what it takes to use them; data only.",
+        "- `policy.pt2`: a program for `torch.export.load`, which unpickles what such a file asks",
+        "  for: take it from people you trust, or use the two files above.",
+    ]
+    if "policy.onnx" in graphs:
+        lines.append("- `policy.onnx`: the same for ONNX runtimes.")
+    ending = "\nThe graphs compute in float32, for batches of any size."
+    return "\n".join(["## Files\n", *lines, ending])
+
+
+def _commands(folder: Path) -> str:
+    where = shlex.quote(str(folder))
+    return (
+        "## Play it back\n\nFrom a clone of Scout; the scores are those of an evaluation of as "
+        "many episodes with the same seed:\n\n```bash\n"
+        f"python -m examples.play_export {where}\npython -m examples.play_graph {where}\n```"
+    )
+
+
+def _versions(facts: Facts) -> str:
+    names = sorted({*facts.trained_with, *facts.exported_with})
+    columns = (facts.trained_with, facts.exported_with)
+    cells = ([name, *(each.get(name, "") for each in columns)] for name in names)
+    rows = [f"| {' | '.join(map(printable, row))} |" for row in cells]
+    return "\n".join(["## Versions\n", "| | trained | exported |", "|---|---|---|", *rows])

@@ -1,0 +1,151 @@
+"""An exported policy read back: weights and configuration alone, no checkpoint and no pickle.
+
+A folder holds `policy.safetensors` and `config.json`; `training.exporting.writing` writes them.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from agents.networks.actor_critic import PolicyOutput
+from agents.networks.distributions import Categorical, DiagonalGaussian
+from configs.errors import CheckpointError, ConfigurationError
+from configs.loading import config_from_mapping
+from configs.schema import Config
+from training.building.learner import build_policy
+from training.building.stacking import stack_size
+from training.checkpoints.payload_form import laid_out
+from training.folders.files import read_json
+from training.playing.player import Judge, Player
+from workers.environments.base import EnvironmentSpec
+
+WEIGHTS, CONFIG, PROGRAM, ONNX, CARD = (
+    "policy.safetensors",
+    "config.json",
+    "policy.pt2",
+    "policy.onnx",
+    "README.md",
+)
+FORMAT = 1
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class ExportedPolicy:
+    """What a folder holds.
+
+    Attributes:
+        config: of the run that trained it.
+        spec: the environment.
+        judge: the policy, on the CPU, in the precision that it was trained in.
+    """
+
+    config: Config
+    spec: EnvironmentSpec
+    judge: Judge
+
+    def player(self, seed: int, *, greedy: bool = False, judge: Judge | None = None) -> Player:
+        """Return the policy at play, or another form of it; `seed` is that of sampled actions."""
+        size = stack_size(self.config, self.spec)
+        return Player(judge or self.judge, self.spec, size, CPU, seed, greedy=greedy)
+
+
+def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedPolicy:
+    """Read a policy from `folder`; runs no code from there.
+
+    Args:
+        folder: what --export wrote.
+        trusted_env_id: an EnvID of the form module:id imports that module, and is refused unless
+            it is named here.
+
+    Raises:
+        CheckpointError: files are missing or do not fit each other.
+    """
+    path = folder / CONFIG
+    content = read_json(path)
+    if content is None or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not the configuration of an exported policy")
+    try:
+        config = config_from_mapping(content["configuration"])
+    except (ConfigurationError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{path}: its configuration cannot be read: {error}") from error
+    env_id = config.environment.env_id
+    if ":" in env_id and env_id != trusted_env_id:
+        raise CheckpointError(
+            f"{path}: its EnvID = {env_id} would import the module {env_id.rpartition(':')[0]}; "
+            "where you trust that, give it as trusted_env_id"
+        )
+    with laid_out("policy", folder):
+        spec = spec_from_json(content["environment"])
+        policy = build_policy(config, spec)
+        policy.load_state_dict(_weights(folder / WEIGHTS))
+    return ExportedPolicy(config, spec, _judge_of(policy, config))
+
+
+def load_program(folder: Path) -> Judge:
+    """Read the .pt2 form of a policy. Only your own: torch unpickles what such a file asks for."""
+    run = torch.export.load(folder / PROGRAM).module()
+
+    def judge(observations: Tensor) -> PolicyOutput:
+        *of_actions, extrinsic, intrinsic = run(observations)
+        if len(of_actions) == 1:
+            return PolicyOutput(Categorical(of_actions[0]), extrinsic, intrinsic)
+        return PolicyOutput(DiagonalGaussian(*of_actions), extrinsic, intrinsic)
+
+    return judge
+
+
+def spec_to_json(spec: EnvironmentSpec) -> dict[str, Any]:
+    """Return a spec as JSON's own types; a missing bound, which JSON cannot say, is null."""
+    fields = asdict(spec)
+    for name in _bounds(fields):
+        fields[name] = [value if math.isfinite(value) else None for value in fields[name]]
+    return fields
+
+
+def spec_from_json(content: Mapping[str, Any]) -> EnvironmentSpec:
+    """Return what `spec_to_json` was given."""
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+    }
+    for name in _bounds(fields):
+        missing = -math.inf if name.endswith("_low") else math.inf
+        fields[name] = tuple(missing if value is None else value for value in fields[name])
+    return EnvironmentSpec(**fields)
+
+
+def config_text(config: Mapping[str, str], spec: EnvironmentSpec, **facts: Any) -> str:
+    """Return the content of config.json: strict JSON, of which a reader needs no more."""
+    content = {"format": FORMAT, **facts, "environment": spec_to_json(spec)}
+    return json.dumps(content | {"configuration": dict(config)}, indent=2, allow_nan=False) + "\n"
+
+
+def _bounds(fields: Mapping[str, Any]) -> list[str]:
+    return [name for name in fields if name.endswith(("_low", "_high"))]
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: no safetensors file can be read there: {error}") from error
+    return weights
+
+
+def _judge_of(policy: nn.Module, config: Config) -> Judge:
+    half = config.run.precision == "bfloat16"
+
+    def judge(observations: Tensor) -> PolicyOutput:
+        with torch.autocast(CPU.type, torch.bfloat16, enabled=half):
+            output: PolicyOutput = policy(observations)
+        return output
+
+    return judge

@@ -1,0 +1,109 @@
+"""A checkpoint's policy for others: weights, configuration, a card, and graphs to run elsewhere."""
+
+from pathlib import Path
+
+import safetensors.torch
+
+from configs.errors import ConfigurationError
+from configs.loading import LoadedConfig
+from training.building.stacking import stack_size
+from training.exporting.model_card import Facts, model_card, newest_evaluation
+from training.exporting.policy_graph import (
+    BATCH,
+    INPUT,
+    input_shape,
+    missing_for_onnx,
+    onnx_bytes,
+    output_names,
+    program_bytes,
+    trace,
+)
+from training.exporting.reading import CARD, CONFIG, CPU, ONNX, PROGRAM, WEIGHTS, config_text
+from training.folders.files import replace_file
+from training.folders.run_folder import validate_log_name
+from training.folders.versions import collect_versions
+from training.live.console import final_message
+from training.options import RunOptions
+from training.playing.loaded_agent import LoadedAgent, load_agent
+from training.ranks.distributed import read_place
+
+EXPORTS = Path("exports")
+REMEDY = "pip install -r requirements-export.txt -c requirements.lock"
+
+
+def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
+    """Write the policy of a checkpoint to a folder; print what lies there.
+
+    Raises:
+        ConfigurationError: where there is more than one process.
+        CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
+        StorageError: a file cannot be written.
+    """
+    if read_place().world_size != 1:
+        raise ConfigurationError("--export needs exactly one process; use --nproc_per_node 1")
+    folder = options.out or EXPORTS / validate_log_name(options.log_name)
+    assert options.load_model_path is not None  # main.py asks for it
+    agent = load_agent(options.load_model_path, loaded, CPU, greedy=False)
+    facts = _gather_facts(options, agent)
+    _write_weights(agent, facts, folder)
+    graphs = _write_graphs(agent, folder)
+    card = model_card(facts, newest_evaluation(facts), folder, graphs)
+    replace_file(folder / CARD, card.encode())
+    final_message("\n".join(f"exported    {folder / name}" for name in sorted(_found(folder))))
+    if ONNX not in graphs:
+        missing = ", ".join(missing_for_onnx())
+        final_message(f"left out    {ONNX}: it needs {missing}, see {REMEDY}")
+    return 0
+
+
+def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
+    size = stack_size(agent.config, agent.player.spec)
+    return Facts(
+        checkpoint=agent.path,
+        log_names=(options.log_name, agent.payload["facts"]["log_name"]),
+        config=agent.config,
+        spec=agent.player.spec,
+        input_shape=input_shape(agent.player.spec, size),
+        env_steps=agent.payload["env_steps"],
+        updates=agent.payload["updates"],
+        trained_with=agent.payload["facts"]["versions"],
+        exported_with=collect_versions(),
+    )
+
+
+def _write_weights(agent: LoadedAgent, facts: Facts, folder: Path) -> None:
+    weights = {
+        name: tensor.contiguous() for name, tensor in agent.learner.policy.state_dict().items()
+    }
+    replace_file(folder / WEIGHTS, safetensors.torch.save(weights, {"format": "pt"}))
+    text = config_text(
+        agent.payload["facts"]["config"],
+        facts.spec,
+        env_steps=facts.env_steps,
+        updates=facts.updates,
+        input={
+            "name": INPUT,
+            "dtype": facts.spec.observation_dtype,
+            "shape": [BATCH, *facts.input_shape],
+        },
+        outputs=output_names(facts.spec),
+        versions=facts.exported_with,
+    )
+    replace_file(folder / CONFIG, text.encode())
+
+
+def _write_graphs(agent: LoadedAgent, folder: Path) -> list[str]:
+    """Write the graphs that can be made here; return their names. No older one stays beside."""
+    spec = agent.player.spec
+    program = trace(agent.learner.policy, spec, stack_size(agent.config, spec))
+    replace_file(folder / PROGRAM, program_bytes(program))
+    if missing_for_onnx():
+        (folder / ONNX).unlink(missing_ok=True)
+        return [PROGRAM]
+    replace_file(folder / ONNX, onnx_bytes(program, spec))
+    return [PROGRAM, ONNX]
+
+
+def _found(folder: Path) -> list[str]:
+    names = (WEIGHTS, CONFIG, CARD, PROGRAM, ONNX)
+    return [name for name in names if (folder / name).exists()]

@@ -1,0 +1,56 @@
+"""A run's TensorBoard files, over env steps and over frames."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from training.figures.curve_pages import Pages
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+_CHARTS = "charts/"
+_CHARTS_BY_FRAMES = "charts_by_frames/"
+_FLUSH_SECONDS = 10
+
+
+class Curves:
+    """The TensorBoard writers of the two axes.
+
+    Args:
+        path: the run's folder; the curves over frames lie in a folder of their own within.
+        first_env_step, first_frame: where to cut what is there; None = nowhere.
+    """
+
+    def __init__(self, path: Path, *, first_env_step: int | None, first_frame: int | None) -> None:
+        self._by_env_steps = summary_writer(path, first_env_step)
+        self._by_frames = summary_writer(path / "frames", first_frame)
+
+    def add(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
+        """Add a point to each curve, and put it into its file."""
+        for name, value in values.items():
+            self._by_env_steps.add_scalar(name, value, env_steps)
+            if name.startswith(_CHARTS):
+                name_by_frames = _CHARTS_BY_FRAMES + name.removeprefix(_CHARTS)
+                self._by_frames.add_scalar(name_by_frames, value, frames)
+        self._by_env_steps.flush()
+        self._by_frames.flush()
+
+    def add_pages(self, pages: Pages, env_steps: int) -> None:
+        """Add what stands beside the curves."""
+        pages.write(self._by_env_steps, env_steps)
+
+    def close(self) -> None:
+        """Write out what is pending."""
+        self._by_env_steps.close()
+        self._by_frames.close()
+
+
+def summary_writer(path: Path, purge_step: int | None, suffix: str = "") -> "SummaryWriter":
+    """Return a writer into a folder; points from `purge_step` on are cut."""
+    # Imported here: the module is also used where torch must not be loaded.
+    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+
+    return SummaryWriter(
+        str(path), purge_step=purge_step, flush_secs=_FLUSH_SECONDS, filename_suffix=suffix
+    )

@@ -1,0 +1,251 @@
+"""The folder of a run: its name, its lock, what it was started with, and its last word.
+
+    logs/runs/<name>/                  config.conf, manifest.json, metrics.jsonl, status.json, ...
+    logs/tb_logs/<name>/               TensorBoard
+    logs/torch_profiler_logs/<name>/   traces of the profiler
+
+A name that already holds results is never overwritten without being asked, and two processes never
+write to one name at once.
+"""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from configs.errors import ConfigurationError, PeerLostError, ScoutError
+from training.folders.files import PART_PREFIX, read_json, replace_file
+from training.folders.lock import acquire_lock
+
+RunMode = Literal["fresh", "resume", "overwrite"]
+
+LOGS = Path("logs")
+LOCK_FILE = "run.lock"
+STATUS_FILE = "status.json"
+# Written before the first update; alone they are no result, so a failed start keeps its name free.
+_START_FILES = re.compile(r"run\.lock|status\.json|manifest\.json|config(-\d+)?\.conf|report\.html")
+_LOG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+def validate_log_name(name: str) -> str:
+    """Return `name` if it can name a run's folders, else raise ConfigurationError."""
+    if not _LOG_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"--log_name {name!r} cannot name a run: allowed are 1 to 128 letters, digits, "
+            "'.', '_' and '-', not starting with '.' or '-'"
+        )
+    return name
+
+
+class RunFolder:
+    """The paths and the start and end records of the run `name` under `root`.
+
+    `open` makes the folders and holds the run's lock until `close`. An instance made directly holds
+    no lock: a rank that is not the first one leaves its last word through it.
+
+    Attributes:
+        path, tensorboard_path, profiler_path: the run's three folders.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.name = validate_log_name(name)
+        self.path = root / "runs" / name
+        self.tensorboard_path = root / "tb_logs" / name
+        self.profiler_path = root / "torch_profiler_logs" / name
+        self._lock: int | None = None
+
+    @classmethod
+    def open(cls, root: Path, log_name: str, *, mode: RunMode) -> Self:
+        """Lock the run's folder and make it ready for `mode`.
+
+        fresh refuses a name that holds results; resume keeps what is there; overwrite removes what
+        this name holds, and nothing else.
+
+        Raises:
+            ConfigurationError: the name is bad or taken, its run is under way, or a folder cannot
+                be written.
+        """
+        run = cls(root, log_name)
+        try:
+            for folder in (run.path, run.tensorboard_path):
+                folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(13, "no permission to write", str(folder))
+            run._lock = acquire_lock(run.path / LOCK_FILE, log_name)
+            run._prepare(mode)
+        except OSError as error:
+            run.close()
+            raise ConfigurationError(
+                f"the run's folder {error.filename or run.path} cannot be used: "
+                f"{error.strerror or error}"
+            ) from error
+        except ScoutError:
+            run.close()
+            raise
+        return run
+
+    def close(self) -> None:
+        """Release the lock."""
+        if self._lock is not None:
+            os.ftruncate(self._lock, 0)
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def holds_results(self) -> bool:
+        """Whether a later run under this name would overwrite anything worth keeping."""
+        status = self.read_status() or {}
+        if status.get("env_steps") or status.get("checkpoint"):
+            return True
+        own = (file for file in _files(self.path) if not _START_FILES.fullmatch(file.name))
+        return any(
+            file.stat().st_size > 0
+            for files in (own, _files(self.tensorboard_path), _files(self.profiler_path))
+            for file in files
+        )
+
+    def write_manifest(
+        self,
+        *,
+        config_text: str,
+        versions: Mapping[str, str],
+        command: Sequence[str],
+        seed: int,
+        commit: str | None = None,
+        launcher: str = "",
+    ) -> None:
+        """Record one start: the resolved configuration, what it ran with and who started it.
+
+        A resumed run adds its start to the list; the configurations of earlier starts are kept as
+        config-1.conf, config-2.conf, ... in the order of that list.
+        """
+        starts = (read_json(self.path / "manifest.json") or {}).get("starts", [])
+        config_path = self.path / "config.conf"
+        if starts and config_path.exists():
+            config_path.replace(self.path / f"config-{len(starts)}.conf")
+        start = {
+            "time": _now(),
+            "command": list(command),
+            "seed": seed,
+            "commit": commit or versions.get("commit", "unknown"),
+            "launcher": launcher,
+            "versions": dict(versions),
+        }
+        replace_file(config_path, config_text.encode())
+        self._write_json("manifest.json", {"log_name": self.name, "starts": [*starts, start]})
+
+    def was_started_by(self, launcher: str) -> bool:
+        """Whether the last start under this name is one of `launcher`'s."""
+        starts = (read_json(self.path / "manifest.json") or {}).get("starts", [])
+        return bool(starts) and starts[-1].get("launcher") == launcher
+
+    def write_status(
+        self,
+        code: int | None,
+        reason: str,
+        *,
+        rank: int,
+        update: int,
+        env_steps: int,
+        checkpoint: Path | None,
+    ) -> None:
+        """Write the run's last word (exit code, reason in words, who, when, last checkpoint).
+
+        `code` is None while the run is under way. A rank that lost its peer does not overwrite the
+        word of the rank that failed. A start that ended before it saved anything, because it was
+        refused perhaps, does not take away what is known of the run: its last checkpoint, and
+        where it was.
+        """
+        earlier = self.read_status() or {}
+        if code == PeerLostError.exit_code and earlier.get("code") in {1, 2, 3, 4, 5, 7}:
+            return
+        if checkpoint is None and earlier.get("checkpoint"):
+            checkpoint = Path(earlier["checkpoint"])
+            if update == 0:
+                update, env_steps = earlier.get("update", 0), earlier.get("env_steps", 0)
+        status = {
+            "code": code,
+            "reason": reason,
+            "rank": rank,
+            "update": update,
+            "env_steps": env_steps,
+            "checkpoint": None if checkpoint is None else str(checkpoint),
+            "time": _now(),
+        }
+        self._write_json(STATUS_FILE, status)
+
+    def read_status(self) -> dict[str, Any] | None:
+        """Return what `write_status` wrote last, None if there is nothing readable."""
+        return read_json(self.path / STATUS_FILE)
+
+    def _prepare(self, mode: RunMode) -> None:
+        """Keep, clear or refuse what lies under this name, and say that the run is under way."""
+        for part in self.path.glob(f"{PART_PREFIX}*"):
+            part.unlink()
+        if mode == "fresh" and self.holds_results():
+            raise ConfigurationError(
+                f"run {self.name!r} already holds results in {self.path} or "
+                f"{self.tensorboard_path}; continue it with --resume, replace it with --overwrite, "
+                f"or choose another name, for instance --log_name={_next_name(self)}"
+            )
+        earlier = (self.read_status() or {}) if mode == "resume" else {}
+        if mode != "resume":
+            for folder in (self.path, self.tensorboard_path, self.profiler_path):
+                _clear(folder)
+        checkpoint = earlier.get("checkpoint")
+        self.write_status(
+            None,
+            "under way",
+            rank=0,
+            update=earlier.get("update", 0),
+            env_steps=earlier.get("env_steps", 0),
+            checkpoint=Path(checkpoint) if checkpoint else None,
+        )
+
+    def _write_json(self, file_name: str, content: Mapping[str, Any]) -> None:
+        replace_file(self.path / file_name, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def next_free_name(root: Path, name: str) -> str:
+    """Return `name`, or `name-2`, `name-3`, ...: the first that has no folder under `root`."""
+    run = RunFolder(root, name)
+    taken = any(path.exists() for path in (run.path, run.tensorboard_path, run.profiler_path))
+    return _next_name(run) if taken else name
+
+
+def _next_name(run: RunFolder) -> str:
+    siblings = (run.path, run.tensorboard_path, run.profiler_path)
+    number = 2
+    while any(path.with_name(f"{run.name}-{number}").exists() for path in siblings):
+        number += 1
+    return f"{run.name}-{number}"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything in `folder` except the lock; a link is removed, never followed."""
+    if not folder.exists():
+        return
+    for child in folder.iterdir():
+        if child.name == LOCK_FILE:
+            continue
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

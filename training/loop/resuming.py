@@ -1,0 +1,72 @@
+"""How a run begins: from nothing, or from what a checkpoint holds of it."""
+
+from pathlib import Path
+from typing import Any
+
+from training.checkpoints.payload_form import laid_out
+from training.checkpoints.storage import Payload
+from training.loop.episodes import EpisodeLog
+from training.loop.run_state import RunState
+from training.loop.trainer import Beginning
+from training.ranks.agreement import differing_keys
+from training.session import Session
+
+
+def lay_out(
+    payload: Payload | None,
+    state: RunState,
+    session: Session,
+    episodes: EpisodeLog,
+    facts: dict[str, Any],
+) -> tuple[Beginning, list[str]]:
+    """Lay out a checkpoint; return how the run begins, and what the user should know."""
+    if payload is None:
+        return Beginning.FROM_NOTHING, []
+    source = session.source or Path("the checkpoint")
+    with laid_out("state", source):
+        state.restore_shared(payload, session.clock, episodes)
+    found: dict[str, Any] = payload["facts"]
+    notes = [f"continued at {session.clock.env_steps:,} env steps", *_differences(found, facts)]
+    changed = [
+        f"{name} {found.get(name)} -> {facts[name]}"
+        for name in ("device", "world_size", "num_envs")
+        if found.get(name) != facts[name]
+    ]
+    if changed:
+        notes.append(
+            f"not exact: {', '.join(changed)}; weights, optimiser and statistics go on, "
+            "environments and random streams start anew"
+        )
+        return Beginning.WITH_NEW_EPISODES, notes
+    with laid_out("rank's own state", source):
+        restored = state.restore_rank(payload)
+    if not restored.every_rollout:
+        notes.append(
+            "not exact: the rollout that was collected beside the last update and not yet learned "
+            "from is dropped"
+        )
+    if not restored.in_their_episodes:
+        notes.append(
+            "not exact: not every environment could be continued within its episode, so all of "
+            "them start new ones"
+        )
+        return Beginning.WITH_NEW_EPISODES, notes
+    return Beginning.WHERE_IT_WAS, notes
+
+
+def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+    """Say what has changed since the checkpoint without ending what can be continued exactly."""
+    notes = []
+    keys = differing_keys([facts["config"], found["config"]])
+    if keys:
+        wanted, old = facts["config"], found["config"]
+        changes = (f"{key} {old.get(key)} -> {wanted.get(key)}" for key in keys)
+        notes.append(f"changed since the checkpoint: {', '.join(changes)}")
+    names = differing_keys([facts["versions"], found["versions"]])
+    if names:
+        notes.append(f"not exact to the last bit, other versions: {', '.join(names)}")
+    if found["threads"] != facts["threads"]:
+        notes.append(
+            f"not exact to the last bit: {found['threads']} torch threads -> {facts['threads']}"
+        )
+    return notes

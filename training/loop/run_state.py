@@ -1,0 +1,190 @@
+"""Everything a run is, gathered into one checkpoint and laid out again.
+
+The learner, its optimiser and the merged statistics are the same on every rank; the rest belongs to
+a rank: its random stream, the frames its next rollout starts from, its part of the bonus's state,
+its visit counts, a snapshot of each of its environments, and with OverlapCollection the rollout
+that was collected and not yet learned from.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from agents.ppo_agent import PPOAgent
+from agents.ranks import Ranks, bytes_tensor
+from configs.errors import StorageError
+from training.checkpoints.storage import Payload, Saver, pack, unpack
+from training.loop.episodes import EpisodeLog
+from training.loop.rollouts import Rollouts
+from training.loop.visits import VisitRecorder
+from training.ranks.agreement import on_first_rank
+from training.session import Clock
+from workers.environment_pool import EnvironmentPool
+
+MOST_FAILED_SAVES = 3
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RankState:
+    """What collecting a rollout changes on one rank, as it was between two updates."""
+
+    generator: torch.Tensor
+    rollouts: Payload
+    environments: list[bytes | None]
+
+
+class Restored(NamedTuple):
+    """What could be laid out of a rank's own part.
+
+    Attributes:
+        in_their_episodes: all environments of all ranks go on where they were; if not, all of them
+            must begin new episodes.
+        every_rollout: none was dropped that had been collected and not learned from.
+    """
+
+    in_their_episodes: bool
+    every_rollout: bool
+
+
+class RunState:
+    """Captures, saves and restores a run.
+
+    Args:
+        agent, rollouts, pool, visits, ranks: the parts that hold state.
+        saver: writes the file; used on rank 0 alone.
+        facts: what a checkpoint tells of its run (configuration, spec, versions), as text.
+        on_saved: called on rank 0 after each save, with the path.
+    """
+
+    def __init__(
+        self,
+        *,
+        agent: PPOAgent,
+        rollouts: Rollouts,
+        pool: EnvironmentPool,
+        visits: VisitRecorder,
+        ranks: Ranks,
+        saver: Saver,
+        facts: dict[str, Any],
+        on_saved: Callable[[Path], None],
+    ) -> None:
+        self._agent = agent
+        self._rollouts = rollouts
+        self._pool = pool
+        self._visits = visits
+        self._ranks = ranks
+        self._saver = saver
+        self._facts = facts
+        self._on_saved = on_saved
+        self._best_score = float("-inf")
+        self._failed_saves = 0
+
+    def capture(self) -> RankState:
+        """Return what the next rollout will change; call between two updates."""
+        return RankState(
+            self._agent.generator.get_state(),
+            self._rollouts.state(),
+            self._pool.snapshot(),
+        )
+
+    def save(
+        self, boundary: RankState, clock: Clock, episodes: EpisodeLog, *, is_last: bool
+    ) -> None:
+        """Write a checkpoint of the run as it was at `boundary` (a collective).
+
+        A disk that is full now may have room at the next save: training goes on after a failure.
+
+        Raises:
+            StorageError: on all ranks, at the third failure in a row or where `is_last`.
+        """
+        parts = self._ranks.gather_bytes(pack(self._rank_payload(boundary)))
+        on_first_rank(self._ranks, lambda: self._write(parts, clock, episodes, is_last=is_last))
+
+    def _write(
+        self, parts: list[bytes], clock: Clock, episodes: EpisodeLog, *, is_last: bool
+    ) -> None:
+        score = episodes.full_mean_score
+        is_best = score is not None and score > self._best_score
+        if score is not None:
+            self._best_score = max(self._best_score, score)
+        payload: Payload = {
+            "facts": self._facts,
+            "updates": clock.updates,
+            "env_steps": clock.env_steps,
+            "best_score": self._best_score,
+            "episodes": episodes.state(),
+            "learner": self._agent.learner.state_dict(),
+            "optimizer": self._agent.optimizer.state_dict(),
+            "ranks": [bytes_tensor(part) for part in parts],
+        }
+        try:
+            self._saver.save(payload, is_best=is_best)
+        except StorageError as error:
+            self._failed_saves += 1
+            if is_last or self._failed_saves >= MOST_FAILED_SAVES:
+                raise
+            _LOG.warning("%s; the next save tries again", error)
+            return
+        self._failed_saves = 0
+        self._on_saved(self._saver.path)
+
+    def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
+        """Lay out what all ranks share; the payload must fit (see checkpoints/compatibility)."""
+        clock.updates = payload["updates"]
+        clock.env_steps = payload["env_steps"]
+        self._best_score = payload["best_score"]
+        episodes.restore(payload["episodes"])
+        self._agent.learner.load_state_dict(payload["learner"])
+        # The settings are the configuration's, which a user may have changed.
+        groups = self._agent.optimizer.state_dict()["param_groups"]
+        self._agent.optimizer.load_state_dict({**payload["optimizer"], "param_groups": groups})
+
+    def restore_rank(self, payload: Payload) -> Restored:
+        """Lay out this rank's own part (a collective)."""
+        data = payload["ranks"][self._ranks.rank].numpy().tobytes()
+        part = unpack(data)
+        self._agent.generator.set_state(part["generator"])
+        intrinsic = self._agent.learner.intrinsic
+        if intrinsic is not None:
+            # Checkpoints from before there were other bonuses hold the filter's sums alone.
+            old = {"filter_sums": part.get("filter_sums")}
+            intrinsic.restore_rank_state(part.get("intrinsic", old))
+        self._visits.restore(part["visits"])
+        snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
+        can_go_on = self._pool.spec.can_snapshot and all(snapshots)
+        if self._ranks.any(flag=not can_go_on):
+            if intrinsic is not None:
+                intrinsic.start_episodes()
+            return Restored(in_their_episodes=False, every_rollout="ahead" not in part)
+        every_rollout = self._rollouts.restore(part)
+        self._pool.reset()
+        self._pool.restore(snapshots)
+        return Restored(in_their_episodes=True, every_rollout=every_rollout)
+
+    def _rank_payload(self, boundary: RankState) -> Payload:
+        intrinsic = self._agent.learner.intrinsic
+        return {
+            "generator": boundary.generator,
+            **_on_cpu(boundary.rollouts),
+            "intrinsic": {}
+            if intrinsic is None
+            else {name: tensor.cpu() for name, tensor in intrinsic.rank_state().items()},
+            "visits": self._visits.state(),
+            "environments": [bytes_tensor(snapshot or b"") for snapshot in boundary.environments],
+        }
+
+
+def _on_cpu(state: Payload) -> Payload:
+    """Return a state with its tensors, also those in tables within it, on the CPU."""
+    moved: Payload = {}
+    for name, value in state.items():
+        if isinstance(value, dict):
+            moved[name] = _on_cpu(value)
+        else:
+            moved[name] = value.cpu() if isinstance(value, torch.Tensor) else value
+    return moved

@@ -1,0 +1,163 @@
+"""A checkpoint, N episodes, a report, a video."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from configs.errors import ConfigurationError
+from configs.loading import LoadedConfig
+from configs.schema import Config
+from training.checkpoints.storage import Payload
+from training.figures.evaluation_curves import show_evaluation
+from training.figures.statistics import summarize
+from training.folders.files import replace_file
+from training.folders.run_folder import LOGS, validate_log_name
+from training.live.console import final_message, set_up_logging
+from training.live.evaluation_progress import EvaluationProgress
+from training.options import RunOptions
+from training.playing.film import make_film
+from training.playing.loaded_agent import load_agent
+from training.playing.player import DEFAULT_ENVIRONMENTS, open_environments, play_episodes
+from training.ranks.distributed import choose_device, read_place
+from training.ranks.threads import learner_threads, set_threads
+from workers.protocol import EpisodeSummary
+
+Summary = dict[str, float | None]
+"""See training.figures.statistics.summarize."""
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """What the episodes came to; see `training.figures.statistics` for the summaries."""
+
+    checkpoint: str
+    env_id: str
+    env_steps_trained: int
+    seed: int
+    action_choice: str
+    episodes: int
+    score: Summary
+    length: Summary
+    metrics: dict[str, Summary]
+    rooms: list[int]
+    scores: list[float]
+
+    def figures(self) -> dict[str, float]:
+        """Return what is drawn; each way of choosing actions has curves of its own."""
+        means = {"score": self.score["mean"], "length": self.length["mean"]}
+        means |= {name: summary["mean"] for name, summary in self.metrics.items()}
+        if self.rooms:
+            means["rooms"] = float(len(self.rooms))
+        return {
+            f"{name}_{self.action_choice}": mean for name, mean in means.items() if mean is not None
+        }
+
+
+def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
+    """Play the episodes asked for under the training protocol; print and write a report.
+
+    Environment and networks come from the checkpoint; seed and environments of this process from
+    the command line or the .conf file.
+
+    Raises:
+        ConfigurationError: where there is more than one process.
+        CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
+    """
+    place = read_place()
+    if place.world_size != 1:
+        raise ConfigurationError(
+            f"--eval needs exactly one process, but there are {place.world_size}: the episodes "
+            "asked for are played and counted once; use --nproc_per_node 1 and --nnodes 1"
+        )
+    log_name = validate_log_name(options.log_name)
+    assert options.load_model_path is not None  # main.py asks for it
+    device = choose_device(place, options.gpu_id)
+    set_up_logging(place, verbose=loaded.config.run.verbose_logging)
+    set_threads(device, learner_threads(loaded.config, place))
+    agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
+    config = agent.config
+    num_envs = _num_environments(options, loaded)
+    with (
+        open_environments(
+            config, loaded.config.run.seed, num_envs, options.num_workers or place.cores
+        ) as pool,
+        EvaluationProgress(options.episodes) as progress,
+    ):
+        episodes = play_episodes(pool, agent.player, options.episodes, progress.update)
+    report = make_report(options, config, agent.payload, loaded.config.run.seed, episodes)
+    folder = LOGS / "runs" / log_name / "evaluation"
+    path = write_report(report, folder)
+    video = None
+    if options.video:
+        video = make_film(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
+        final_message(f"video       {video}")
+    curves = LOGS / "tb_logs" / log_name
+    show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
+    return 0
+
+
+def make_report(
+    options: RunOptions,
+    config: Config,
+    payload: Payload,
+    seed: int,
+    episodes: list[EpisodeSummary],
+) -> EvaluationReport:
+    """Summarise the episodes."""
+    scores = [episode.score for episode in episodes]
+    names = sorted({name for episode in episodes for name in episode.metrics})
+    return EvaluationReport(
+        checkpoint=str(options.load_model_path),
+        env_id=config.environment.env_id,
+        env_steps_trained=payload["env_steps"],
+        seed=seed,
+        action_choice="greedy" if options.greedy else "sampled",
+        episodes=len(episodes),
+        score=summarize(scores),
+        length=summarize([float(episode.length) for episode in episodes]),
+        metrics={
+            name: summarize([e.metrics[name] for e in episodes if name in e.metrics])
+            for name in names
+        },
+        rooms=sorted({room for episode in episodes for room in episode.rooms}),
+        scores=scores,
+    )
+
+
+def write_report(report: EvaluationReport, folder: Path) -> Path:
+    """Print the report and write it as JSON; return the file's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = Path(report.checkpoint).stem
+    name = f"{stem}_{report.env_steps_trained}_{report.action_choice}_seed{report.seed}.json"
+    path = folder / name
+    replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
+    lines = [
+        f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "
+        f"{report.env_id}, {report.episodes} episodes, actions {report.action_choice}",
+        f"score       {_figures(report.score)}",
+        f"length      {_figures(report.length)}, in env steps",
+    ]
+    lines += [f"{key:<11} {_figures(value)}" for key, value in report.metrics.items()]
+    if report.rooms:
+        lines.append(f"rooms       {len(report.rooms)}: {', '.join(map(str, report.rooms))}")
+    final_message("\n".join([*lines, f"report      {path}"]))
+    return path
+
+
+def _figures(summary: Summary) -> str:
+    """Return a summary on one line; one episode has no spread."""
+    figures = {name: f"{value:,.2f}" for name, value in summary.items() if value is not None}
+    text = f"mean {figures['mean']}"
+    if "std" in figures:
+        text += (
+            f"  std {figures['std']}  95% interval [{figures['interval_low']}, "
+            f"{figures['interval_high']}]"
+        )
+    return f"{text}  min {figures['min']}  max {figures['max']}"
+
+
+def _num_environments(options: RunOptions, loaded: LoadedConfig) -> int:
+    """Return how many environments play: as asked for, else a few; never more than episodes."""
+    by_hand = loaded.sources["NumEnv"] == "command line"
+    wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
+    return min(wanted, options.episodes)

@@ -1,0 +1,93 @@
+"""A checkpoint made ready to play."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from agents.learner import Learner
+from agents.networks.actor_critic import PolicyOutput
+from configs.errors import CheckpointError
+from configs.loading import LoadedConfig
+from configs.schema import Config
+from training.building.learner import build_learner
+from training.building.stacking import stack_size
+from training.checkpoints.compatibility import check_fit, stated_fields
+from training.checkpoints.continuation import stored_config
+from training.checkpoints.payload_form import check_form, laid_out
+from training.checkpoints.storage import Payload, load_payload
+from training.playing.player import Judge, Player, spec_from_text
+
+
+@dataclass(frozen=True)
+class LoadedAgent:
+    """What a checkpoint holds, laid out.
+
+    Attributes:
+        path: the checkpoint.
+        config: its own configuration.
+        payload: all that it holds.
+        learner: its networks and statistics, built for one environment.
+        player: its policy at play.
+    """
+
+    path: Path
+    config: Config
+    payload: Payload
+    learner: Learner
+    player: Player
+
+
+def load_agent(
+    path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool
+) -> LoadedAgent:
+    """Read the checkpoint at `path` and lay it out; the seed of its actions is that of `loaded`.
+
+    Raises:
+        CheckpointError: it cannot be read, contradicts `loaded`, or does not fit itself.
+    """
+    payload = load_payload(path)
+    check_form(payload, path)
+    config = stored_config(payload["facts"], path)
+    check_fit(loaded.config, config, str(path), stated_fields(loaded))
+    check_import(loaded.config, config, path)
+    with laid_out("policy", path):
+        spec = spec_from_text(payload["facts"]["spec"])
+        learner = build_learner(config, spec, num_envs=1).to(device)
+        learner.load_state_dict(payload["learner"])
+        player = Player(
+            judge_of(learner, device),
+            spec,
+            stack_size(config, spec),
+            device,
+            loaded.config.run.seed,
+            greedy=greedy,
+        )
+    return LoadedAgent(path, config, payload, learner, player)
+
+
+def judge_of(learner: Learner, device: torch.device) -> Judge:
+    """Return the learner's policy in the precision that it was trained in."""
+
+    def judge(observations: Tensor) -> PolicyOutput:
+        with learner.precision(device):
+            output: PolicyOutput = learner.policy(observations)
+        return output
+
+    return judge
+
+
+def check_import(wanted: Config, found: Config, path: Path) -> None:
+    """Refuse to import what only the checkpoint names: a stranger's must not choose that.
+
+    Raises:
+        CheckpointError: its EnvID is module:id, and file and command line do not say the same.
+    """
+    env_id = found.environment.env_id
+    module, colon, _ = env_id.rpartition(":")
+    if colon and wanted.environment.env_id != env_id:
+        raise CheckpointError(
+            f"{path}: its EnvID = {env_id} would import the module {module}; where you trust that, "
+            f"say so yourself: --set EnvType={found.environment.env_type} --set EnvID={env_id}"
+        )

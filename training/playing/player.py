@@ -1,0 +1,149 @@
+"""A policy at play, outside of training."""
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from agents.frame_stack import FrameStack
+from agents.networks.actor_critic import PolicyOutput
+from configs.schema import Config
+from training.building.seeding import make_generator, stream_seed
+from workers.environments.base import EnvironmentSpec
+from workers.environments.make import make_environment
+from workers.pool import WorkerPool
+from workers.protocol import EpisodeSummary
+
+DEFAULT_ENVIRONMENTS = 8
+
+Judge = Callable[[Tensor], PolicyOutput]
+"""A policy with its critics: stacked observations [n, S * C, H, W] or vectors [n, D]."""
+
+
+class Choice(NamedTuple):
+    """What a policy does, and what it expects, on the CPU: actions [n] or [n, A], values [n]."""
+
+    actions: Tensor
+    value_extrinsic: Tensor
+    value_intrinsic: Tensor
+
+
+class Player:
+    """A policy with the frames it needs to remember.
+
+    Args:
+        policy: what decides.
+        spec: the environment.
+        stack_size: frames in the policy's input.
+        device: where the policy computes.
+        seed: of the sampled actions.
+        greedy: take the likeliest action instead of sampling.
+    """
+
+    def __init__(
+        self,
+        policy: Judge,
+        spec: EnvironmentSpec,
+        stack_size: int,
+        device: torch.device,
+        seed: int,
+        *,
+        greedy: bool,
+    ) -> None:
+        self.spec = spec
+        self.device = device
+        self._policy = policy
+        self._stack_size = stack_size
+        self._greedy = greedy
+        self._generator = make_generator(seed, "evaluation actions", 0, device)
+
+    def remember(self, observations: Tensor) -> FrameStack:
+        """Return the memory of episodes that begin with `observations` [n, ...]."""
+        return FrameStack(observations.to(self.device), self._stack_size)
+
+    def act(self, frames: FrameStack) -> Tensor:
+        """Return the actions [n] or [n, A] for what `frames` remembers, on the CPU."""
+        return self.decide(frames).actions
+
+    @torch.no_grad()
+    def decide(self, frames: FrameStack) -> Choice:
+        """Return what is done in the face of what `frames` remembers, and what is expected."""
+        distribution, *values = self._policy(frames.observation)
+        action = distribution.mode() if self._greedy else distribution.sample(self._generator)
+        return Choice(action.cpu(), *(value.cpu() for value in values))
+
+
+def open_environments(
+    config: Config,
+    seed: int,
+    num_environments: int = DEFAULT_ENVIRONMENTS,
+    num_processes: int | None = None,
+) -> WorkerPool:
+    """Start the environments of an evaluation; their random streams depend on seed and number.
+
+    Args:
+        config: that of the policy.
+        seed: of the evaluation.
+        num_environments: at most as many as there will be episodes.
+        num_processes: workers; by default one for each core, and never more than environments.
+    """
+    cores = num_processes or len(os.sched_getaffinity(0))
+    return WorkerPool(
+        functools.partial(make_environment, config.environment),
+        num_environments=num_environments,
+        num_processes=min(cores, num_environments),
+        base_seed=stream_seed(seed, "evaluation environments"),
+        step_timeout=config.run.step_timeout,
+        reset_timeout=config.run.reset_timeout,
+        max_restarts=config.run.max_worker_restarts,
+    )
+
+
+def play_episodes(
+    pool: WorkerPool,
+    player: Player,
+    num_episodes: int,
+    show: Callable[[int, list[float]], None] | None = None,
+) -> list[EpisodeSummary]:
+    """Play `num_episodes` and return their summaries, by environment and time.
+
+    Every environment plays a share fixed beforehand: taking the first to finish would favour short
+    episodes. Episodes of a lost worker are played again.
+
+    Args:
+        pool: the environments.
+        player: decides.
+        num_episodes: how many.
+        show: told after each step the env steps so far, and the scores of the episodes that ended.
+    """
+    shares = [
+        num_episodes // pool.num_environments + (index < num_episodes % pool.num_environments)
+        for index in range(pool.num_environments)
+    ]
+    played: list[list[EpisodeSummary]] = [[] for _ in shares]
+    frames, env_steps = player.remember(torch.from_numpy(pool.reset())), 0
+    while any(len(done) < share for done, share in zip(played, shares, strict=True)):
+        pool.send(0, player.act(frames).numpy())
+        batch = pool.recv(0)
+        ended = torch.from_numpy(batch.terminated | batch.truncated).to(player.device)
+        frames.push(torch.from_numpy(batch.observations).to(player.device), ended)
+        for episode in batch.episodes:
+            if not episode.lost and len(played[episode.environment]) < shares[episode.environment]:
+                played[episode.environment].append(episode)
+        env_steps += pool.num_environments
+        if show is not None:
+            show(env_steps, [episode.score for done in played for episode in done])
+    return [episode for done in played for episode in done]
+
+
+def spec_from_text(text: str) -> EnvironmentSpec:
+    """Return the spec that a checkpoint holds as JSON, with JSON's lists as tuples."""
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in json.loads(text).items()
+    }
+    return EnvironmentSpec(**fields)
