@@ -23,45 +23,17 @@ import torch
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
+from benchmarks.arms import ALONE, ARMS, BASELINE
+from benchmarks.learner.agent import SEED, build_agent
+from benchmarks.learner.made_up_play import MadeUpPlay, made_up_spec
 from benchmarks.log import add_log_flag, recording
-from benchmarks.made_up_play import MadeUpPlay, made_up_spec
 from benchmarks.measuring import spread
 from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError, ScoutError
 from configs.loading import load_config
 from configs.schema import Config
-from training.building.learner import (
-    build_learner,
-    build_optimizer,
-    learning_settings,
-    rollout_shape,
-)
+from training.building.learner import rollout_shape
 from training.ranks.distributed import Place, process_group
-
-SEED = 1
-BASELINE = "RND"
-# RND alone, whatever the recipe says; each arm changes of it what its name tells.
-ALONE = {
-    "IntrinsicReward": "RND",
-    "RNDInput": "pixels",
-    "RepresentationLearningParameter": "None",
-    "SSLPretraining": "0",
-    "FreezeSharedBackbone": "False",
-}
-# From the slow copy of the backbone, as in the study of configs/MiniGrid.
-MODIFIED = {"RNDInput": "features", "UseEmaBackboneForRND": "True"}
-BYOL = {"RepresentationLearningParameter": "BYOL"}
-ARMS: Mapping[str, dict[str, str]] = {
-    "PPO": {"IntrinsicReward": "none"},
-    BASELINE: {},
-    "RND+BYOL": BYOL,
-    "RND+Barlow-Twins": {"RepresentationLearningParameter": "Barlow-Twins"},
-    "modified RND": MODIFIED,
-    "modified RND+BYOL": MODIFIED | BYOL,
-    "DRND": {"IntrinsicReward": "DRND"},
-    "SND": {"IntrinsicReward": "SND"},
-    "BYOL-Explore": {"IntrinsicReward": "BYOL-Explore"},
-}
 
 
 @dataclass(frozen=True)
@@ -98,22 +70,6 @@ def configurations(
             "name a recipe with ObservationType = pixels"
         )
     return configs
-
-
-def build_agent(config: Config, ranks: Ranks) -> PPOAgent:
-    """Build an arm as a run of its recipe would, on the CPU."""
-    torch.manual_seed(SEED)
-    spec, num_envs = made_up_spec(config), config.run.num_envs
-    learner = build_learner(config, spec, num_envs)
-    agent = PPOAgent(
-        learner,
-        build_optimizer(config, learner),
-        learning_settings(config, num_envs),
-        ranks,
-        torch.Generator().manual_seed(SEED),
-    )
-    agent.prime(rollout_shape(config, spec, num_envs))
-    return agent
 
 
 def measure(configs: Mapping[str, Config], repeats: int, ranks: Ranks) -> dict[str, list[Turn]]:

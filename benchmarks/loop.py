@@ -15,8 +15,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.components import ALONE, BASELINE
-from benchmarks.components import ARMS as SETTINGS
+from benchmarks.arms import ALONE, BASELINE
+from benchmarks.arms import ARMS as SETTINGS
 from benchmarks.log import add_log_flag, recording
 from benchmarks.measuring import spread
 from benchmarks.runs import PROJECT

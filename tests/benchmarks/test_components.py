@@ -1,4 +1,4 @@
-"""The costs of an update: every arm is in the table, and the made-up play is one to learn from."""
+"""The costs of an update: every arm is in the table, its ratios are taken turn by turn."""
 
 import re
 from collections.abc import Iterator
@@ -7,36 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents.rollout import RolloutBuffer
-from benchmarks.components import ARMS, BASELINE, Turn, configurations, main, parse, table
-from benchmarks.made_up_play import MadeUpPlay, made_up_spec
+from benchmarks.arms import ARMS, BASELINE
+from benchmarks.components import Turn, configurations, main, parse, table
 from benchmarks.runs import PROJECT
 from configs.errors import ConfigurationError
-from training.building.learner import rollout_shape
+from tests.benchmarks.recipes import TINY
 
-TINY = """
-StateStackSize = 2
-PreProcHeight = 36
-PreProcWidth = 40
-NumStep = 4
-NumEnv = 2
-Epoch = 1
-MiniBatch = 2
-ThirdKernel = 3
-ConvChannels = 2, 2, 2
-HiddenSize = 4
-FeatureDim = 4
-RNDConvChannels = 2, 2, 2
-RNDHiddenSize = 4
-RNDFeatureDim = 4
-RNDStateHiddenSizes = 4
-DRNDTargets = 2
-WorldModelHorizon = 2
-WorldModelSize = 4
-BYOL_projectionHiddenSize = 4
-BYOL_projectionSize = 4
-BarlowTwinsProjectionSizes = 4, 4
-"""
 CELL = re.compile(r"([\d,.]+) \[([\d,.]+), ([\d,.]+)\]")
 
 
@@ -146,22 +122,3 @@ def test_a_recipe_of_state_vectors_is_refused(capsys: pytest.CaptureFixture[str]
 def test_nonsense_is_refused(flags: list[str]) -> None:
     with pytest.raises(SystemExit):
         parse(flags)
-
-
-def test_made_up_frames_vary_hang_together_and_end_in_both_ways(recipe: Path) -> None:
-    config = configurations(recipe, [], 4, ["NumStep=400"])[BASELINE]
-    spec = made_up_spec(config)
-    rollout = RolloutBuffer(rollout_shape(config, spec, 4), torch.device("cpu"))
-    samples = torch.arange(rollout.rewards.numel())
-    MadeUpPlay(spec, 4, seed=0).fill(rollout)
-    frames, following = rollout.frames(samples).float(), rollout.next_frames(samples).float()
-    assert frames.shape == (1600, 1, 36, 40)
-    strangers = (frames - frames.roll(1, 0)).abs().mean()  # of another environment
-    assert 0 < (frames - following).abs().mean() < 0.8 * strangers
-    assert 0 < rollout.rewards.mean() < 0.1
-    assert rollout.terminated.any()
-    assert rollout.truncated_samples().numel() > 0
-    assert (rollout.terminated | rollout.truncated).float().mean() < 0.02
-    first = rollout.frames(samples)
-    MadeUpPlay(spec, 4, seed=0).fill(rollout)
-    assert torch.equal(first, rollout.frames(samples))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.components import ARMS
+from benchmarks.arms import ARMS
 from benchmarks.loop import main, parse, plans, table, table_of_shares
 from benchmarks.runs import PROJECT
 from configs.loading import load_config

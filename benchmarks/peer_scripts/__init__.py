@@ -1,1 +1,0 @@
-"""Other trainers, each driven by a script of ours that says how far it has come."""

@@ -1,0 +1,105 @@
+"""The study: which of six ways to explore finds the goal of a small maze, and how soon?
+
+    python -m benchmarks.study --seeds 1 2 3 --env_steps 300000 --folder runs-local/study
+    python -m benchmarks.study --only PPO RND --layouts 1 3 --set Nuisance=noise
+
+Every arm is trained on every layout with every seed, each run a process of main.py with one torch
+thread. Runs that are done are not repeated and one that was interrupted goes on, so the same
+command continues a study; once all are done it writes study.md and study.png into its folder.
+"""
+
+import argparse
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from benchmarks.drawing import load_matplotlib
+from benchmarks.study.plan import ARMS, Plan, prepare
+from benchmarks.study.report import write_report
+from benchmarks.study.results import read_result
+from benchmarks.study.runs import Runner
+from configs.errors import ConfigurationError, ScoutError
+
+INTERRUPTED = 130
+
+
+def study(plan: Plan, parallel: int) -> int:
+    """Run what is not done, write the page of all that is; return the exit code.
+
+    Raises:
+        ScoutError: the study cannot begin, or its page cannot be written.
+        KeyboardInterrupt: it was interrupted; the runs under way have been saved.
+    """
+    prepare(plan)
+    runner = Runner(plan, parallel)
+    runner.run()
+    done = [job for job in plan.jobs if job not in runner.failed]
+    if not done:
+        return 1
+    page = write_report(plan, [read_result(plan, job) for job in done], list(runner.failed))
+    print(page.read_text(encoding="utf-8"))
+    print(f"page: {page}")
+    return 1 if runner.failed else 0
+
+
+def check_packages() -> None:
+    """See that hours of training will not end for want of a package.
+
+    Raises:
+        ConfigurationError: one is missing.
+    """
+    load_matplotlib()
+    if importlib.util.find_spec("minigrid") is None:
+        raise ConfigurationError("the study needs minigrid: pip install -r requirements-study.txt")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.study",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    cores = len(os.sched_getaffinity(0))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--layouts", type=int, nargs="+", default=[1], help="maps (LayoutSeed)")
+    parser.add_argument("--env_steps", type=int, default=300_000, help="of each run (%(default)s)")
+    parser.add_argument("--folder", type=Path, default=Path("runs-local/study"))
+    parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
+    parser.add_argument("--jobs", type=int, default=cores, help="runs at a time (%(default)s)")
+    parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
+    options = parser.parse_args(argv)
+    if options.jobs < 1 or options.env_steps < 1:
+        parser.error("--jobs and --env_steps must be at least 1")
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, run the study; return the exit code."""
+    options = parse(argv)
+    plan = Plan(
+        folder=options.folder.resolve(),
+        arms={name: arm for name, arm in ARMS.items() if name in options.only},
+        layouts=options.layouts,
+        seeds=options.seeds,
+        env_steps=options.env_steps,
+        overrides=options.set,
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        check_packages()
+        return study(plan, options.jobs)
+    except ScoutError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; the same command continues", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

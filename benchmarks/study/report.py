@@ -1,0 +1,139 @@
+"""The study's page: curves with bands, one table of arms, one of runs."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.drawing import Panels
+from benchmarks.study.plan import Job, Plan
+from benchmarks.study.results import (
+    NEVER,
+    ROOMS,
+    THRESHOLD,
+    Grid,
+    Result,
+    by_layout,
+    env_step_grid,
+)
+from training.folders.files import replace_file
+from training.folders.versions import collect_versions
+from training.reports.intervals import bootstrap_interval, interquartile_mean
+from training.reports.rows import SCORE
+
+BASELINE = "RND"  # the arm that times are compared with
+PANELS = {"score, mean of the last 100 episodes": SCORE, "rooms entered per episode": ROOMS}
+PICTURE, PAGE = "study.png", "study.md"
+HEADING = "# Study: does representation learning help prediction-error exploration?"
+
+
+def write_report(plan: Plan, results: Sequence[Result], missing: Sequence[Job]) -> Path:
+    """Draw the curves, write the tables; return the page's path.
+
+    Args:
+        plan: the study.
+        results: of all finished runs.
+        missing: the runs that did not come to their end.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    by_arm = {name: [r for r in results if r.job.arm == name] for name in plan.arms}
+    by_arm = {name: found for name, found in by_arm.items() if found}
+    _draw(plan, by_arm)
+    versions = collect_versions()
+    facts = ("commit", "cpu", "cores", "python", "torch")
+    names = ", ".join(job.name for job in missing)
+    blocks = [
+        HEADING,
+        f"{plan.env_steps:,} env steps a run; layouts {_listed(plan.layouts)}, seeds "
+        f"{_listed(plan.seeds)}; set beside the recipes: {', '.join(plan.overrides) or 'nothing'}.",
+        ", ".join(f"{fact} {versions.get(fact, 'unknown')}" for fact in facts) + ".",
+        f"![curves]({PICTURE})",
+        arms_table(by_arm),
+        "IQM: the mean without the lowest and the highest quarter of the runs (with fewer than "
+        "four, of all), with its 95 % bootstrap interval, stratified by layout (Agarwal et al. "
+        "2021, arXiv 2108.13264). Env steps are medians over the runs, in brackets the runs that "
+        f"got there of all. Times are per env step, as multiples of {BASELINE}'s median.",
+        f"Not finished: {names}." if missing else "",
+        "## Every run",
+        runs_table([result for found in by_arm.values() for result in found]),
+    ]
+    page = plan.folder / PAGE
+    replace_file(page, ("\n\n".join(block for block in blocks if block) + "\n").encode())
+    return page
+
+
+def arms_table(by_arm: dict[str, list[Result]]) -> str:
+    """Return one row for each arm, as a Markdown table."""
+    lines = [
+        f"| arm | runs | score at the end, IQM | first goal | mean of 100 at least {THRESHOLD} "
+        "| rooms per episode, IQM | rooms in all | time |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    baseline = [result.microseconds for result in by_arm.get(BASELINE, ())]
+    for arm, results in by_arm.items():
+        time = statistics.median(result.microseconds for result in results)
+        cells = (
+            arm,
+            str(len(results)),
+            _iqm_text(by_layout(results, [result.score for result in results])),
+            _median_text([result.first_goal for result in results]),
+            _median_text([result.reached for result in results]),
+            _iqm_text(by_layout(results, [result.rooms for result in results])),
+            f"{statistics.mean(result.rooms_in_all for result in results):.1f}",
+            f"{time / statistics.median(baseline):.2f}" if baseline else f"{time:.0f} us",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def runs_table(results: Sequence[Result]) -> str:
+    """Return one row for each run, as a Markdown table."""
+    lines = [
+        f"| run | score at the end | first goal | mean of 100 at least {THRESHOLD} "
+        "| rooms per episode | rooms in all | env steps/s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        cells = (
+            result.job.name,
+            f"{result.score:.2f}",
+            _steps_text(result.first_goal),
+            _steps_text(result.reached),
+            f"{result.rooms:.2f}",
+            str(result.rooms_in_all),
+            f"{1e6 / result.microseconds:,.0f}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _draw(plan: Plan, by_arm: dict[str, list[Result]]) -> None:
+    """Draw each arm's IQM over its runs, with its interval, at every point of the grid."""
+    panels, grid = Panels(list(PANELS)), env_step_grid(plan.env_steps)
+    for title, key in PANELS.items():
+        for arm, results in by_arm.items():
+            tasks = by_layout(results, [result.curves[key] for result in results])
+            mean = interquartile_mean(np.concatenate(tasks))
+            panels.draw(title, arm, (grid, mean), bootstrap_interval(tasks))
+    panels.save(plan.folder / PICTURE)
+
+
+def _iqm_text(tasks: list[Grid]) -> str:
+    low, high = bootstrap_interval(tasks)
+    return f"{interquartile_mean(np.concatenate(tasks)):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _median_text(steps: Sequence[float]) -> str:
+    reached = sum(step != NEVER for step in steps)
+    return f"{_steps_text(statistics.median(steps))} ({reached} of {len(steps)})"
+
+
+def _steps_text(step: float) -> str:
+    return "never" if step == NEVER else f"{step:,.0f}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))
