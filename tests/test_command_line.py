@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 )
 
 import main
+from commands import one_voice, run_options
 from configs.loading import load_config
 from configs.options import all_options
 from tests.records import checkpoint_path, figures, read_status, run_path
@@ -129,7 +130,7 @@ def test_other_processes_of_a_node_do_not_repeat_a_refusal(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
-    monkeypatch.setattr(main, "PATIENCE", 0.0)
+    monkeypatch.setattr(one_voice, "PATIENCE", 0.0)
     with pytest.raises(SystemExit) as caught:
         main.main(["--train", "--trian"])
     assert caught.value.code == 2
@@ -172,7 +173,7 @@ def test_config_options_prints_every_key_and_does_nothing_else(
     ],
 )
 def test_a_run_is_named_after_its_recipe(path: str, name: str) -> None:
-    assert main.default_log_name(Path(path)) == name
+    assert run_options.default_log_name(Path(path)) == name
 
 
 def test_all_that_is_wrong_with_a_recipe_is_said_at_once(capsys: Captured, tmp_path: Path) -> None:

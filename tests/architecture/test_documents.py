@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from main import build_parser, check_modes
+from commands.verbs import build_parser, checked_verb
 from tests.architecture.test_floors import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -51,5 +51,5 @@ def test_every_command_shown_is_one_that_the_command_line_takes(command: str) ->
     parser = build_parser()
     arguments = parser.parse_args(shlex.split(command))
     if not arguments.config_options:
-        check_modes(parser, arguments)
+        checked_verb(parser, arguments)
         assert (ROOT / arguments.config_path).is_file()

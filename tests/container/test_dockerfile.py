@@ -64,7 +64,8 @@ def test_the_context_leaves_out_what_dockerignore_names(tmp_path: Path) -> None:
 
 def test_the_image_holds_what_runs_and_no_more() -> None:
     found = {str(path) for path in context_files(ROOT)}
-    wanted = {"main.py", "Makefile", "training/launch.py", "configs/demo_config.conf"}
+    wanted = {"main.py", "commands/verbs.py", "Makefile", "training/launch.py"}
+    wanted |= {"configs/demo_config.conf"}
     assert wanted <= found
     rooms = {path.split("/")[0] for path in found}
     assert not rooms & {"tests", "logs", "checkpoints", ".git", "Dockerfile", ".mypy_cache"}

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from tests.architecture.test_floors import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
-BONUS, HEAD, BACKBONE, ENVIRONMENT = (
+BONUS, HEAD, BACKBONE, ENVIRONMENT, VERB = (
     "agents/intrinsic/forward_dynamics.py",
     "agents/representation/vicreg.py",
     "agents/networks/residual_backbone.py",
     "corridor.py",
+    "commands/show_recipe.py",
 )
 
 

@@ -87,10 +87,11 @@ def test_the_environment_is_played_as_the_recipe_names_it(
     environment.close()
 
 
-@pytest.mark.timeout(300)
-def test_a_copy_of_the_project_with_all_of_the_page_in_it_trains(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    for room in ("agents", "configs", "training", "workers"):
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with all of the page in it."""
+    project = tmp_path_factory.mktemp("followed") / "project"
+    for room in ("agents", "commands", "configs", "training", "workers"):
         shutil.copytree(
             ROOT / room, project / room, ignore=shutil.ignore_patterns("__pycache__", "*.conf")
         )
@@ -103,18 +104,50 @@ def test_a_copy_of_the_project_with_all_of_the_page_in_it_trains(tmp_path: Path)
         text = path.read_text(encoding="utf-8")
         assert text.count(change.before) == 1, f"docs/extending.md is stale: {change}"
         path.write_text(text.replace(change.before, change.after), encoding="utf-8")
-    recipe = write_recipe(project, "Dynamics", "VICReg")
-    done = subprocess.run(
-        [sys.executable, "main.py", "--train", f"--config_path={recipe}", "--log_name=extended"],
+    return project
+
+
+def run_main(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the copy's main.py to its end."""
+    return subprocess.run(
+        [sys.executable, "main.py", *arguments],
         cwd=project,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.timeout(300)
+def test_the_copy_trains(project: Path) -> None:
+    recipe = write_recipe(project, "Dynamics", "VICReg")
+    done = run_main(project, "--train", f"--config_path={recipe}", "--log_name=extended")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = (project / "logs" / "runs" / "extended" / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     assert [row["env_steps"] for row in rows] == [16, 32]
     for name in ("losses/predictor", "losses/representation", "intrinsic/mean"):
         assert all(math.isfinite(row[name]) for row in rows), name
+
+
+def test_the_copy_has_the_verb(project: Path) -> None:
+    recipe = write_recipe(project, "Dynamics", "VICReg")
+    show = ("--show_recipe", f"--config_path={recipe}", "--seed=3")
+    shown = run_main(project, *show)
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    assert {"Seed = 3", "NumEnv = 2", "RepresentationLearningParameter = VICReg"} <= set(lines)
+    everything = run_main(project, "--all_keys", *show).stdout.splitlines()
+    assert set(lines) < set(everything)
+    helped = run_main(project, "--show_recipe", "-h").stdout
+    assert "--all_keys" in helped
+    assert "--episodes" not in helped
+    for wrong, said in (
+        (("--train",), "exactly one of --train, --eval, --export, --report and --show_recipe"),
+        (("--out=x",), "--out says where"),
+        (("--set=Gama=1",), "Gamma"),
+    ):
+        refused = run_main(project, *show, *wrong)
+        assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
+        assert said in refused.stderr

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from commands.verbs import build_parser
 from configs import errors
 from configs.loading import load_config
 from configs.options import all_options
-from main import build_parser
 from tests.architecture.test_floors import ROOT
 from tests.docs.shown import fenced
 
@@ -20,7 +20,7 @@ SOURCES = [
     ROOT / "main.py",
     *(
         path
-        for room in ("agents", "configs", "training", "workers")
+        for room in ("agents", "commands", "configs", "training", "workers")
         for path in (ROOT / room).rglob("*.py")
     ),
 ]

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from torch.distributed.run import get_args_parser
 
-from main import build_parser, check_modes
+from commands.verbs import build_parser, checked_verb
 from tests.multinode.nodes import Node
 from tests.multinode.slurm import slurm
 from tests.records import checkpoint_path, read_status
@@ -38,7 +38,7 @@ def torchrun_line(words: str) -> tuple[Any, Any]:
     assert parsed.training_script == "main.py"
     parser = build_parser()
     arguments = parser.parse_args(parsed.training_script_args)
-    check_modes(parser, arguments)
+    checked_verb(parser, arguments)
     assert (ROOT / arguments.config_path).is_file()
     return parsed, arguments
 

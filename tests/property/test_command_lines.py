@@ -6,13 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import main
+from commands.verbs import build_parser
 from tests.property.conftest import NAME
 from tests.property.sandbox import examples, run
 from tests.property.words import names, typed, words
 from tests.runs import CARTPOLE, write_recipe
 
-FLAGS = sorted(main.build_parser()._option_string_actions)
+FLAGS = sorted(build_parser()._option_string_actions)
 STRANGER = "stranger.ckpt"
 
 pytestmark = pytest.mark.timeout(3600)

@@ -16,7 +16,7 @@ from benchmarks.peers.trainers import Peer, known_peers, read_checkout
 from benchmarks.peers.watch import Turn
 from configs.errors import ConfigurationError
 from configs.loading import load_config
-from main import build_parser
+from commands.verbs import build_parser
 from tests.benchmarks.peers.trainers import SIZES, TRAINER, trainer
 
 

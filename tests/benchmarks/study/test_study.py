@@ -17,7 +17,6 @@ from benchmarks.study.results import NEVER, read_result
 from benchmarks.study.runs import Runner
 from configs.errors import ConfigurationError
 from configs.loading import load_config
-from main import build_parser, collect_overrides
 from tests.benchmarks.records import Row, leave_rows, leave_status, row
 from training.reports.rows import read_rows
 

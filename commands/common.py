@@ -1,0 +1,71 @@
+"""Flags that several verbs share."""
+
+import argparse
+from pathlib import Path
+
+from commands.parser import COMMON_TITLE, Parser
+
+
+def positive_int(text: str) -> int:
+    """Parse a whole number of 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def add_common_flags(parser: Parser) -> None:
+    """Add the flags that all verbs share."""
+    common = parser.group(COMMON_TITLE)
+    common.add_argument(
+        "--config_path",
+        type=Path,
+        default=Path("configs/demo_config.conf"),
+        help="recipe (default %(default)s)",
+    )
+    common.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="Key=Value",
+        help="override a configuration key; repeatable",
+    )
+    common.add_argument("--log_name", help="name of the run (default: from the recipe's path)")
+    common.add_argument(
+        "--load_model_path", type=Path, help="checkpoint to continue from, evaluate or export"
+    )
+    common.add_argument("--seed", type=int, help="the run's seed (key Seed)")
+    common.add_argument(
+        "--num_env_per_process",
+        type=positive_int,
+        metavar="N",
+        help="environments of each agent process (key NumEnv)",
+    )
+    common.add_argument(
+        "--num_workers",
+        type=positive_int,
+        metavar="N",
+        help="worker processes or emulator threads of each rank (default: its share of the cores)",
+    )
+    common.add_argument("--gpu_id", type=int, help="the GPU to use, with one process only")
+
+
+def add_out(parser: Parser) -> None:
+    """Add --out, unless another verb has done so."""
+    if parser.knows("--out"):
+        return
+    parser.group("report and export (--report, --export)").add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="where the report of one run, or the comparison of several, is written as .html "
+        "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
+        "exports/NAME)",
+    )
+
+
+def refuse_out(parser: Parser, args: argparse.Namespace) -> None:
+    """Refuse --out for a verb whose files have places of their own."""
+    if args.out is not None:
+        parser.error("--out says where a report or an export goes; it needs --report or --export")

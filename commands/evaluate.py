@@ -1,0 +1,45 @@
+"""--eval: evaluate a checkpoint over full episodes."""
+
+import argparse
+
+from commands.common import positive_int, refuse_out
+from commands.parser import VERBS_TITLE, Parser
+from commands.run_options import prepare_run
+
+EXAMPLE = """\
+  python main.py --eval --config_path=configs/demo_config.conf \\
+      --load_model_path=checkpoints/demo.ckpt"""
+
+
+def add_flags(parser: Parser) -> None:
+    """Add --eval and the flags of evaluation alone."""
+    parser.group(VERBS_TITLE).add_argument(
+        "--eval", action="store_true", help="evaluate a checkpoint, in one process"
+    )
+    evaluation = parser.group("evaluation (--eval)")
+    evaluation.add_argument(
+        "--episodes", type=positive_int, default=20, help="episodes to play (default 20)"
+    )
+    evaluation.add_argument(
+        "--greedy", action="store_true", help="take the likeliest action instead of sampling"
+    )
+    evaluation.add_argument(
+        "--video",
+        action="store_true",
+        help="also write an mp4 of one game, with bonus, values and a map",
+    )
+
+
+def check(parser: Parser, args: argparse.Namespace) -> None:
+    """Refuse an --out, and the lack of a checkpoint."""
+    refuse_out(parser, args)
+    if args.load_model_path is None:
+        parser.error("--eval needs --load_model_path")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate; return the exit code."""
+    options, loaded = prepare_run(args)
+    from training.playing.evaluation import evaluate_checkpoint
+
+    return evaluate_checkpoint(options, loaded)

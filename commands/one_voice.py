@@ -1,0 +1,18 @@
+"""Which of a node's processes says what all of them find in the same way."""
+
+import os
+import signal
+import time
+
+PATIENCE = 20.0  # seconds
+
+
+def is_first_of_node() -> bool:
+    """Return whether this process says what all processes of its node find in the same way."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def let_the_first_speak() -> None:
+    """Wait to be ended: torchrun ends all processes as soon as one of them has left."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(PATIENCE)

@@ -1,0 +1,68 @@
+"""From the command line to a configuration and a run's options."""
+
+import argparse
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from configs.loading import LoadedConfig
+    from training.options import RunOptions
+
+
+def default_log_name(config_path: Path) -> str:
+    """Return a run's name from its recipe: configs/Pong/config_ppo00.conf -> Pong_ppo00."""
+    stem = re.sub(r"(^config_|_config$)", "", config_path.stem)
+    folder = config_path.parent.name
+    return stem if folder in ("", "configs") else f"{folder}_{stem}"
+
+
+def collect_overrides(args: argparse.Namespace) -> list[str]:
+    """Return the configuration keys set on the command line, as Key=Value."""
+    flags = {
+        "Seed": args.seed,
+        "NumEnv": args.num_env_per_process,
+        "TotalEnvSteps": args.max_env_steps,
+    }
+    return [
+        *args.overrides,
+        *(f"{key}={value}" for key, value in flags.items() if value is not None),
+    ]
+
+
+def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
+    """Load the recipe; return the run's options and its configuration.
+
+    Raises:
+        ConfigurationError: the recipe, the flags or torchrun's variables cannot be used.
+    """
+    from configs.loading import load_config
+    from training.options import RunOptions
+    from training.folders.own_command import own_command
+    from training.ranks.restarts import check_restarts
+
+    check_restarts()
+    loaded = load_config(args.config_path, collect_overrides(args))
+    given = args.log_name is not None  # an empty one is refused
+    log_name = args.log_name if given else default_log_name(args.config_path)
+    options = RunOptions(
+        command_line=shlex.join(own_command(sys.argv, os.environ)),
+        log_name=log_name,
+        save_model_path=args.save_model_path or Path("checkpoints") / f"{log_name}.ckpt",
+        load_model_path=args.load_model_path,
+        num_workers=args.num_workers,
+        gpu_id=args.gpu_id,
+        resume=args.resume,
+        overwrite=args.overwrite,
+        profile_updates=args.profile_updates,
+        pytorch_profiling=args.pytorch_profiling,
+        use_wandb=args.use_wandb,
+        episodes=args.episodes,
+        greedy=args.greedy,
+        video=args.video,
+        out=args.out,
+    )
+    return options, loaded

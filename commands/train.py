@@ -1,0 +1,69 @@
+"""--train: train an agent."""
+
+import argparse
+from pathlib import Path
+
+from commands.common import positive_int, refuse_out
+from commands.parser import VERBS_TITLE, Parser
+from commands.run_options import prepare_run
+
+EXAMPLE = """\
+  torchrun --nnodes 1 --nproc_per_node 1 --standalone main.py --train \\
+      --config_path=configs/demo_config.conf --log_name=demo"""
+
+
+def add_flags(parser: Parser) -> None:
+    """Add --train and the flags of training alone."""
+    parser.group(VERBS_TITLE).add_argument("--train", action="store_true", help="train an agent")
+    training = parser.group("training (--train)")
+    training.add_argument(
+        "--save_model_path", type=Path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
+    )
+    training.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run of this name from its newest good checkpoint",
+    )
+    training.add_argument(
+        "--overwrite", action="store_true", help="replace an existing run of this name"
+    )
+    training.add_argument(
+        "--max_env_steps", type=positive_int, metavar="N", help="env steps in all (TotalEnvSteps)"
+    )
+    training.add_argument(
+        "--use_wandb",
+        action="store_true",
+        help="mirror the curves to Weights & Biases; the key comes from the environment",
+    )
+    add_profiling_flags(parser)
+
+
+def add_profiling_flags(parser: Parser) -> None:
+    """Add the flags that end a run after a few rollouts."""
+    profiling = parser.group("profiling (--train; the run stops by itself)")
+    profiling.add_argument(
+        "--scalene_profiling",
+        "--profile_updates",
+        dest="profile_updates",
+        type=positive_int,
+        metavar="N",
+        help="stop after N rollouts; for scalene, kernprof and the like",
+    )
+    profiling.add_argument(
+        "--pytorch_profiling",
+        action="store_true",
+        help="record two updates with torch.profiler, then stop",
+    )
+
+
+def check(parser: Parser, args: argparse.Namespace) -> None:
+    """Refuse an --out."""
+    refuse_out(parser, args)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; return the exit code."""
+    options, loaded = prepare_run(args)
+    from training.launch import train
+
+    return train(options, loaded)

@@ -1,0 +1,97 @@
+"""The table of verbs, the parser of all their flags, and which of them is typed."""
+
+import argparse
+from collections.abc import Collection, Mapping
+from typing import NoReturn, Protocol
+
+from commands import config_options, evaluate, export, report, train
+from commands.common import add_common_flags
+from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
+
+EXIT_CODES = """\
+exit codes: 0 done; 2 bad configuration or command line; 3 checkpoint refused; 4 environment failed;
+5 training went non-finite; 6 a peer was lost; 7 storage; 75 stopped on request, state saved.
+"""
+
+
+class Verb(Protocol):
+    """What the file of a verb offers.
+
+    Attributes:
+        EXAMPLE: a command, as -h shows it.
+    """
+
+    EXAMPLE: str
+
+    def add_flags(self, parser: Parser) -> None:
+        """Add the verb itself to the group VERBS_TITLE, and the flags that it alone has."""
+
+    def check(self, parser: Parser, args: argparse.Namespace) -> None:
+        """Call `parser.error` where flags are missing or contradict each other."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; return the exit code. What is heavy is imported here."""
+        ...
+
+
+# The flag of each verb without its dashes; -h shows them in this order.
+VERBS: Mapping[str, Verb] = {
+    "train": train,
+    "eval": evaluate,
+    "export": export,
+    "report": report,
+    "config_options": config_options,
+}
+
+
+class HelpOfVerbs(argparse.Action):
+    """Shows the flags of the verbs that are typed beside it, or of all where there are none."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
+        """Print the help and leave with 0."""
+        assert isinstance(parser, Parser)
+        names = [name for name in VERBS if f"--{name}" in parser.typed]
+        (build_parser(names) if names else parser).print_help()
+        parser.exit()
+
+
+def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
+    """Return the parser of the flags of these verbs, and of those that all verbs share."""
+    verbs = [VERBS[name] for name in names]
+    parser = Parser(
+        prog="main.py",
+        description="Train, evaluate and compare PPO agents that explore by prediction error.",
+        epilog="\n".join(["examples:", *(verb.EXAMPLE for verb in verbs), "", EXIT_CODES]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument(
+        *("-h", "--help"),
+        action=HelpOfVerbs,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="show this help message and exit; with one of the modes, its flags alone",
+    )
+    for title in (VERBS_TITLE, COMMON_TITLE):  # they stand first
+        parser.group(title)
+    for verb in verbs:
+        verb.add_flags(parser)
+    add_common_flags(parser)
+    return parser
+
+
+def checked_verb(parser: Parser, args: argparse.Namespace) -> Verb:
+    """Return the verb that is typed; refuse none, several, and flags that contradict it."""
+    if args.config_options:  # whatever else is typed
+        return config_options
+    flags = [name for name in VERBS if name != "config_options"]
+    typed = [name for name in flags if getattr(args, name) not in (None, False)]
+    if len(typed) != 1:
+        *others, last = (f"--{name}" for name in flags)
+        parser.error(f"exactly one of {', '.join(others)} and {last} is needed")
+    verb = VERBS[typed[0]]
+    verb.check(parser, args)
+    if args.resume and args.overwrite:  # also where nothing is trained
+        parser.error("--resume continues a run and --overwrite replaces it; give one of them")
+    return verb
