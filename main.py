@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from commands.one_voice import is_first_of_node, let_the_first_speak
 from commands.verbs import build_parser, checked_verb
+
+TYPE_CHECKING = False  # see commands/__init__.py
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def leave(code: int) -> NoReturn:
+def leave(code: int) -> "NoReturn":
     """End the process at once: taking down torch's threads aborts now and then (SIGABRT).
 
     A profiler that runs this file needs the ordinary way out.

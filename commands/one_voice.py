@@ -1,8 +1,6 @@
 """Which of a node's processes says what all of them find in the same way."""
 
 import os
-import signal
-import time
 
 PATIENCE = 20.0  # seconds
 
@@ -14,5 +12,8 @@ def is_first_of_node() -> bool:
 
 def let_the_first_speak() -> None:
     """Wait to be ended: torchrun ends all processes as soon as one of them has left."""
+    import signal
+    import time
+
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(PATIENCE)

@@ -1,13 +1,15 @@
 """The parser of the command line: flags in groups, and one line for each mistake."""
 
 import argparse
-import difflib
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NoReturn
 
 from commands.one_voice import is_first_of_node, let_the_first_speak
+
+TYPE_CHECKING = False  # see commands/__init__.py
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 # The titles of the groups that -h shows first.
 VERBS_TITLE = "run mode (exactly one)"
@@ -21,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         typed: the arguments that are parsed, as they were given.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: "Any", **kwargs: "Any") -> None:
         super().__init__(*args, **kwargs)
         self.typed: Sequence[str] = ()
         self._group_of: dict[str, argparse._ArgumentGroup] = {}
@@ -57,11 +59,13 @@ class Parser(argparse.ArgumentParser):
         return words
 
     def _describe(self, argument: str) -> str:
+        import difflib
+
         name = argument.split("=", maxsplit=1)[0]
         near = difflib.get_close_matches(name, self._option_string_actions, n=1, cutoff=0.5)
         return f"unknown argument {name}" + (f"; did you mean {near[0]}?" if near else "")
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> "NoReturn":
         """Print one line, on the first process of a node alone, and exit with 2."""
         if is_first_of_node():
             print(f"main.py: {message} (main.py -h lists all flags)", file=sys.stderr)

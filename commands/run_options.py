@@ -3,11 +3,10 @@
 import argparse
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
     from configs.loading import LoadedConfig
     from training.options import RunOptions
@@ -39,6 +38,8 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
     Raises:
         ConfigurationError: the recipe, the flags or torchrun's variables cannot be used.
     """
+    import shlex
+
     from configs.loading import load_config
     from training.options import RunOptions
     from training.folders.own_command import own_command

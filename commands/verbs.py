@@ -2,40 +2,24 @@
 
 import argparse
 from collections.abc import Collection, Mapping
-from typing import NoReturn, Protocol
 
 from commands import config_options, evaluate, export, report, train
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
+
+TYPE_CHECKING = False  # see commands/__init__.py
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from commands.verb import Verb
 
 EXIT_CODES = """\
 exit codes: 0 done; 2 bad configuration or command line; 3 checkpoint refused; 4 environment failed;
 5 training went non-finite; 6 a peer was lost; 7 storage; 75 stopped on request, state saved.
 """
 
-
-class Verb(Protocol):
-    """What the file of a verb offers.
-
-    Attributes:
-        EXAMPLE: a command, as -h shows it.
-    """
-
-    EXAMPLE: str
-
-    def add_flags(self, parser: Parser) -> None:
-        """Add the verb itself to the group VERBS_TITLE, and the flags that it alone has."""
-
-    def check(self, parser: Parser, args: argparse.Namespace) -> None:
-        """Call `parser.error` where flags are missing or contradict each other."""
-
-    def run(self, args: argparse.Namespace) -> int:
-        """Do it; return the exit code. What is heavy is imported here."""
-        ...
-
-
 # The flag of each verb without its dashes; -h shows them in this order.
-VERBS: Mapping[str, Verb] = {
+VERBS: "Mapping[str, Verb]" = {
     "train": train,
     "eval": evaluate,
     "export": export,
@@ -47,7 +31,7 @@ VERBS: Mapping[str, Verb] = {
 class HelpOfVerbs(argparse.Action):
     """Shows the flags of the verbs that are typed beside it, or of all where there are none."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> "NoReturn":
         """Print the help and leave with 0."""
         assert isinstance(parser, Parser)
         names = [name for name in VERBS if f"--{name}" in parser.typed]
@@ -81,7 +65,7 @@ def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     return parser
 
 
-def checked_verb(parser: Parser, args: argparse.Namespace) -> Verb:
+def checked_verb(parser: Parser, args: argparse.Namespace) -> "Verb":
     """Return the verb that is typed; refuse none, several, and flags that contradict it."""
     if args.config_options:  # whatever else is typed
         return config_options
