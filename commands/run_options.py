@@ -41,8 +41,8 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
     import shlex
 
     from configs.loading import load_config
-    from training.options import RunOptions
     from training.folders.own_command import own_command
+    from training.options import RunOptions
     from training.ranks.restarts import check_restarts
 
     check_restarts()

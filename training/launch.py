@@ -64,7 +64,7 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
     session = Session(place, choose_device(place, options.gpu_id))
     loaded = settle_precision(loaded, session.device)
     run = loaded.config.run
-    set_up_logging(place, verbose=run.verbose_logging)
+    set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
     set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
     try:

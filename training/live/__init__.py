@@ -1,4 +1,4 @@
 """What the terminal shows of a run or of an evaluation.
 
-It knows folders/, ranks/ and figures/; it is told, and asks nobody.
+It knows figures/ and the options, and no torch: it is told, and asks nobody.
 """

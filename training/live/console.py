@@ -8,13 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from training.live.plain import print_line
-from training.ranks.distributed import Place
 
 
-def set_up_logging(place: Place, *, verbose: bool) -> None:
+def set_up_logging(rank: int, world_size: int, *, verbose: bool) -> None:
     """Print log records above the screen in place, with the rank where there are several."""
     handler = ConsoleLogHandler()
-    prefix = f"[rank {place.rank}] " if place.world_size > 1 else ""
+    prefix = f"[rank {rank}] " if world_size > 1 else ""
     handler.setFormatter(logging.Formatter(f"{prefix}%(levelname)s: %(message)s"))
     level = logging.DEBUG if verbose else logging.INFO
     logging.basicConfig(level=level, handlers=[handler])

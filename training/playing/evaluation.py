@@ -72,7 +72,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     log_name = validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     device = choose_device(place, options.gpu_id)
-    set_up_logging(place, verbose=loaded.config.run.verbose_logging)
+    set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
     set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
     config = agent.config

@@ -14,9 +14,9 @@ from benchmarks.peers.scripts import scout
 from benchmarks.peers.scripts.sizes import Sizes
 from benchmarks.peers.trainers import Peer, known_peers, read_checkout
 from benchmarks.peers.watch import Turn
+from commands.verbs import build_parser
 from configs.errors import ConfigurationError
 from configs.loading import load_config
-from commands.verbs import build_parser
 from tests.benchmarks.peers.trainers import SIZES, TRAINER, trainer
 
 

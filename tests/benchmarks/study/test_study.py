@@ -15,6 +15,8 @@ from benchmarks.study.plan import ARMS, RECIPES, Arm, Job, Plan, prepare
 from benchmarks.study.report import arms_table, write_report
 from benchmarks.study.results import NEVER, read_result
 from benchmarks.study.runs import Runner
+from commands.run_options import collect_overrides
+from commands.verbs import build_parser
 from configs.errors import ConfigurationError
 from configs.loading import load_config
 from tests.benchmarks.records import Row, leave_rows, leave_status, row
