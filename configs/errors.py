@@ -1,5 +1,7 @@
 """The errors that end a run, each with its exit code and one message for the user."""
 
+STOPPED_EXIT_CODE = 75  # stopped on request and saved; sysexits.h: try again later
+
 
 class ScoutError(Exception):
     """An end with a reason: the message says what was wrong, where, and how to mend it.

@@ -4,7 +4,7 @@ import logging
 from contextlib import ExitStack
 
 from agents.ranks import Ranks
-from configs.errors import ScoutError, StorageError
+from configs.errors import STOPPED_EXIT_CODE, ScoutError, StorageError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble
@@ -40,7 +40,6 @@ from workers.environments.make import make_environment
 from workers.profiling import followed_by_profilers, profiled
 
 LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
-STOPPED_EXIT_CODE = 75  # sysexits.h: try again later
 _LOG = logging.getLogger(__name__)
 
 

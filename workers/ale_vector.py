@@ -20,8 +20,8 @@ from workers.environments.atari import MAX_FRAMES_PER_EPISODE, AtariEnvironment
 from workers.environments.atari_games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
+from workers.lost_games import Seeds
 from workers.protocol import EpisodeSummary, GroupState, PoolStateError, StepBatch, WorkerError
-from workers.recovery import Seeds
 
 # In 0.12.0 the reset of some games among others waits forever.
 OLDEST_ALE_PY = (0, 12, 1)

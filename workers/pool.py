@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.limits import Limits
+from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
     Attach,
@@ -29,7 +30,6 @@ from workers.protocol import (
     Step,
     StepBatch,
 )
-from workers.recovery import Seeds
 from workers.shared_arrays import SharedArrays, allocate, field_table
 from workers.supervision import Supervisor
 
@@ -38,7 +38,7 @@ class WorkerPool:
     """N environments in worker processes, in G groups that step independently of each other.
 
     Two groups let the caller act on one while the other steps. A worker that dies, raises or hangs
-    is logged and replaced; its games are reported as truncated and lost (see workers/recovery.py).
+    is logged and replaced; its games are reported as truncated and lost (see lost_games.py).
 
     Attributes:
         spec: what the environments are.

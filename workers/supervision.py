@@ -11,6 +11,7 @@ from multiprocessing.util import Finalize
 from workers.environments.base import EnvironmentSpec
 from workers.layout import Layout
 from workers.limits import Limits, check_descriptors
+from workers.lost_games import Seeds, substitute
 from workers.owned_environments import MakeEnvironment
 from workers.profiling import grace
 from workers.protocol import (
@@ -26,7 +27,6 @@ from workers.protocol import (
     WorkerError,
     describe_progress,
 )
-from workers.recovery import Seeds, substitute
 from workers.shared_arrays import SharedArrays
 from workers.worker_process import WorkerProcess
 

@@ -170,14 +170,20 @@ def test_the_page_on_architecture_shows_every_floor_of_training() -> None:
     assert shown == TRAINING_FLOORS
 
 
-def test_the_page_on_architecture_names_every_file_of_training() -> None:
+def rooms_on_the_page() -> list[Path]:
+    """Every folder with modules that the page has a section for."""
+    houses = ("configs", "workers", "agents", "training", "commands")
+    folders = {path.parent for house in houses for path in (ROOT / house).rglob("*.py")}
+    return sorted(folders - {ROOT / "training"})
+
+
+@pytest.mark.parametrize("room", rooms_on_the_page(), ids=lambda room: room.name)
+def test_the_page_on_architecture_names_every_file_in_its_rooms_section(room: Path) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    for room in (path for path in (ROOT / "training").iterdir() if path.is_dir()):
-        if room.name == "__pycache__":
-            continue
-        section = page.partition(f"### training/{room.name}/")[2].partition("\n### ")[0]
-        files = {path.name for path in room.glob("*.py")} - {"__init__.py", "__main__.py"}
-        assert {name for name in files if f"`{name}`" not in section} == set(), room.name
+    name = "main.py and commands" if room.name == "commands" else str(room.relative_to(ROOT))
+    section = page.partition(f"### {name}/")[2].partition("\n### ")[0]
+    files = {path.name for path in room.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {file for file in files if f"`{file}`" not in section} == set()
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:

@@ -1,4 +1,4 @@
 """The training loop and its parts: collect, learn, then the clocks.
 
-It knows ranks/, checkpoints/, figures/, live/; it gets what it runs, and builds nothing.
+It knows folders/, ranks/, checkpoints/, figures/, live/ and the session; it is given what it runs.
 """

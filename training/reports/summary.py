@@ -2,6 +2,7 @@
 
 import shlex
 
+from configs.errors import STOPPED_EXIT_CODE
 from training.reports.markup import Markup, element
 from training.reports.numbers import (
     NOTHING,
@@ -14,7 +15,6 @@ from training.reports.record import Record
 from training.reports.rows import BEST_SCORE, EPISODES, SCORE
 from training.reports.time_split import elapsed_seconds
 
-STOPPED = 75  # the exit code of a run that saved and stopped
 _FLAG_WORDS = ("none", "None", "0", "False", "")
 
 
@@ -30,8 +30,8 @@ def ending(record: Record) -> tuple[str, str]:
         return "under way", "odd"
     if code == 0:
         return "done", "good"
-    words = f"ended with code {code}: {reason}" if code != STOPPED else reason
-    return words, "odd" if code == STOPPED else "bad"
+    words = f"ended with code {code}: {reason}" if code != STOPPED_EXIT_CODE else reason
+    return words, "odd" if code == STOPPED_EXIT_CODE else "bad"
 
 
 def status_mark(record: Record) -> Markup:
