@@ -125,10 +125,12 @@ def _representation(config: Config) -> list[str]:
             f"SSLPretraining = {section.pretraining_updates} with NumEnv = {config.run.num_envs}: "
             "one environment is held out to see when to end; use at least 2"
         )
-    if section.freeze_backbone and section.pretraining_updates == 0:
+    made_elsewhere = section.pretraining_updates > 0 or config.run.load_model
+    if section.freeze_backbone and not made_elsewhere:
         found.append(
             "FreezeSharedBackbone = True without pretraining: the backbone would stay random; set "
-            "SSLPretraining to a number of updates"
+            "SSLPretraining to a number of updates, or loadModel = True to take the backbone of "
+            "--load_model_path"
         )
     return found
 

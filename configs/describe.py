@@ -34,10 +34,12 @@ The default of a key is the RND paper's setting (arXiv 1810.12894) unless its te
 _MARKDOWN_TAIL = """\
 ## Files of older codes
 
-Flat files of [jcwleo's port][port] and of the studies of RND with BYOL and Barlow-Twins built on it
-load unchanged; `configs/legacy.py` holds the table. What is read as something else, or ignored
-because it changes nothing, is told at the start of the run. What would change the run and has no
-counterpart (`UseNoisyNet = True`, `SSL_pretraining = True`) is an error.
+Flat files of [jcwleo's port][port] load unchanged, and so do 53 of the 61 recipes of the study of
+RND with BYOL and Barlow-Twins that was built on it; [coming_from.md](coming_from.md) says which do
+not, and why. `configs/legacy.py` holds what a key means, `configs/older_files.py` what hangs on the
+whole file. What is read as something else, or ignored because it changes nothing, is told at the
+start of the run. What would change the run and has no counterpart (`UseNoisyNet = True`,
+`SSL_pretraining = True`) is an error.
 
 `TrainMethod` is read as `IntrinsicReward` and `RNDInput`, a head's own loss weight as
 `RepresentationCoef` where that head is chosen,

@@ -46,21 +46,27 @@ class Translation:
         head: the representation head that it is about; it is ignored with another one.
         note: what the user should know; "" if the meaning is plain.
         problem: why it is refused; "" if it is not.
+        instead: our key that, where it is set, takes the place of what is refused.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     head: str = ""
     note: str = ""
     problem: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)
 class _Dropped:
-    """A key without counterpart: the note, and the values it may have (none named = any)."""
+    """A key without counterpart: the note, and the values it may have (none named = any).
+
+    Where another value is refused, `instead` is our key that takes its place.
+    """
 
     note: str
     harmless: frozenset[str] = frozenset()
     refused: str = ""
+    instead: str = ""
 
 
 _NO = frozenset({"false", "no", "off", "0"})
@@ -72,6 +78,7 @@ _DROPPED: Mapping[str, _Dropped] = {
         "ignored: False is what NormalizeAdvantage does by default",
         _NO,
         "set NormalizeAdvantage instead",
+        "NormalizeAdvantage",
     ),
     "UseNoisyNet": _Dropped(
         "ignored: there are no noisy layers", _NO, "this version has no noisy layers"
@@ -80,10 +87,17 @@ _DROPPED: Mapping[str, _Dropped] = {
         "ignored: see --eval --video", _NO, "environments have no window; see --eval --video"
     ),
     "shared_ppo_backbone_last_layer_type": _Dropped(
-        "ignored: the last layer is always a ReLU", frozenset({"relu"}), "it is always a ReLU"
+        "bonus and head look at the last dense layer here too",
+        frozenset({"linear", "relu"}),
+        "bonus and head look at the backbone's last dense layer here, never at its last "
+        "convolution; set it to Linear for that layer",
     ),
     "SSL_pretraining": _Dropped(
-        "ignored: False is the default", _NO, "set SSLPretraining to a number of gradient steps"
+        "ignored: False is the default",
+        _NO,
+        "the code it comes from pretrains without an end and never trains the policy; set "
+        "SSLPretraining to a number of gradient steps, after which the policy is trained",
+        "SSLPretraining",
     ),
     "apply_same_transform_to_batch": _Dropped(
         "ignored: every sample has a draw of its own",
@@ -122,7 +136,7 @@ def translate(key: str, value: str) -> Translation | None:
 
 def _drop(dropped: _Dropped, value: str) -> Translation:
     if dropped.harmless and value.casefold() not in dropped.harmless:
-        return Translation(problem=dropped.refused)
+        return Translation(problem=dropped.refused, instead=dropped.instead)
     return Translation(note=dropped.note)
 
 

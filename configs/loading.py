@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from configs.checks import contradictions, warnings
+from configs.older_files import restate
 from configs.options import SECTIONS, all_options, nearest, option_values, value_text
 from configs.presets import PRESETS, PresetValue
 from configs.reading import Problems, Setting, read_file, read_overrides
@@ -59,7 +60,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     """
     problems = Problems()
     in_line, line_notes = resolve(read_overrides(overrides, problems), problems)
-    in_file, file_notes = resolve(read_file(path, tuple(SECTIONS), problems), problems, in_line)
+    settings, restated = restate(read_file(path, tuple(SECTIONS), problems))
+    in_file, file_notes = resolve(settings, problems, in_line)
     given = in_file | in_line
     named = given["Preset"].value if "Preset" in given else "paper"
     preset = PRESETS.get(named.casefold(), {})
@@ -69,7 +71,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     sources |= dict.fromkeys(in_file, "file")
     sources |= dict.fromkeys(in_line, "command line")
     unwise = (f"{path}: {text}" for text in warnings(config))
-    return LoadedConfig(config, sources, (*file_notes, *line_notes, *unwise))
+    return LoadedConfig(config, sources, (*restated, *file_notes, *line_notes, *unwise))
 
 
 def config_from_mapping(flat: Mapping[str, str]) -> Config:

@@ -68,7 +68,8 @@ def read_file(path: Path, sections: Sequence[str], problems: Problems) -> list[S
 
     Args:
         path: the file.
-        sections: the known sections, matched in any case; [DEFAULT] is always known.
+        sections: the known sections, matched in any case; [DEFAULT] is always known. What
+            stands in an unknown one is passed over, unless its name looks like a slip.
         problems: receives lines that cannot be read and sections that are unknown.
 
     Raises:
@@ -76,15 +77,20 @@ def read_file(path: Path, sections: Sequence[str], problems: Problems) -> list[S
     """
     known = {name.casefold(): name for name in (*sections, OPTIONS_SECTION)} | {"default": ""}
     settings: list[Setting] = []
-    section = ""
+    section: str | None = ""
+    unknown = False
     for line, raw in enumerate(_read_text(path).split("\n"), start=1):
         text, place = _COMMENT.sub("", raw).strip(), f"{path}:{line}"
         key, equals, value = (part.strip() for part in text.partition("="))
         if text.startswith("[") and text.endswith("]") and not equals:
             name = text[1:-1].strip()
-            section = known.get(name.casefold(), "")
-            if name.casefold() not in known:
-                problems.add(_unknown_section(place, name, sections), line)
+            section, unknown = known.get(name.casefold()), name.casefold() not in known
+            if unknown:
+                near = nearest(name, sections)
+                section = "" if near else None
+                problems.add(_unknown_section(place, name, sections, near), line)
+        elif section is None or (unknown and _is_set(key, settings)):
+            continue  # one line on an unknown section says it for all that stands in it
         elif equals and key and value:
             settings.append(Setting(key, value, place, line, section))
         elif equals and key:
@@ -93,8 +99,8 @@ def read_file(path: Path, sections: Sequence[str], problems: Problems) -> list[S
             expected = "expected 'Key = value' or '[Section]'"
             problems.add(f"{place}: {printable(text)}: {expected}", line)
     if not settings:
-        problems.add(f"{path}: the file sets no key")
         problems.raise_if_any()
+        raise ConfigurationError(f"{path}: the file sets no key")
     return settings
 
 
@@ -137,8 +143,11 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _unknown_section(place: str, name: str, sections: Sequence[str]) -> str:
+def _is_set(key: str, settings: Sequence[Setting]) -> bool:
+    return any(setting.key.casefold() == key.casefold() for setting in settings)
+
+
+def _unknown_section(place: str, name: str, sections: Sequence[str], near: str | None) -> str:
     allowed = ", ".join(f"[{section}]" for section in ("DEFAULT", *sections))
-    near = nearest(name, sections)
-    hint = f"; did you mean [{near}]?" if near else ""
-    return f"{place}: [{printable(name)}]: unknown section; allowed: {allowed}{hint}"
+    hint = f"did you mean [{near}]?" if near else "a file holds one run: give each run its own"
+    return f"{place}: [{printable(name)}]: unknown section; allowed: {allowed}; {hint}"

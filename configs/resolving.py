@@ -50,7 +50,9 @@ def resolve(
         else:
             _choose(setting, chosen, problems)
     for setting, translation in older:
-        if translation.problem:
+        if translation.problem and (translation.instead in chosen or translation.instead in above):
+            notes.append((setting, f"ignored: {translation.instead} is set"))
+        elif translation.problem:
             problems.add(f"{setting.label}: {translation.problem}", setting.line)
         else:
             notes.append((setting, _take_over(setting, translation, chosen, above)))

@@ -438,7 +438,7 @@ class RepresentationSection(Section):
     freeze_backbone: bool = Field(
         False,
         alias="FreezeSharedBackbone",
-        description="leave the backbone as pretraining made it",
+        description="leave the backbone as pretraining made it, or the run of --load_model_path",
     )
 
 

@@ -16,6 +16,7 @@ from training.checkpoints.continuation import (
     discard_replaced,
     source_bytes,
 )
+from training.checkpoints.freezing import check_frozen_source
 from training.checkpoints.storage import Payload, unpack
 from training.folders.run_folder import LOGS, RunFolder
 from training.folders.versions import software_versions
@@ -100,6 +101,7 @@ def _train_in_group(
     ranks = Ranks(session.device)
     check_same_start(ranks, loaded.config, software_versions(), _flags(session, options))
     start = agree_on_start(ranks, options)
+    on_first_rank(ranks, lambda: check_frozen_source(start, loaded.config))
     if start.mode == "overwrite" and start.source is not None:
         # A source that is refused must not cost the run that was to be replaced.
         on_first_rank(ranks, lambda: source_bytes(start, loaded.config))

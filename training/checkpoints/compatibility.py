@@ -46,6 +46,8 @@ NETWORK_FIELDS = (
     "representation.barlow_projection_sizes",
     "representation.freeze_backbone",
 )
+# A run may freeze what an earlier one trained; what was frozen has lost its head, and stays so.
+FREEZING = "representation.freeze_backbone"
 # These mean nothing where the agent sees state vectors, and those nothing where it sees frames.
 PIXEL_FIELDS = frozenset(
     {
@@ -85,12 +87,19 @@ def check_fit(
         (_key(wanted, name), _value(wanted, name), _value(found, name))
         for name in names
         if name not in unused and _value(wanted, name) != _value(found, name)
+        if not (name == FREEZING and _freezes_what_was_trained(wanted))
     ]
     if rows:
         raise CheckpointError(
             f"{source} does not fit the configuration:\n{_table(rows)}\n"
             "change these keys, or choose the checkpoint that belongs to this configuration"
         )
+
+
+def _freezes_what_was_trained(wanted: Config) -> bool:
+    """Whether `wanted` freezes the checkpoint's own backbone, none that it pretrains itself."""
+    section = wanted.representation
+    return section.freeze_backbone and section.pretraining_updates == 0
 
 
 def _unused(config: Config) -> frozenset[str]:

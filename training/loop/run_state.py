@@ -17,6 +17,7 @@ import torch
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks, bytes_tensor
 from configs.errors import StorageError
+from training.checkpoints.freezing import freezes_now, restore_frozen
 from training.checkpoints.storage import Payload, Saver, pack, unpack
 from training.loop.episodes import EpisodeLog
 from training.loop.rollouts import Rollouts
@@ -139,6 +140,9 @@ class RunState:
         clock.env_steps = payload["env_steps"]
         self._best_score = payload["best_score"]
         episodes.restore(payload["episodes"])
+        if freezes_now(payload, self._facts):
+            restore_frozen(self._agent.learner, payload["learner"])
+            return
         self._agent.learner.load_state_dict(payload["learner"])
         # The settings are the configuration's, which a user may have changed.
         groups = self._agent.optimizer.state_dict()["param_groups"]
