@@ -37,7 +37,7 @@ def assembled(ranks: Ranks, num_envs: int = NUM_ENVS) -> dict[str, Any]:
 
     The global generator stands elsewhere on each rank, as after an import that draws from it.
     """
-    torch.manual_seed(ranks.rank)
+    torch.manual_seed(10 * ranks.world_size + ranks.rank)
     place = Place(ranks.rank, ranks.world_size, ranks.rank, ranks.world_size)
     parts = Parts(
         session=Session(place, torch.device("cpu")),

@@ -24,6 +24,7 @@ def alone(results: Results) -> dict[str, Any]:
 def test_all_ranks_start_from_the_weights_that_the_seed_gives(
     results: Results, alone: dict[str, Any]
 ) -> None:
+    """Whatever their own random state: cleanrl 476."""
     for result in results:
         assert_all_equal(result["assembled"]["weights"], alone["weights"])
 

@@ -149,6 +149,7 @@ def test_a_gradient_spoilt_on_one_rank_stops_all_of_them_together(results: Resul
 
 
 def test_ranks_that_were_built_apart_start_from_the_first_ones_weights(results: Results) -> None:
+    """Cleanrl 476: also where nothing was seeded."""
     first, *others = (result["weights apart"] for result in results)
     for other in others:
         assert_all_equal(first, other)

@@ -122,6 +122,7 @@ def test_an_episode_ends_at_the_cap_as_a_truncation_with_its_true_last_frame(
 
 
 def test_games_of_different_length_are_cut_apart_from_each_other() -> None:
+    """Row by row, as they were stepped: none stands for a reset (cleanrl 562, rl_games 362)."""
     lengths = set()
     for _, found, wanted in play_both(game(max_episode_steps=170), 2, 500):
         assert np.array_equal(found.observations, wanted.observations)

@@ -35,7 +35,7 @@ def deviation(sums: list[list[float]]) -> float:
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 0.99])
 def test_the_sums_run_over_time_for_each_environment_alone(ranks: Ranks, gamma: float) -> None:
-    """Trap 3: a public code walks over environments."""
+    """Trap 3, cleanrl 360: a public code walks over environments."""
     bonuses = some_bonuses()
     reward_filter = RewardFilter(N, gamma)
     reward_filter.update(bonuses, ranks)
