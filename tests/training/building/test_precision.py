@@ -9,7 +9,7 @@ from configs.loading import load_config
 from training.building import precision
 from training.building.precision import multiplies_bfloat16, settle_precision
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 
 

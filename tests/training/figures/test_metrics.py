@@ -21,7 +21,7 @@ from training.folders.run_folder import RunFolder
 
 SKIP = 4
 PAGES = Pages({"configuration": "| key |"})
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from training.folders.files import replace_file
 from training.folders.run_folder import RunFolder, RunMode, next_free_name, validate_log_name
 from training.folders.versions import collect_versions, project_commit
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 HOLD_THE_LOCK = """
 import sys, time
