@@ -12,7 +12,8 @@ from agents.ranks import Ranks
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig, config_from_mapping
 from configs.schema import Config
-from training.ranks.agreement import on_first_rank
+from training.checkpoints.compatibility import check_fit
+from training.checkpoints.payload_form import check_facts, check_form
 from training.checkpoints.storage import (
     companions,
     load_payload,
@@ -20,12 +21,11 @@ from training.checkpoints.storage import (
     read_checkpoint,
     unpack_payload,
 )
-from training.checkpoints.compatibility import check_fit
 from training.folders.files import check_is_file, check_writable
-from training.options import RunOptions
-from training.checkpoints.payload_form import check_facts, check_form
-from training.ranks.restarts import is_restart, launcher
 from training.folders.run_folder import LOGS, RunFolder, next_free_name, validate_log_name
+from training.options import RunOptions
+from training.ranks.agreement import on_first_rank
+from training.ranks.restarts import is_restart, launcher
 
 _LOG = logging.getLogger(__name__)
 

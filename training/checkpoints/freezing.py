@@ -10,8 +10,8 @@ from typing import Any
 from agents.learner import Learner
 from configs.errors import ConfigurationError
 from configs.schema import Config
-from training.checkpoints.storage import Payload
 from training.checkpoints.continuation import Start
+from training.checkpoints.storage import Payload
 
 
 def check_frozen_source(start: Start, config: Config) -> None:

@@ -11,7 +11,6 @@ from agents.ranks import Ranks
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig, load_config
 from tests.ranks import only_rank
-from training.checkpoints.storage import Saver, companions
 from training.checkpoints.continuation import (
     Start,
     agree_on_start,
@@ -19,9 +18,10 @@ from training.checkpoints.continuation import (
     choose_start,
     discard_replaced,
 )
+from training.checkpoints.storage import Saver, companions
+from training.folders.run_folder import RunFolder
 from training.options import RunOptions
 from training.ranks.restarts import launcher
-from training.folders.run_folder import RunFolder
 
 OPTIONS = RunOptions("main.py --train", "demo", Path("checkpoints/demo.ckpt"))
 
