@@ -84,9 +84,9 @@ def check_fit(
     names = (*ENVIRONMENT_FIELDS, *NETWORK_FIELDS) if fields is None else tuple(fields)
     unused = _unused(found)
     rows = [
-        (_key(wanted, name), _value(wanted, name), _value(found, name))
+        (key_of(wanted, name), value_of(wanted, name), value_of(found, name))
         for name in names
-        if name not in unused and _value(wanted, name) != _value(found, name)
+        if name not in unused and value_of(wanted, name) != value_of(found, name)
         if not (name == FREEZING and _freezes_what_was_trained(wanted))
     ]
     if rows:
@@ -127,15 +127,16 @@ def _belongs_elsewhere(name: str, config: Config) -> bool:
 
 
 def stated_fields(loaded: LoadedConfig) -> list[str]:
-    """Return the fields of environment and networks that file or command line give."""
+    """Return the fields of environment, protocol and networks that file or command line give."""
     return [
         name
         for name in (*ENVIRONMENT_FIELDS, *PROTOCOL_FIELDS, *NETWORK_FIELDS)
-        if loaded.sources[_key(loaded.config, name)] != "default"
+        if loaded.sources[key_of(loaded.config, name)] != "default"
     ]
 
 
-def _value(config: Config, name: str) -> str:
+def value_of(config: Config, name: str) -> str:
+    """Return a field's value as text."""
     if name == "environment.observation_type":  # auto means one of the others
         return "pixels" if config.observes_pixels else "state"
     section, field = name.split(".")
@@ -143,7 +144,8 @@ def _value(config: Config, name: str) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _key(config: Config, name: str) -> str:
+def key_of(config: Config, name: str) -> str:
+    """Return the key of a recipe that sets a field."""
     section, field = name.split(".")
     alias = type(getattr(config, section)).model_fields[field].alias
     return alias or field

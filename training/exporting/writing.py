@@ -7,6 +7,7 @@ import safetensors.torch
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from training.building.stacking import stack_size
+from training.checkpoints.protocol import changes_text
 from training.exporting.model_card import Facts, model_card, newest_evaluation
 from training.exporting.policy_graph import (
     BATCH,
@@ -35,7 +36,8 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
     """Write the policy of a checkpoint to a folder; print what lies there.
 
     Raises:
-        ConfigurationError: where there is more than one process.
+        ConfigurationError: where there is more than one process, or another protocol than
+            training's is asked for.
         CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
         StorageError: a file cannot be written.
     """
@@ -44,6 +46,12 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
     folder = options.out or EXPORTS / validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     agent = load_agent(options.load_model_path, loaded, CPU, greedy=False)
+    if agent.protocol_changes:
+        raise ConfigurationError(
+            f"an export describes the protocol of training, but the command line sets "
+            f"{changes_text(agent.protocol_changes)}; leave that out: to play by it is a matter of "
+            "--eval, whose report the export's card names"
+        )
     facts = _gather_facts(options, agent)
     _write_weights(agent, facts, folder)
     graphs = _write_graphs(agent, folder)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
-from configs.schema import Config
-from training.checkpoints.storage import Payload
+from training.checkpoints.protocol import changes_text, protocol_of
 from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
 from training.folders.files import replace_file
@@ -16,7 +15,7 @@ from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.options import RunOptions
 from training.playing.film import make_film
-from training.playing.loaded_agent import load_agent
+from training.playing.loaded_agent import LoadedAgent, load_agent
 from training.playing.player import DEFAULT_ENVIRONMENTS, open_environments, play_episodes
 from training.ranks.distributed import choose_device, read_place
 from training.ranks.threads import learner_threads, set_threads
@@ -28,7 +27,12 @@ Summary = dict[str, float | None]
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """What the episodes came to; see `training.figures.statistics` for the summaries."""
+    """What the episodes came to; see `training.figures.statistics` for the summaries.
+
+    Attributes:
+        protocol: key -> value of the rules that the episodes were played by.
+        protocol_changes: key -> value in training and here, where they differ.
+    """
 
     checkpoint: str
     env_id: str
@@ -41,23 +45,30 @@ class EvaluationReport:
     metrics: dict[str, Summary]
     rooms: list[int]
     scores: list[float]
+    protocol: dict[str, str]
+    protocol_changes: dict[str, dict[str, str]]
+
+    @property
+    def way(self) -> str:
+        """How it was played, for names: the choice of actions, and what differs from training."""
+        changes = (f"{key}-{each['evaluated']}" for key, each in self.protocol_changes.items())
+        return "_".join([self.action_choice, *changes])
 
     def figures(self) -> dict[str, float]:
-        """Return what is drawn; each way of choosing actions has curves of its own."""
+        """Return what is drawn; each way of playing has curves of its own."""
         means = {"score": self.score["mean"], "length": self.length["mean"]}
         means |= {name: summary["mean"] for name, summary in self.metrics.items()}
         if self.rooms:
             means["rooms"] = float(len(self.rooms))
-        return {
-            f"{name}_{self.action_choice}": mean for name, mean in means.items() if mean is not None
-        }
+        return {f"{name}_{self.way}": mean for name, mean in means.items() if mean is not None}
 
 
 def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
-    """Play the episodes asked for under the training protocol; print and write a report.
+    """Play the episodes asked for; print and write a report.
 
-    Environment and networks come from the checkpoint; seed and environments of this process from
-    the command line or the .conf file.
+    Environment, networks and protocol come from the checkpoint; seed and environments of this
+    process from the command line or the .conf file. What the command line sets of the protocol
+    holds, and the report says so.
 
     Raises:
         ConfigurationError: where there is more than one process.
@@ -75,16 +86,15 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
     set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
-    config = agent.config
     num_envs = _num_environments(options, loaded)
     with (
         open_environments(
-            config, loaded.config.run.seed, num_envs, options.num_workers or place.cores
+            agent.config, loaded.config.run.seed, num_envs, options.num_workers or place.cores
         ) as pool,
         EvaluationProgress(options.episodes) as progress,
     ):
         episodes = play_episodes(pool, agent.player, options.episodes, progress.update)
-    report = make_report(options, config, agent.payload, loaded.config.run.seed, episodes)
+    report = make_report(options, agent, loaded.config.run.seed, episodes)
     folder = LOGS / "runs" / log_name / "evaluation"
     path = write_report(report, folder)
     video = None
@@ -97,19 +107,15 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
 
 
 def make_report(
-    options: RunOptions,
-    config: Config,
-    payload: Payload,
-    seed: int,
-    episodes: list[EpisodeSummary],
+    options: RunOptions, agent: LoadedAgent, seed: int, episodes: list[EpisodeSummary]
 ) -> EvaluationReport:
     """Summarise the episodes."""
     scores = [episode.score for episode in episodes]
     names = sorted({name for episode in episodes for name in episode.metrics})
     return EvaluationReport(
         checkpoint=str(options.load_model_path),
-        env_id=config.environment.env_id,
-        env_steps_trained=payload["env_steps"],
+        env_id=agent.config.environment.env_id,
+        env_steps_trained=agent.payload["env_steps"],
         seed=seed,
         action_choice="greedy" if options.greedy else "sampled",
         episodes=len(episodes),
@@ -121,6 +127,8 @@ def make_report(
         },
         rooms=sorted({room for episode in episodes for room in episode.rooms}),
         scores=scores,
+        protocol=protocol_of(agent.config),
+        protocol_changes={key: dict(each) for key, each in agent.protocol_changes.items()},
     )
 
 
@@ -128,12 +136,13 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
     """Print the report and write it as JSON; return the file's path."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = Path(report.checkpoint).stem
-    name = f"{stem}_{report.env_steps_trained}_{report.action_choice}_seed{report.seed}.json"
+    name = f"{stem}_{report.env_steps_trained}_{report.way}_seed{report.seed}.json"
     path = folder / name
     replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
     lines = [
         f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "
         f"{report.env_id}, {report.episodes} episodes, actions {report.action_choice}",
+        *_protocol_lines(report),
         f"score       {_figures(report.score)}",
         f"length      {_figures(report.length)}, in env steps",
     ]
@@ -142,6 +151,12 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
         lines.append(f"rooms       {len(report.rooms)}: {', '.join(map(str, report.rooms))}")
     final_message("\n".join([*lines, f"report      {path}"]))
     return path
+
+
+def _protocol_lines(report: EvaluationReport) -> list[str]:
+    """Return a line that says in what the protocol was not training's, if it was not."""
+    words = changes_text(report.protocol_changes)
+    return [f"protocol    not that of training: {words}"] if words else []
 
 
 def _figures(summary: Summary) -> str:

@@ -1,5 +1,6 @@
 """A checkpoint made ready to play."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.building.learner import build_learner
 from training.building.stacking import stack_size
-from training.checkpoints.compatibility import check_fit, stated_fields
+from training.checkpoints.compatibility import check_fit
 from training.checkpoints.continuation import stored_config
 from training.checkpoints.payload_form import check_form, laid_out
+from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.playing.player import Judge, Player, spec_from_text
 
@@ -26,7 +28,8 @@ class LoadedAgent:
 
     Attributes:
         path: the checkpoint.
-        config: its own configuration.
+        config: its own configuration, under the protocol that it is to play by.
+        protocol_changes: in which that protocol differs from training's, see `Protocol`.
         payload: all that it holds.
         learner: its networks and statistics, built for one environment.
         player: its policy at play.
@@ -34,6 +37,7 @@ class LoadedAgent:
 
     path: Path
     config: Config
+    protocol_changes: Mapping[str, Mapping[str, str]]
     payload: Payload
     learner: Learner
     player: Player
@@ -44,14 +48,18 @@ def load_agent(
 ) -> LoadedAgent:
     """Read the checkpoint at `path` and lay it out; the seed of its actions is that of `loaded`.
 
+    It plays by the protocol of its training, but for what the command line of `loaded` sets.
+
     Raises:
+        ConfigurationError: the command line asks for a protocol that cannot be.
         CheckpointError: it cannot be read, contradicts `loaded`, or does not fit itself.
     """
     payload = load_payload(path)
     check_form(payload, path)
     config = stored_config(payload["facts"], path)
-    check_fit(loaded.config, config, str(path), stated_fields(loaded))
+    check_fit(loaded.config, config, str(path), fields_to_fit(loaded))
     check_import(loaded.config, config, path)
+    protocol = asked_protocol(loaded, config)
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
         learner = build_learner(config, spec, num_envs=1).to(device)
@@ -64,7 +72,7 @@ def load_agent(
             loaded.config.run.seed,
             greedy=greedy,
         )
-    return LoadedAgent(path, config, payload, learner, player)
+    return LoadedAgent(path, protocol.config, protocol.changes, payload, learner, player)
 
 
 def judge_of(learner: Learner, device: torch.device) -> Judge:

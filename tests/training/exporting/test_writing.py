@@ -13,8 +13,8 @@ import torch
 from configs.errors import CheckpointError
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.checkpoints.storage import load_payload
-from training.exporting import policy_graph
 from training.exporting.reading import load_export, load_program, spec_from_json, spec_to_json
+from training.exporting.writing import policy_graph
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 
@@ -162,6 +162,17 @@ def test_several_processes_are_refused(
     )
     assert run_here(tmp_path, "--export", *loading) == 2
     assert "exactly one process" in capsys.readouterr().err
+
+
+def test_an_export_has_the_protocol_of_training_and_no_other(
+    cartpole: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    loading = (
+        f"--config_path={cartpole / 'recipe.conf'}",
+        f"--load_model_path={cartpole / CHECKPOINT}",
+    )
+    assert run_here(tmp_path, "--export", *loading, "--set", "MaxStepPerEpisode=5") == 2
+    assert "MaxStepPerEpisode = 5 (in training auto)" in capsys.readouterr().err
 
 
 def test_weights_of_another_network_are_refused(copy: Path) -> None:

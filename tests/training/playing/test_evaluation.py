@@ -153,6 +153,33 @@ def test_what_a_recipe_does_not_state_comes_from_the_checkpoint(
     assert re.search(r"StateHiddenSizes +7 +16, 16", capsys.readouterr().err)
 
 
+def test_another_protocol_is_played_and_said(pong: Path, capsys: Captured) -> None:
+    other = ("--episodes=2", "--set", "MaxStepPerEpisode=7", "--set", "StickyAction=False")
+    evaluate(pong, "--log_name=protocol", "--episodes=2")
+    assert "protocol" not in capsys.readouterr().out.replace("runs/protocol", "")
+    evaluate(pong, "--log_name=protocol", *other)
+    words = "StickyAction = False (in training True)"
+    assert f"not that of training: MaxStepPerEpisode = 7 (in training 30), {words}" in (
+        capsys.readouterr().out
+    )
+    first, second = sorted(reports(pong, "protocol"), key=lambda report: -report["length"]["mean"])
+    assert first["protocol_changes"] == {}
+    assert first["protocol"]["ActionProb"] == "0.25"
+    assert second["protocol_changes"] == {
+        "MaxStepPerEpisode": {"trained": "30", "evaluated": "7"},
+        "StickyAction": {"trained": "True", "evaluated": "False"},
+    }
+    assert second["protocol"]["StickyAction"] == "False"
+    assert second["length"] == summarize([7.0, 7.0])
+
+
+def test_what_shapes_the_network_is_refused_on_the_command_line_too(
+    pong: Path, capsys: Captured
+) -> None:
+    evaluate(pong, "--log_name=shape", "--set", "FrameSkip=2", code=3)
+    assert re.search(r"FrameSkip +2 +4", capsys.readouterr().err)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"something else"])
 def test_a_checkpoint_that_is_none_is_refused_by_name(
     cartpole: Path, tmp_path: Path, content: bytes | None, capsys: Captured
