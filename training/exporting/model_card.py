@@ -1,13 +1,15 @@
 """The README of an exported policy: what it is, what it scored, how to play it back."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from configs.reading import printable
 from configs.schema import Config
+from training.checkpoints.protocol import changes_text
+from training.exporting.feeding import in_words
 from training.exporting.policy_graph import BATCH, INPUT, output_names
 from training.folders.files import read_json
 from training.folders.run_folder import LOGS
@@ -36,6 +38,7 @@ class Facts:
         log_names: runs that may have evaluated it.
         config, spec: of the run.
         input_shape: of one input, without the batch.
+        play: see `training.exporting.feeding`.
         env_steps, updates: of its training.
         trained_with, exported_with: versions of packages, machine, commit.
     """
@@ -45,34 +48,40 @@ class Facts:
     config: Config
     spec: EnvironmentSpec
     input_shape: tuple[int, ...]
+    play: Mapping[str, Any]
     env_steps: int
     updates: int
     trained_with: Mapping[str, str]
     exported_with: Mapping[str, str]
 
 
-def newest_evaluation(facts: Facts) -> dict[str, Any] | None:
-    """Return the newest report of an evaluation of this very training state, or None."""
+def evaluations(facts: Facts) -> list[dict[str, Any]]:
+    """Return the reports on this very training state: the newest of each way of playing.
+
+    Those under the protocol of training come first.
+    """
     files = {
         path for name in facts.log_names for path in (LOGS / "runs" / name).glob("evaluation/*")
     }
-    reports = [path for path in files if path.suffix == ".json"]
-    for path in sorted(reports, key=lambda path: path.stat().st_mtime, reverse=True):
+    paths = [path for path in files if path.suffix == ".json"]
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
         report = read_json(path)
         wanted = {"env_id": facts.spec.env_id, "env_steps_trained": facts.env_steps}
         if report is not None and {key: report.get(key) for key in wanted} == wanted:
-            return report
-    return None
+            way = f"{report['action_choice']} {_changes(report)}"
+            found.setdefault(way, report)
+    return sorted(found.values(), key=lambda report: bool(_changes(report)))
 
 
 def model_card(
-    facts: Facts, report: Mapping[str, Any] | None, folder: Path, graphs: list[str]
+    facts: Facts, reports: Sequence[Mapping[str, Any]], folder: Path, graphs: list[str]
 ) -> str:
     """Return the card as Markdown.
 
     Args:
         facts: what is known.
-        report: an evaluation, if there was one.
+        reports: of its evaluations.
         folder: where the policy lies, for the commands.
         graphs: names of the graphs that lie there.
     """
@@ -80,8 +89,9 @@ def model_card(
         f"# {printable(facts.spec.env_id)}, {_method(facts.config)}",
         f"A policy that Scout trained for {facts.env_steps:,} env steps ({facts.updates:,} "
         f"updates). From `{printable(facts.checkpoint.name)}`.",
-        _scores(report),
+        _scores(reports),
         _interface(facts),
+        in_words(facts.play),
         _files(graphs),
         _commands(folder),
         LICENSE,
@@ -96,22 +106,33 @@ def _method(config: Config) -> str:
     return " + ".join(parts)
 
 
-def _scores(report: Mapping[str, Any] | None) -> str:
-    if report is None:
+def _scores(reports: Sequence[Mapping[str, Any]]) -> str:
+    if not reports:
         return "## Scores\n\nThis state has not been evaluated."
+    return "\n\n".join(["## Scores", *map(_score, reports)])
+
+
+def _score(report: Mapping[str, Any]) -> str:
     score = report["score"]
     spread = ""
     if score.get("std") is not None:
         low, high = score["interval_low"], score["interval_high"]
         spread = f"; deviation {score['std']:,.2f}, 95 % interval {low:,.2f} to {high:,.2f}"
+    changes = _changes(report)
+    rules = f"**Not the protocol of training: {changes}.**" if changes else "Training's protocol."
     lines = [
         f"Mean {score['mean']:,.2f} over {report['episodes']} full games{spread}; lowest "
         f"{score['min']:,.2f}, highest {score['max']:,.2f}. Actions {report['action_choice']}, "
-        f"seed {report['seed']}."
+        f"seed {report['seed']}. {rules}"
     ]
     if report.get("rooms"):
         lines.append(f"Rooms entered: {', '.join(map(str, report['rooms']))}.")
-    return "\n".join(["## Scores\n", *lines])
+    return "\n".join(lines)
+
+
+def _changes(report: Mapping[str, Any]) -> str:
+    """Return in words how an evaluation's protocol differs from training's; "" = not at all."""
+    return changes_text(report.get("protocol_changes") or {})
 
 
 def _interface(facts: Facts) -> str:

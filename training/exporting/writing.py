@@ -1,6 +1,7 @@
 """A checkpoint's policy for others: weights, configuration, a card, and graphs to run elsewhere."""
 
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 
@@ -8,7 +9,8 @@ from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from training.building.stacking import stack_size
 from training.checkpoints.protocol import changes_text
-from training.exporting.model_card import Facts, model_card, newest_evaluation
+from training.exporting.feeding import how_to_play
+from training.exporting.model_card import Facts, evaluations, model_card
 from training.exporting.policy_graph import (
     BATCH,
     INPUT,
@@ -53,9 +55,10 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
             "--eval, whose report the export's card names"
         )
     facts = _gather_facts(options, agent)
-    _write_weights(agent, facts, folder)
+    reports = evaluations(facts)
+    _write_weights(agent, facts, reports, folder)
     graphs = _write_graphs(agent, folder)
-    card = model_card(facts, newest_evaluation(facts), folder, graphs)
+    card = model_card(facts, reports, folder, graphs)
     replace_file(folder / CARD, card.encode())
     final_message("\n".join(f"exported    {folder / name}" for name in sorted(_found(folder))))
     if ONNX not in graphs:
@@ -72,6 +75,7 @@ def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
         config=agent.config,
         spec=agent.player.spec,
         input_shape=input_shape(agent.player.spec, size),
+        play=how_to_play(agent.config, agent.player.spec),
         env_steps=agent.payload["env_steps"],
         updates=agent.payload["updates"],
         trained_with=agent.payload["facts"]["versions"],
@@ -79,7 +83,9 @@ def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
     )
 
 
-def _write_weights(agent: LoadedAgent, facts: Facts, folder: Path) -> None:
+def _write_weights(
+    agent: LoadedAgent, facts: Facts, reports: list[dict[str, Any]], folder: Path
+) -> None:
     weights = {
         name: tensor.contiguous() for name, tensor in agent.learner.policy.state_dict().items()
     }
@@ -95,9 +101,16 @@ def _write_weights(agent: LoadedAgent, facts: Facts, folder: Path) -> None:
             "shape": [BATCH, *facts.input_shape],
         },
         outputs=output_names(facts.spec),
+        play=facts.play,
+        evaluations=[_without_paths(report) for report in reports],
         versions=facts.exported_with,
     )
     replace_file(folder / CONFIG, text.encode())
+
+
+def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
+    """Return an evaluation for others: where the checkpoint lay here is nothing to them."""
+    return {key: value for key, value in report.items() if key != "checkpoint"}
 
 
 def _write_graphs(agent: LoadedAgent, folder: Path) -> list[str]:

@@ -16,7 +16,13 @@ from training.live.evaluation_progress import EvaluationProgress
 from training.options import RunOptions
 from training.playing.film import make_film
 from training.playing.loaded_agent import LoadedAgent, load_agent
-from training.playing.player import DEFAULT_ENVIRONMENTS, open_environments, play_episodes
+from training.playing.player import (
+    DEFAULT_ENVIRONMENTS,
+    environment_seeds,
+    episode_shares,
+    open_environments,
+    play_episodes,
+)
 from training.ranks.distributed import choose_device, read_place
 from training.ranks.threads import learner_threads, set_threads
 from workers.protocol import EpisodeSummary
@@ -30,6 +36,7 @@ class EvaluationReport:
     """What the episodes came to; see `training.figures.statistics` for the summaries.
 
     Attributes:
+        environments: the seed of each and how many episodes it played, in the order of `scores`.
         protocol: key -> value of the rules that the episodes were played by.
         protocol_changes: key -> value in training and here, where they differ.
     """
@@ -45,6 +52,7 @@ class EvaluationReport:
     metrics: dict[str, Summary]
     rooms: list[int]
     scores: list[float]
+    environments: list[dict[str, int]]
     protocol: dict[str, str]
     protocol_changes: dict[str, dict[str, str]]
 
@@ -94,7 +102,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         EvaluationProgress(options.episodes) as progress,
     ):
         episodes = play_episodes(pool, agent.player, options.episodes, progress.update)
-    report = make_report(options, agent, loaded.config.run.seed, episodes)
+    report = make_report(options, agent, loaded.config.run.seed, num_envs, episodes)
     folder = LOGS / "runs" / log_name / "evaluation"
     path = write_report(report, folder)
     video = None
@@ -107,7 +115,11 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
 
 
 def make_report(
-    options: RunOptions, agent: LoadedAgent, seed: int, episodes: list[EpisodeSummary]
+    options: RunOptions,
+    agent: LoadedAgent,
+    seed: int,
+    num_environments: int,
+    episodes: list[EpisodeSummary],
 ) -> EvaluationReport:
     """Summarise the episodes."""
     scores = [episode.score for episode in episodes]
@@ -127,6 +139,14 @@ def make_report(
         },
         rooms=sorted({room for episode in episodes for room in episode.rooms}),
         scores=scores,
+        environments=[
+            {"seed": its_seed, "episodes": share}
+            for its_seed, share in zip(
+                environment_seeds(seed, num_environments),
+                episode_shares(len(episodes), num_environments),
+                strict=True,
+            )
+        ],
         protocol=protocol_of(agent.config),
         protocol_changes={key: dict(each) for key, each in agent.protocol_changes.items()},
     )

@@ -96,11 +96,23 @@ def open_environments(
         functools.partial(make_environment, config.environment),
         num_environments=num_environments,
         num_processes=min(cores, num_environments),
-        base_seed=stream_seed(seed, "evaluation environments"),
+        base_seed=environment_seeds(seed, num_environments)[0],
         step_timeout=config.run.step_timeout,
         reset_timeout=config.run.reset_timeout,
         max_restarts=config.run.max_worker_restarts,
     )
+
+
+def environment_seeds(seed: int, num_environments: int) -> list[int]:
+    """Return what each environment of an evaluation is first reset with; see `WorkerPool`."""
+    first = stream_seed(seed, "evaluation environments")
+    return [first + index for index in range(num_environments)]
+
+
+def episode_shares(num_episodes: int, num_environments: int) -> list[int]:
+    """Return how many of the episodes each environment plays."""
+    each, rest = divmod(num_episodes, num_environments)
+    return [each + (index < rest) for index in range(num_environments)]
 
 
 def play_episodes(
@@ -120,10 +132,7 @@ def play_episodes(
         num_episodes: how many.
         show: told after each step the env steps so far, and the scores of the episodes that ended.
     """
-    shares = [
-        num_episodes // pool.num_environments + (index < num_episodes % pool.num_environments)
-        for index in range(pool.num_environments)
-    ]
+    shares = episode_shares(num_episodes, pool.num_environments)
     played: list[list[EpisodeSummary]] = [[] for _ in shares]
     frames, env_steps = player.remember(torch.from_numpy(pool.reset())), 0
     while any(len(done) < share for done, share in zip(played, shares, strict=True)):

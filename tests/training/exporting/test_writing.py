@@ -124,6 +124,25 @@ def test_the_card_tells_scores_commands_and_versions(cartpole: Path) -> None:
     assert f"| torch | {torch.__version__} | {torch.__version__} |" in card
 
 
+def test_an_evaluation_under_another_protocol_is_named_after_that_of_training(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    common = (f"--config_path={folder / 'recipe.conf'}", "--log_name=demo")
+    loading = (*common, f"--load_model_path={CHECKPOINT}")
+    other = ("--greedy", "--episodes=2", "--set", "MaxStepPerEpisode=6")
+    assert run_here(folder, "--eval", *loading, *other) == 0
+    assert run_here(folder, "--export", *loading) == 0
+    told = json.loads((folder / EXPORT / "config.json").read_text())["evaluations"]
+    assert [report["action_choice"] for report in told] == ["sampled", "greedy"]
+    assert [report["score"]["mean"] == 6 for report in told] == [False, True]
+    assert all("checkpoint" not in report for report in told)
+    first, second = (folder / EXPORT / "README.md").read_text().split("Actions greedy")
+    assert "Actions sampled, seed 1. Training's protocol." in first
+    words = "**Not the protocol of training: MaxStepPerEpisode = 6 (in training auto).**"
+    assert words in second
+
+
 def test_without_an_evaluation_the_card_says_so(cartpole: Path, tmp_path: Path) -> None:
     recipe = cartpole / "recipe.conf"
     loading = (f"--config_path={recipe}", f"--load_model_path={cartpole / CHECKPOINT}")

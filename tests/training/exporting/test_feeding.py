@@ -1,0 +1,192 @@
+"""The card is enough: who plays by it, with gymnasium's wrappers, plays the evaluation's games."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agents.frame_stack import FrameStack
+from configs.loading import config_from_mapping
+from configs.schema import Config
+from tests.runs import CARTPOLE, PONG, run_here, write_recipe
+from tests.training.exporting import played_by_the_card
+from training.exporting.feeding import how_to_play, in_words
+from training.exporting.reading import load_export
+from training.playing.player import open_environments, play_episodes
+from workers.environments.base import EnvironmentSpec
+from workers.environments.make import make_environment
+
+pytestmark = pytest.mark.timeout(300)
+
+SEED = 4
+EPISODES, ENVIRONMENTS = 3, 2
+OWN_ROOMS = {"agents", "benchmarks", "configs", "examples", "main", "tests", "training", "workers"}
+
+
+def games_here(folder: Path) -> list[played_by_the_card.Game]:
+    """Play the evaluation's games with Scout's own environments; return them in its order."""
+    export = load_export(folder)
+    player = export.player(seed=SEED, greedy=True)
+    actions: list[list[int]] = [[] for _ in range(ENVIRONMENTS)]
+    act = player.act
+
+    def noted(frames: FrameStack) -> Tensor:
+        chosen = act(frames)
+        for its_actions, action in zip(actions, chosen.tolist(), strict=True):
+            its_actions.append(action)
+        return chosen
+
+    player.act = noted  # type: ignore[method-assign]
+    with open_environments(export.config, SEED, ENVIRONMENTS) as environments:
+        episodes = play_episodes(environments, player, EPISODES)
+    games = []
+    for episode in episodes:
+        own = actions[episode.environment]
+        games.append((own[: episode.length], episode.score))
+        del own[: episode.length]
+    return games
+
+
+def evaluated_export(folder: Path, text: str, **values: object) -> Path:
+    """Train a little, evaluate greedily and export; return the export's folder."""
+    recipe = write_recipe(folder, text, **values)
+    common = (f"--config_path={recipe}", "--log_name=demo")
+    assert run_here(folder, "--train", *common) == 0
+    loading = (*common, "--load_model_path=checkpoints/demo.ckpt")
+    counts = (f"--episodes={EPISODES}", f"--num_env_per_process={ENVIRONMENTS}", f"--seed={SEED}")
+    assert run_here(folder, "--eval", "--greedy", *loading, *counts) == 0
+    assert run_here(folder, "--export", *loading) == 0
+    return folder / "exports" / "demo"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        pytest.param(CARTPOLE, {}, id="CartPole"),
+        pytest.param(
+            PONG, {"TotalEnvSteps": 32, "MaxStepPerEpisode": 40}, marks=pytest.mark.slow, id="Pong"
+        ),
+    ],
+)
+def test_who_plays_by_the_card_alone_plays_the_games_of_the_evaluation(
+    tmp_path: Path, text: str, values: dict[str, Any]
+) -> None:
+    folder = evaluated_export(tmp_path, text, **values)
+    games = played_by_the_card.play_games(folder)
+    (evaluation,) = json.loads((folder / "config.json").read_text())["evaluations"]
+    assert [score for _, score in games] == evaluation["scores"]
+    assert games == games_here(folder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"StickyAction": "False"},
+        {"ActionProb": "0.6", "FrameSkip": "3", "StateStackSize": "2", "PreProcWidth": "60"},
+    ],
+    ids=["as usual", "without sticky actions", "all else"],
+)
+def test_any_actions_lead_through_the_same_inputs_and_rewards(values: dict[str, str]) -> None:
+    config, _, play = described(EnvID="PongNoFrameskip-v4", MaxStepPerEpisode="50", **values)
+    here, there = make_environment(config.environment), played_by_the_card.make(play)
+    actions = np.random.default_rng(1).integers(6, size=(2, 50))
+    for seed, episode in zip((9, None), actions.tolist(), strict=True):
+        first, _ = here.reset(seed=seed)
+        frames = FrameStack(torch.from_numpy(first)[None], config.environment.stack_size)
+        shown, _ = there.reset(seed=seed)
+        for action in episode:
+            assert np.array_equal(frames.observation[0].numpy(), shown)
+            frame, *ours = here.step(action)
+            shown, *theirs = there.step(action)
+            frames.push(torch.from_numpy(frame)[None], torch.tensor([False]))
+            assert ours[:3] == theirs[:3]
+        assert ours[2]
+    here.close()
+    there.close()
+
+
+def test_the_player_of_the_card_knows_nothing_of_this_project() -> None:
+    tree = ast.parse(Path(played_by_the_card.__file__).read_text())
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in _names(node)
+    }
+    assert imported & OWN_ROOMS == set()
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names]
+
+
+def described(**values: str) -> tuple[Config, EnvironmentSpec, dict[str, Any]]:
+    config = config_from_mapping(values)
+    environment = make_environment(config.environment)
+    try:
+        spec = environment.environment_spec
+    finally:
+        environment.close()
+    return config, spec, how_to_play(config, spec)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"EnvID": "MontezumaRevengeNoFrameskip-v4"},
+        {"EnvID": "PongNoFrameskip-v4", "LifeDone": "True", "FrameSkip": "1"},
+        {"EnvType": "classic_control", "EnvID": "CartPole-v1", "MaxStepPerEpisode": "auto"},
+        {"EnvType": "classic_control", "EnvID": "Acrobot-v1", "ObservationType": "pixels"},
+        {"EnvType": "classic_control", "EnvID": "Pendulum-v1"},
+        {"EnvType": "gymnasium", "EnvID": "CartPole-v1"},
+    ],
+    ids=lambda values: "-".join(values.values()),
+)
+def test_every_family_is_described_in_strict_json_and_in_words(values: dict[str, str]) -> None:
+    _, spec, play = described(**values)
+    assert json.loads(json.dumps(play, allow_nan=False)) == play
+    names = play["actions"].get("names")
+    assert names is None or len(names) == spec.num_actions == len(set(names))
+    assert play["step"]["frame_skip"] == spec.frame_skip
+    assert play["observation"]["dtype"] == spec.observation_dtype
+    words = in_words(play)
+    rows = [line for line in words.splitlines() if line.startswith("| ")]
+    assert all(line.count(" | ") == 1 for line in rows)
+    assert all(text in words for text in play["differences"])
+
+
+def test_what_the_recipe_sets_stands_in_the_card() -> None:
+    _, _, play = described(
+        EnvID="MontezumaRevengeNoFrameskip-v4",
+        ActionProb="0.1",
+        FrameSkip="3",
+        StateStackSize="2",
+        PreProcHeight="40",
+        PreProcWidth="60",
+        ThirdKernel="3",
+        MaxStepPerEpisode="auto",
+    )
+    assert play["sticky_actions"]["probability"] == 0.1
+    assert (play["observation"]["height"], play["observation"]["width"]) == (40, 60)
+    assert play["observation"]["stack_size"] == 2
+    assert play["episode"]["max_env_steps"] == 36_000
+    assert play["episode"]["max_emulator_frames"] == 108_000
+    assert play["actions"]["names"][:2] == ["NOOP", "FIRE"]
+    words = in_words(play)
+    assert "| sticky actions: probability | 0.1 |" in words
+    assert "| observation: stack size | 2 |" in words
+
+
+def test_continuous_actions_have_bounds_and_a_mean() -> None:
+    _, _, play = described(EnvType="classic_control", EnvID="Pendulum-v1")
+    assert (play["actions"]["low"], play["actions"]["high"]) == ([-2.0], [2.0])
+    assert play["actions"]["greedy"] == "mean"
+    assert play["sticky_actions"] is None
