@@ -58,17 +58,21 @@ SMALLER: Mapping[str, str] = {
     r'(PART=scaling ARGS=".*)"$': rf"\1 {BENCH} --num_envs 2 --updates 1 --environments 2 4"
     " --rank_counts 1 2 --widths 8 16 --lengths 4 8 --rollout_steps 8 --summing_ranks 2"
     ' --rounds 2 --rates 10 --delays 0.1"',
-    # Names are shown more than once, and a name that is taken is refused.
-    r"main\.py --train(?!.*(--resume|--config_options))": "main.py --train --overwrite",
     # Addresses and ports of this machine.
     r"172\.20\.31\.84:33333": "127.0.0.1:{port}",
     r"MASTER_PORT=\d+": "MASTER_PORT={port}",
 }
 
 
-def smaller(command: str) -> str:
-    """Return what is run in place of a shown command."""
-    for shown, run in SMALLER.items():
+# The same, in documents that show a name more than once: one that is taken is refused.
+AGAIN: Mapping[str, str] = {
+    r"main\.py --train(?!.*(--resume|--config_options))": "main.py --train --overwrite",
+}
+
+
+def smaller(command: str, *, again: bool) -> str:
+    """Return what is run in place of a shown command; `again` where names are shown twice."""
+    for shown, run in (SMALLER | (AGAIN if again else {})).items():
         command = re.sub(shown, run.replace("{port}", str(free_port())), command)
     return command
 
@@ -96,9 +100,13 @@ class Scratch:
             recipe.write_text(_small(recipe.read_text(encoding="utf-8")), encoding="utf-8")
         return cls(folder)
 
-    def run(self, commands: list[str]) -> tuple[int, str]:
-        """Run commands as one script that ends at the first failure; return code and output."""
-        environment = self._environment(restarting=any("RESUME=1" in line for line in commands))
+    def run(self, commands: list[str], *, again: bool) -> tuple[int, str]:
+        """Run commands as one script that ends at the first failure; return code and output.
+
+        Where names are shown `again`, the targets of make replace what has them.
+        """
+        replacing = again and not any("RESUME=1" in line for line in commands)
+        environment = self._environment(replacing=replacing)
         with subprocess.Popen(
             ["bash", "-e", "-o", "pipefail", "-c", "\n".join(commands)],
             cwd=self.folder,
@@ -119,7 +127,7 @@ class Scratch:
     def serve(self, command: str) -> bool:
         """Start a server, wait until its page answers, stop it; return whether it answered."""
         port = free_port()
-        environment = self._environment(restarting=False) | {"PORT": str(port)}
+        environment = self._environment(replacing=False) | {"PORT": str(port)}
         with subprocess.Popen(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -133,12 +141,12 @@ class Scratch:
             finally:
                 os.killpg(server.pid, signal.SIGKILL)
 
-    def _environment(self, *, restarting: bool) -> dict[str, str]:
+    def _environment(self, *, replacing: bool) -> dict[str, str]:
         """Return the variables of a shell that finds this interpreter, one thread and no GPU."""
         variables = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "VENV": "none",
-            "OVERWRITE": "" if restarting else "1",
+            "OVERWRITE": "1" if replacing else "",
             "OMP_NUM_THREADS": "1",
             "CUDA_VISIBLE_DEVICES": "",  # one for each of two ranks would be asked for
             "TERM": "dumb",

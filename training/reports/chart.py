@@ -7,6 +7,7 @@ import numpy as np
 
 from training.reports.markup import Markup, coordinate, element, join
 from training.reports.numbers import number_text, short_text, steps_text
+from training.reports.off_axis import marks_below, words_below
 from training.reports.quantities import Quantity
 from training.reports.rows import Curve, Values
 from training.reports.scale import Scale, linear_scale, logarithmic_scale
@@ -29,6 +30,7 @@ class Line:
         curve: the thick line.
         band: low and high values around it, [n] each.
         faint: thin lines beneath.
+        latest: the figure at its end as tables have it, not smoothed; None = not known.
     """
 
     name: str
@@ -36,6 +38,12 @@ class Line:
     curve: Curve
     band: tuple[Values, Values] | None = None
     faint: tuple[Curve, ...] = ()
+    latest: float | None = None
+
+    @property
+    def drawn(self) -> tuple[Curve, ...]:
+        """The thin lines, or the thick one where there are none."""
+        return self.faint or (self.curve,)
 
     @property
     def style(self) -> str:
@@ -60,6 +68,12 @@ def draw_chart(
         "svg",
         *(part for line in lines for part in _behind(line, across, up)),
         *(_path(line.curve, across, up, f"line {line.style}") for line in lines),
+        *(
+            mark
+            for line in lines
+            for curve in line.drawn
+            for mark in marks_below(curve, across, up, line.style)
+        ),
         *_strips(lines, across, frames_per_step),
         # A picture within the picture cuts what lies outside of it.
         **{"x": LEFT, "y": TOP, "width": RIGHT - LEFT, "height": BOTTOM - TOP},
@@ -74,13 +88,18 @@ def draw_chart(
         role="img",
         aria_label=_in_words(quantity, lines),
     )
-    hint = [element("span", quantity.hint, class_="hint")] if quantity.hint else []
+    return element("figure", _heading(quantity, lines, up), picture)
+
+
+def _heading(quantity: Quantity, lines: Sequence[Line], up: Scale) -> Markup:
+    """Return the title, the last figure of a line that is alone, and how to read the chart."""
     latest = []
-    if len(lines) == 1:
-        text = number_text(float(lines[0].curve[1][-1]))
+    if len(lines) == 1 and lines[0].latest is not None:
+        text = number_text(lines[0].latest)
         latest = [element("span", text, class_=f"latest {lines[0].style}")]
-    heading = element("figcaption", element("b", quantity.title), *latest, *hint)
-    return element("figure", heading, picture)
+    off = words_below([curve for line in lines for curve in line.drawn], up)
+    hints = [element("span", text, class_="hint") for text in (quantity.hint, off) if text]
+    return element("figcaption", element("b", quantity.title), *latest, *hints)
 
 
 def _vertical(quantity: Quantity, lines: Sequence[Line]) -> Scale:

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.reports.curves import curve_sections
-from training.reports.groups import SEED_KEY, Group, group_runs
+from training.reports.evaluations import evaluation_table
+from training.reports.groups import SEED_KEY, Group, common_step, group_runs
 from training.reports.markup import Markup, element
 from training.reports.numbers import NOTHING, duration_text, number_text
 from training.reports.page import Section, paragraph, render_page, video_figures
 from training.reports.record import Record
 from training.reports.rows import SCORE
 from training.reports.summary import agent_text, environment_text, status_mark
-from training.reports.tables import difference_table, evaluation_table, score_table, table
+from training.reports.table import table
+from training.reports.tables import difference_table, score_table
 from training.reports.time_split import elapsed_seconds, time_section
 from training.reports.visited import visited_section
 
@@ -20,19 +22,23 @@ SCORE_NOTE = (
     "its runs (without the lowest and the highest quarter; with fewer than four, of all), in "
     "brackets the 95 % interval of a stratified bootstrap: runs are drawn anew within their group "
     "(Agarwal et al. 2021, arXiv 2108.13264). Return: the mean of the last 100 training episodes, "
-    "raw score. With a handful of runs an interval is a rough one; one run has none."
+    "raw score, with actions sampled from the policy. Runs are compared where the first of them "
+    "ended, those left out that ended before half of the furthest. Evaluations count that are of "
+    "the run's own environment, under the protocol of training. With a handful of runs an "
+    "interval is a rough one; one run has none."
 )
 CURVES_NOTE = (
     "Thick: the interquartile mean of a group's runs, with the 95 % interval of the same bootstrap "
-    "around it, as far as all of them reach. Thin: each run. All are smoothed over a twentieth of a"
-    " run. A group of one run shows it as recorded, and smoothed. Point at a chart for values."
+    "around it, as far as all of them reach that ran at least half as far as the furthest. Thin: "
+    "each run. All are smoothed over a twentieth of a run; the tables are not. A group of one run "
+    "shows it as recorded, and smoothed. Point at a chart for the thick curves' values."
 )
 
 
 def comparison(records: Sequence[Record], page: Path) -> str:
     """Return the page of several runs, to be written to `page`."""
     groups = group_runs(records)
-    last_step = float(min((run.last_step for run in records if run.rows), default=0))
+    last_step = common_step([float(run.last_step) for run in records if run.rows])
     sections = [
         Section("Scores", (score_table(groups, last_step), paragraph(SCORE_NOTE))),
         *curve_sections(groups, CURVES_NOTE),

@@ -1,11 +1,12 @@
 """From the rows of runs to the lines of charts: one run as recorded, several as a band."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from training.reports.chart import Line, draw_chart, legend
-from training.reports.groups import Group
+from training.reports.groups import Group, common_step
 from training.reports.intervals import bootstrap_interval, interquartile_mean
 from training.reports.markup import Markup, element
 from training.reports.page import Section, paragraph
@@ -53,19 +54,28 @@ def group_line(group: Group, number: int, key: str) -> Line | None:
     """Return the line of a group under a key; None where none of its runs has a number there.
 
     A single run is drawn as recorded, with its smoothed curve on top. Several are drawn smoothed,
-    with their IQM and its interval on top, as far as all of them reach.
+    with their IQM and its interval on top, as far as all of them reach that are `comparable`.
     """
     recorded = [found for run in group.runs if len((found := curve(run.rows, key))[0])]
     if not recorded:
         return None
     smooth = [(steps, smoothed(values)) for steps, values in recorded]
     if len(recorded) == 1:
-        return Line(group.name, number, smooth[0], faint=(recorded[0],))
-    return _several(group.name, number, smooth)
+        latest = float(recorded[0][1][-1])
+        return Line(group.name, number, smooth[0], faint=(recorded[0],), latest=latest)
+    return replace(_several(group.name, number, smooth), latest=_latest(recorded))
+
+
+def _latest(recorded: Sequence[Curve]) -> float:
+    """Return the IQM of a group's recorded figures where the score table compares its runs."""
+    end = common_step([float(steps[-1]) for steps, _ in recorded])
+    reaching = [np.interp(end, *points) for points in recorded if points[0][-1] >= end]
+    return float(interquartile_mean(reaching))
 
 
 def _several(name: str, number: int, curves: Sequence[Curve]) -> Line:
-    grid, values = on_grid(curves, GRID_POINTS)
+    end = common_step([float(steps[-1]) for steps, _ in curves])
+    grid, values = on_grid([points for points in curves if points[0][-1] >= end], GRID_POINTS)
     single = tuple(curves) if len(curves) <= MOST_SINGLE_LINES else ()
     if not len(grid):  # no env step in common: the one that got furthest stands for all
         return Line(name, number, max(curves, key=lambda points: points[0][-1]), faint=single)

@@ -41,6 +41,16 @@ def group_runs(records: Sequence[Record]) -> list[Group]:
     return groups
 
 
+def common_step(last_steps: Sequence[float]) -> float:
+    """Return the env steps at which runs are compared: the last that all comparable ones reach.
+
+    A run that ended before half of the furthest one is not comparable: it would leave the others
+    with nothing but their beginnings. 0 where there is no run.
+    """
+    furthest = max(last_steps, default=0.0)
+    return float(min((last for last in last_steps if 2 * last >= furthest), default=0.0))
+
+
 def common_name(names: Sequence[str]) -> str:
     """Return what names have in common without their seeds: a_seed1, a_seed2 -> a."""
     if len(names) == 1:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from training.reports.curves import curve_sections
+from training.reports.evaluations import evaluation_table
 from training.reports.groups import Group
 from training.reports.markup import Markup, element
 from training.reports.page import Section, folded, paragraph, render_page, video_figures
@@ -14,13 +15,14 @@ from training.reports.summary import (
     run_facts,
     status_mark,
 )
-from training.reports.tables import default_table, evaluation_table, facts
+from training.reports.tables import default_table, facts
 from training.reports.time_split import time_section
 from training.reports.visited import visited_section
 
 CURVES_NOTE = (
     "Thin: as recorded. Thick: the mean over a twentieth of the run around each point. "
-    "The number is where the thick curve ends. Point at a chart for values."
+    "The number is the last one recorded, not smoothed. Point at a chart for the thick curve's "
+    "values. Actions in training are sampled from the policy."
 )
 
 

@@ -89,22 +89,32 @@ def leave_visits(folder: Path, seed: int = 1) -> Coverage:
     return coverage
 
 
-def leave_evaluation(folder: Path, scores: list[float], rooms: tuple[int, ...] = ()) -> None:
+def leave_evaluation(
+    folder: Path,
+    scores: list[float],
+    rooms: tuple[int, ...] = (),
+    *,
+    seed: int = 5,
+    action_choice: str = "sampled",
+    **more: Any,
+) -> None:
     """Leave the report of an evaluation."""
     report = {
         "checkpoint": "x.ckpt",
         "env_steps_trained": 3000,
-        "seed": 5,
-        "action_choice": "sampled",
+        "seed": seed,
+        "action_choice": action_choice,
         "episodes": len(scores),
         "score": summarize(scores),
         "length": summarize([10.0] * len(scores)),
         "metrics": {},
         "rooms": list(rooms),
         "scores": scores,
+        **more,
     }
     (folder / "evaluation").mkdir(exist_ok=True)
-    (folder / "evaluation" / "x_3000_sampled_seed5.json").write_text(json.dumps(report))
+    name = f"x_3000_{action_choice}_seed{seed}.json"
+    (folder / "evaluation" / name).write_text(json.dumps(report))
 
 
 def leave_video(folder: Path, content: bytes = b"a video") -> Path:

@@ -15,12 +15,14 @@ class Page(HTMLParser):
         elements: (name, attributes, names of the elements around it).
         text: all text outside of the style, with single spaces.
         tables: for each table its rows of cells.
+        captions: the words over each figure.
     """
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.elements: list[tuple[str, Attributes, tuple[str, ...]]] = []
         self.tables: list[list[list[str]]] = []
+        self.captions: list[str] = []
         self._open: list[str] = []
         self._words: list[str] = []
         self.feed(html)
@@ -32,6 +34,8 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs), tuple(self._open)))
         if tag not in VOID:
             self._open.append(tag)
+        if tag == "figcaption":
+            self.captions.append("")
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -46,12 +50,18 @@ class Page(HTMLParser):
         if self._open and self._open[-1] == "style":
             return
         self._words.append(data)
+        if "figcaption" in self._open:
+            self.captions[-1] = f"{self.captions[-1]} {data}".strip()
         if self.tables and {"td", "th"} & set(self._open):
             self.tables[-1][-1][-1] += data
 
     def pictures(self) -> list[Attributes]:
         """Return the outermost drawings."""
         return [found for tag, found, around in self.elements if tag == "svg" and tag not in around]
+
+    def figure(self, title: str) -> str:
+        """Return the words over a chart: its title, its number, its hints."""
+        return next(words for words in self.captions if words.startswith(title))
 
     def table(self, first: str) -> dict[str, dict[str, str]]:
         """Return the table whose first column has this name: {row: {column: cell}}."""

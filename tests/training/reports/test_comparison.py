@@ -106,8 +106,75 @@ def test_the_newest_evaluations_of_the_runs_are_compared() -> None:
     leave_evaluation(leave_run("a_seed2", seed=2), [4.0])
     leave_run("b", settings=("Gamma=0.9",))
     table = compare("a_seed1", "a_seed2", "b").table("group")
-    assert table["a"]["evaluation, newest of each run"] == "4 [4, 4]"
-    assert table["b"]["evaluation, newest of each run"] == "–"
+    column = "evaluation, sampled actions, newest of each run"
+    assert table["a"][column] == "4 [4, 4]"
+    assert table["b"][column] == "–"
+
+
+def test_greedy_and_sampled_actions_have_columns_of_their_own() -> None:
+    folder = leave_run("a")
+    leave_evaluation(folder, [4.0])
+    leave_evaluation(folder, [9.0], action_choice="greedy")
+    leave_evaluation(leave_run("b", settings=("Gamma=0.9",)), [5.0])
+    table = compare("a", "b").table("group")
+    columns = [
+        f"evaluation, {choice} actions, newest of each run" for choice in ("greedy", "sampled")
+    ]
+    assert [table["a"][column] for column in columns] == ["9", "4"]
+    assert [table["b"][column] for column in columns] == ["–", "5"]
+
+
+def test_evaluations_under_another_protocol_or_of_another_environment_do_not_count() -> None:
+    folder = leave_run("a")
+    changes = {"StickyAction": {"trained": "True", "evaluated": "False"}}
+    leave_evaluation(folder, [4.0])
+    leave_evaluation(folder, [9.0], seed=6, protocol_changes=changes)
+    leave_evaluation(folder, [8.0], seed=7, env_id="CartPole-v1")
+    leave_run("b", settings=("Gamma=0.9",))
+    page = compare("a", "b")
+    assert page.table("group")["a"]["evaluation, sampled actions, newest of each run"] == "4"
+    table = next(rows for rows in page.tables if rows[0][1] == "checkpoint at")
+    told = {row[4]: (row[1], row[3]) for row in table[1:]}
+    assert told == {
+        "5": ("3,000 env steps", "as in training"),
+        "6": ("3,000 env steps", "StickyAction = False (in training True)"),
+        "7": ("3,000 env steps of CartPole-v1", "as in training"),
+    }
+
+
+def test_a_run_that_ended_early_empties_no_column_of_longer_ones() -> None:
+    late = [row for row in rows([0.0] * 10) if row["env_steps"] < 3000]
+    for row in late:
+        del row["charts/episodic_return"]
+    later = rows([0.0] * 10)[2:]
+    for seed in (1, 2):
+        long = [*late, *(row | {"charts/episodic_return": float(seed)} for row in later)]
+        leave_run(f"long_seed{seed}", long, seed=seed)
+    leave_run("long_seed3", rows([7.0]), seed=3)
+    leave_run("short", rows([5.0, 6.0]), settings=("Gamma=0.9",))
+    page = compare("long_seed1", "long_seed2", "long_seed3", "short")
+    table = page.table("group")
+    assert table["long"]["return at 10,000 env steps"].endswith("], 2 of 3 runs")
+    assert table["long"]["return at 10,000 env steps"].startswith("1.5 [")
+    assert table["short"]["return at 10,000 env steps"] == "–"
+    assert table["short"]["return at each run's end"] == "6"
+    (words,) = [
+        str(p["aria-label"]) for p in page.pictures() if "Return over" in str(p["aria-label"])
+    ]
+    assert "long: 1.5 at 3,000 env steps, 1.5 at 10,000" in words
+
+
+def test_the_number_over_a_curve_is_that_of_the_table() -> None:
+    for seed in (1, 2):
+        leave_run(f"a_seed{seed}", rows([0.0] * 19 + [10.0 * seed]), seed=seed)
+    page = compare("a_seed1", "a_seed2")
+    cell = page.table("group")["a"]["return at 20,000 env steps"]
+    assert cell.startswith("15 [")
+    assert page.figure("Return").startswith("Return 15 ")
+    write_reports(["a_seed2"], None)
+    alone = read_page(Path("logs/runs/a_seed2/report.html"))
+    assert alone.figure("Return").startswith("Return 20 ")
+    assert "20, mean of the last 100 episodes" in alone.text
 
 
 def test_it_says_what_makes_a_comparison_a_poor_one() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.training.reports.parsing import Page
 from training.figures.ticks import round_numbers
-from training.reports.chart import Line, draw_chart
+from training.reports.chart import LEFT, RIGHT, Line, draw_chart
 from training.reports.markup import Markup, element
 from training.reports.numbers import duration_text, number_text, percent_text, short_text
 from training.reports.quantities import Quantity, charts_for
@@ -142,6 +142,27 @@ def test_a_chart_shows_a_line_a_band_thin_lines_and_values_where_one_points() ->
         "Title over env steps. a run: 0 at 0 env steps, 2 at 100, between 0 and 2; "
         "another: 1 at 0 env steps, 1 at 0, between 1 and 1."
     )
+
+
+def test_what_an_axis_by_decades_cannot_show_is_marked_and_counted() -> None:
+    steps = np.arange(6.0) * 20
+    values = np.array([1.0, 0.1, 0.0, -1.0, 0.01, 1e-9])
+    line = Line("a run", 3, (steps, values))
+    page = Page(draw_chart(Quantity("x/y", "Title", logarithmic=True), [line], 100.0, 1.0))
+    marks = [
+        re.match(r"M([\d.]+),", str(found["d"]))
+        for tag, found, _ in page.elements
+        if tag == "path" and found["class"] == "below c3"
+    ]
+    places = [float(mark[1]) + 4 for mark in marks if mark]
+    width = RIGHT - LEFT
+    assert places == pytest.approx([LEFT + share * width for share in (0.4, 0.6, 1.0)], abs=3.1)
+    assert page.captions == [
+        "Title ▽ 3 of 6 values are 0 or less, or too small for this axis",
+    ]
+    plain = Page(draw_chart(Quantity("x/y", "Title"), [line], 100.0, 1.0))
+    assert plain.captions == ["Title"]
+    assert "below" not in str(plain.elements)
 
 
 @pytest.mark.parametrize("value", [1e-3, 1e-4, -1e-3, 1e-5])
