@@ -14,7 +14,7 @@ from training.reports.scale import Scale, linear_scale, logarithmic_scale
 from training.reports.smoothing import thinned
 
 WIDTH, HEIGHT, ROW = 420.0, 220.0, 16.0  # a second row of numbers adds its height
-LEFT, RIGHT, TOP, BOTTOM = 72.0, 400.0, 8.0, 176.0  # LEFT has room for "0.000125"
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 400.0, 8.0, 176.0  # LEFT has room for "−0.000125"
 STRIPS = 40  # across a chart, each with the values there as a hover text
 MOST_POINTS = 300
 PALETTE = 8

@@ -40,6 +40,14 @@ def short_text(value: float) -> str:
     return _powers(f"{value:.4g}")
 
 
+def fitting_name(name: str, most: int) -> str:
+    """Return a name of at most `most` letters; of a longer one both ends, which tell it apart."""
+    if len(name) <= most:
+        return name
+    head = (most - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
+
+
 def percent_text(share: float) -> str:
     """Return a share in percent; less than one is said so."""
     return "< 1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")

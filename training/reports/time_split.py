@@ -6,7 +6,7 @@ import numpy as np
 
 from training.reports.chart import legend
 from training.reports.markup import Markup, element
-from training.reports.numbers import percent_text
+from training.reports.numbers import fitting_name, percent_text
 from training.reports.page import Section
 from training.reports.rows import Row, Values, curve
 
@@ -21,6 +21,7 @@ PARTS = {
     "rest": "all else",
 }
 WIDTH, BAR, ROW = 420.0, 22.0, 46.0
+MOST_LETTERS = 44  # of a name above its bar
 _NARROWEST_LABEL = 0.09
 
 
@@ -86,7 +87,7 @@ def time_section(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Section:
 
 def _bar(name: str, parts: Mapping[str, float]) -> list[Markup]:
     """Return a name and the pieces of its bar, each with its share where there is room for it."""
-    pieces = [element("text", name, x=0, y=13)]
+    pieces = [element("text", fitting_name(name, MOST_LETTERS), x=0, y=13)]
     left, whole = 0.0, sum(parts.values())
     for number, (part, share) in enumerate(parts.items()):
         width = share / whole * WIDTH

@@ -11,7 +11,13 @@ from tests.training.reports.parsing import Page
 from training.figures.ticks import round_numbers
 from training.reports.chart import LEFT, RIGHT, Line, draw_chart
 from training.reports.markup import Markup, element
-from training.reports.numbers import duration_text, number_text, percent_text, short_text
+from training.reports.numbers import (
+    duration_text,
+    fitting_name,
+    number_text,
+    percent_text,
+    short_text,
+)
 from training.reports.quantities import Quantity, charts_for
 from training.reports.scale import linear_scale, logarithmic_scale
 from training.reports.smoothing import SHARE, on_grid, smoothed, thinned
@@ -104,6 +110,11 @@ def test_numbers_are_short(value: object, text: str) -> None:
     assert number_text(value) == text
 
 
+def test_a_name_that_is_too_long_keeps_both_of_its_ends() -> None:
+    assert fitting_name("demo_seed1", 10) == "demo_seed1"
+    assert fitting_name("a_long_name_seed12", 10) == "a_lo…eed12"
+
+
 def test_numbers_of_axes_times_and_shares() -> None:
     assert [short_text(v) for v in (0.0, -2500.0, 1.5e6, 1e-5, 0.25)] == [
         *("0", "−2.5 k", "1.5 M", "10⁻⁵", "0.25"),
@@ -165,7 +176,7 @@ def test_what_an_axis_by_decades_cannot_show_is_marked_and_counted() -> None:
     assert "below" not in str(plain.elements)
 
 
-@pytest.mark.parametrize("value", [1e-3, 1e-4, -1e-3, 1e-5])
+@pytest.mark.parametrize("value", [1e-3, 1e-4, -1e-3, 1e-5, -1.234e-4])
 def test_the_numbers_of_a_flat_curve_lie_within_the_picture(value: float) -> None:
     line = Line("a run", 0, (np.array([0.0, 100.0]), np.full(2, value)))
     chart = draw_chart(Quantity("x/y", "Title"), [line], 100.0, 1.0)
