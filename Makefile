@@ -137,6 +137,7 @@ kill: $(READY) ## stop this project's runs on this machine; they save first (ARG
 # Curves and profiles
 .PHONY: start_tensorboard
 start_tensorboard: $(READY) ## curves of all runs, on localhost:PORT
+	@echo 'One colour for all curves of a run: http://localhost:$(PORT)/?runColorGroup=regex:^([^/]%2B)'
 	$(BIN)tensorboard --logdir logs/tb_logs --host $(TENSORBOARD_HOST) --port $(PORT)
 
 # Scalene begins with the first rollout (--off: Scout's hooks start it); the watchdog only waits.

@@ -72,7 +72,7 @@ AGAIN: Mapping[str, str] = {
 
 def smaller(command: str, *, again: bool) -> str:
     """Return what is run in place of a shown command; `again` where names are shown twice."""
-    for shown, run in (SMALLER | (AGAIN if again else {})).items():
+    for shown, run in {**SMALLER, **(AGAIN if again else {})}.items():
         command = re.sub(shown, run.replace("{port}", str(free_port())), command)
     return command
 

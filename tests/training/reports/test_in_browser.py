@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ VIDEO = """new Promise(done => {
 
 
 def leave_page() -> Path:
-    more = {"losses/policy": -1.234e-4}
+    more: dict[str, Any] = {"losses/policy": -1.234e-4}
     for name, settings in ((LONG, ()), ("without", ("IntrinsicReward=none",))):
         for seed in (1, 2):
             scores = np.random.default_rng(seed).normal(size=30).tolist()
