@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -183,6 +184,69 @@ def test_what_the_recipe_sets_stands_in_the_card() -> None:
     words = in_words(play)
     assert "| sticky actions: probability | 0.1 |" in words
     assert "| observation: stack size | 2 |" in words
+
+
+@pytest.mark.parametrize(
+    ("values", "num_actions", "skip"),
+    [
+        ({"EnvType": "minigrid", "EnvID": "MiniGrid-MultiRoom-N4-S5-v1"}, 4, 1),
+        ({"EnvType": "mario", "EnvID": "SuperMarioBros-v0", "LifeDone": "True"}, 7, 4),
+    ],
+    ids=["minigrid", "mario"],
+)
+def test_what_needs_further_packages_is_described_without_them(
+    values: dict[str, str], num_actions: int, skip: int
+) -> None:
+    config = config_from_mapping(values)
+    spec = EnvironmentSpec(
+        values["EnvID"],
+        (1, 84, 84),
+        "uint8",
+        discrete=True,
+        num_actions=num_actions,
+        frame_skip=skip,
+    )
+    play = how_to_play(config, spec)
+    assert json.loads(json.dumps(play, allow_nan=False)) == play
+    assert len(play["actions"]["names"]) == num_actions
+    assert play["step"]["frame_skip"] == skip
+    assert play["observation"]["stack_size"] == 4
+    assert "| actions: names | " in in_words(play)
+
+
+def test_a_maze_drawn_by_the_card_is_the_frame_that_is_seen() -> None:
+    pytest.importorskip("minigrid")
+    config, _, play = described(
+        EnvType="minigrid", EnvID="MiniGrid-MultiRoom-N4-S5-v1", LayoutSeed="1", PreProcWidth="90"
+    )
+    here = make_environment(config.environment)
+    there: Any = gymnasium.make(play["simulator"]["gymnasium_id"]).unwrapped
+    seen, _ = here.reset(seed=5)
+    there.reset(seed=play["simulator"]["reset_seed"])
+    numbers = play["actions"]["numbers_in_the_simulator"]
+    for action in [2, 3, 2, 2, *np.random.default_rng(3).integers(4, size=150).tolist()]:
+        assert np.array_equal(seen[0], drawn(there, play["observation"]))
+        seen, reward, *_ = here.step(action)
+        assert reward == there.step(numbers[action])[1]
+    here.close()
+
+
+def drawn(maze: Any, seen: dict[str, Any]) -> Any:
+    """Draw a maze by the words of `observation` in a card."""
+    greys, frame = seen["drawing"]["greys"], np.zeros((seen["height"], seen["width"]), np.uint8)
+    k = min(seen["height"] // maze.height, seen["width"] // maze.width)
+    top, left = (seen["height"] - k * maze.height) // 2, (seen["width"] - k * maze.width) // 2
+    for y, x in np.ndindex(maze.height, maze.width):
+        tile, cell = frame[top + k * y :, left + k * x :][:k, :k], maze.grid.get(x, y)
+        if cell is not None:
+            tile[...] = greys[cell.type]
+        if cell is not None and cell.type == "door" and cell.is_open:
+            tile[1:-1, 1:-1] = seen["drawing"]["empty"]
+        if (x, y) == tuple(maze.agent_pos):
+            rows, columns = np.mgrid[:k, :k]
+            right = 2 * np.abs(rows - (k - 1) / 2) <= k - 1 - columns
+            tile[np.rot90(right, -maze.agent_dir)] = greys["agent"]
+    return frame
 
 
 def test_continuous_actions_have_bounds_and_a_mean() -> None:
