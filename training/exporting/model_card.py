@@ -22,6 +22,9 @@ MEANINGS = {
     "value_extrinsic": "expected return of the environment's reward",
     "value_intrinsic": "expected return of the bonus; zeros for plain PPO",
 }
+SEEDS = """\
+`evaluations` in `config.json` holds the score of every game, and for each environment its seed and
+how many of the games it played, one after the other."""
 LICENSE = """\
 ## License
 
@@ -109,7 +112,7 @@ def _method(config: Config) -> str:
 def _scores(reports: Sequence[Mapping[str, Any]]) -> str:
     if not reports:
         return "## Scores\n\nThis state has not been evaluated."
-    return "\n\n".join(["## Scores", *map(_score, reports)])
+    return "\n\n".join(["## Scores", *map(_score, reports), SEEDS])
 
 
 def _score(report: Mapping[str, Any]) -> str:
