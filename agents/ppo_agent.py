@@ -13,6 +13,7 @@ from agents.losses.ppo import explained_variance
 from agents.minibatches import MinibatchPlan, draw_minibatches
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
+from agents.state_statistics import observe_states, state_statistics
 from agents.targets import Discounting, Targets, compute_targets
 
 
@@ -65,14 +66,17 @@ class PPOAgent:
 
     @property
     def needs_warm_up(self) -> bool:
-        """Whether the bonus has statistics that random play is to seed."""
-        return self.learner.intrinsic is not None and self.learner.intrinsic.needs_warm_up
+        """Whether bonus or policy have statistics that random play is to seed."""
+        intrinsic = self.learner.intrinsic
+        of_bonus = intrinsic is not None and intrinsic.needs_warm_up
+        return of_bonus or state_statistics(self.learner.policy) is not None
 
     def observe(self, rollout: RolloutBuffer) -> None:
-        """Update the bonus's statistics of its input alone (warm-up with random actions)."""
+        """Update the statistics of what bonus and policy see, alone (warm-up at random)."""
         if self.learner.intrinsic is not None:
             with self.learner.precision(self.device):
                 self.learner.intrinsic.observe(self.learner.experience(rollout), self._ranks)
+        observe_states(self.learner.policy, rollout, self._ranks)
 
     def set_progress(self, fraction: float) -> None:
         """Follow the schedules: `fraction` in [0, 1] of the run is done."""
@@ -89,7 +93,8 @@ class PPOAgent:
         3. advantages and returns of both streams,
         4. new statistics of the bonus's input,
         5. the bonus's targets under the new statistics,
-        6. epochs of minibatches.
+        6. epochs of minibatches,
+        7. new statistics of the policy's input, where it has some: the next rollout's.
 
         Args:
             rollout: all that happened since the last call.
@@ -108,6 +113,7 @@ class PPOAgent:
             rollout.values_extrinsic.flatten(), targets.returns_extrinsic
         )
         losses, last_batch = self._train(rollout, targets, sampler)
+        observe_states(self.learner.policy, rollout, self._ranks)
         return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})
 
     def prime(self, shape: RolloutShape) -> None:

@@ -53,6 +53,12 @@ def _environment(config: Config) -> list[str]:
             f"Nuisance = {environment.nuisance} with EnvType = {environment.env_type}: "
             "only the maps of minigrid have one; set Nuisance = none"
         )
+    scaling = config.ppo.observation_scaling
+    if scaling in ("running", "none") and config.observes_pixels:
+        found.append(
+            f"ObservationScaling = {scaling} with pixels: it is about states, and frames have a "
+            "scale of their own; set ObservationScaling = auto"
+        )
     smallest = min(environment.frame_height, environment.frame_width)
     if config.observes_pixels and _convolved(smallest, config.ppo.third_kernel) < 1:
         found.append(
@@ -86,6 +92,11 @@ def _bonus(config: Config) -> list[str]:
         found.append(
             "IntrinsicReward = SND with NumStep = 1: its target learns from pairs of steps that "
             "follow each other; use a longer rollout"
+        )
+    if intrinsic.kind == "BYOL-Explore" and config.ppo.observation_scaling == "running":
+        found.append(
+            "ObservationScaling = running with IntrinsicReward = BYOL-Explore: its world model "
+            "knows the states by their bounds alone; use another bonus, or bounds"
         )
     if intrinsic.rnd_input == "pixels":
         return found

@@ -119,6 +119,14 @@ class EnvironmentSection(Section):
         description="reward the agent learns from: raw, its sign, or goal = 1 where the episode "
         "terminates and 0 elsewhere; reports always show the raw score",
     )
+    action_mapping: Auto | Literal["bounds", "clip"] = Field(
+        "auto",
+        alias="ActionMapping",
+        description="what the policy's output -1 to 1 means as a continuous action: bounds = from "
+        "the lower to the upper bound that the environment states, clip = -1 to 1 as they are, "
+        "clipped to the bounds; auto = bounds, or what the checkpoint was trained with that a run "
+        "continues",
+    )
     layout_seed: int = Field(
         0,
         alias="LayoutSeed",
@@ -224,6 +232,13 @@ class PPOSection(Section):
         ge=1,
         le=MOST,
         description="width of the policy's features (pixels)",
+    )
+    observation_scaling: Auto | Literal["bounds", "running", "none"] = Field(
+        "auto",
+        alias="ObservationScaling",
+        description="how a state reaches the policy: bounds = laid into -3 to 3 by the bounds that "
+        "the environment states, times 3 where it states none; running = by the mean and deviation "
+        "of all states so far, within -5 and 5; none = as it is; auto = bounds",
     )
     state_hidden_sizes: IntTuple = Field(
         (64, 64),

@@ -54,6 +54,7 @@ FreezeSharedBackbone = True
         CARTPOLE, "BYOL-Explore", "WorldModelSize = 8\nWorldModelHorizon = 3"
     ),
     "BYOL-Explore on frames": with_bonus(PONG, "BYOL-Explore", "WorldModelSize = 8"),
+    "running scaling": CARTPOLE.replace("[PPO]", "[PPO]\nObservationScaling = running"),
     "overlap": CARTPOLE + "OverlapCollection = True\n",
     "overlap on frames": PONG + "OverlapCollection = True\n",
 }

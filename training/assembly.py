@@ -23,6 +23,7 @@ from training.building.learner import (
 )
 from training.building.rollouts import build_rollouts
 from training.building.seeding import make_generator, stream_seed
+from training.checkpoints.action_mapping import say_mapping
 from training.checkpoints.storage import Payload, Saver
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
@@ -47,6 +48,8 @@ from training.options import RunOptions
 from training.parts import Parts
 from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
+from workers.environments.actions import output_bounds
+from workers.environments.base import EnvironmentSpec
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
 
@@ -64,9 +67,11 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     """
     each_step = EachStep(parts.stop)
     parts = replace(parts, stop=each_step)
-    config, ranks, session = parts.config, parts.ranks, parts.session
+    ranks, session = parts.ranks, parts.session
     steps_before = 0 if payload is None else int(payload["env_steps"])
     pool = stack.enter_context(make_pool(parts, steps_before))
+    parts = replace(parts, loaded=say_mapping(parts.loaded, pool.spec))
+    config = parts.config
     stack.enter_context(page_locked(pool, session.device))
     agent, rollout = build_agent(parts, pool, steps_before)
     stopwatch = TracedStopwatch() if parts.options.pytorch_profiling else Stopwatch()
@@ -110,7 +115,7 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         schedule=make_schedule(config, max_updates),
         clock=session.clock,
         stopwatch=stopwatch,
-        random_policy=_random_policy(agent, pool),
+        random_policy=random_policy(pool.spec, agent.generator),
         pretraining=_make_pretraining(config, agent, ranks, reporter),
         should_stop=each_step,
     )
@@ -246,14 +251,16 @@ def _make_pretraining(
     )
 
 
-def _random_policy(agent: PPOAgent, pool: EnvironmentPool) -> Policy:
-    spec = pool.spec
+def random_policy(spec: EnvironmentSpec, generator: torch.Generator) -> Policy:
+    """Return a policy that draws evenly between the bounds; -1 to 1 stand for what is not bounded.
+
+    That is about what the policy itself spans at the start.
+    """
     bounds = None
     if not spec.discrete:
-        # Where the environment states no bound, the policy's own start spans about ±1.
         low, high = (
-            torch.tensor(side, device=agent.device).nan_to_num(posinf=1.0, neginf=-1.0)
-            for side in (spec.action_low, spec.action_high)
+            torch.tensor(side, device=generator.device).nan_to_num(posinf=1.0, neginf=-1.0)
+            for side in output_bounds(spec)
         )
         bounds = (low, high)
-    return uniform_policy(spec.num_actions, bounds, agent.generator)
+    return uniform_policy(spec.num_actions, bounds, generator)

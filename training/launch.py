@@ -9,6 +9,7 @@ from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble
 from training.building.precision import settle_precision
+from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (
     Start,
     agree_on_start,
@@ -123,10 +124,11 @@ def _train_in_group(
                 watchdog.kick()
                 return stop()
 
-            parts = Parts(session, session.folder, start.options, loaded, ranks, should_stop)
             line_times = session.folder.path / LINE_TIMES / f"rank{ranks.rank}"
             stack.enter_context(followed_by_profilers(line_times))
             payload = _load_everywhere(ranks, start, loaded.config)
+            loaded = follow_checkpoint(loaded, payload)
+            parts = Parts(session, session.folder, start.options, loaded, ranks, should_stop)
             trainer, beginning = assemble(parts, payload, stack)
             with profiled():
                 outcome = trainer.run(beginning)

@@ -4,7 +4,6 @@ Burda et al. 2018, arXiv 1810.12894, section 2.3: two value heads, as the two st
 discounts and only the extrinsic one ends with the episode.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,6 @@ from agents.networks.backbones import FrameBackbone, VectorBackbone
 from agents.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
 from agents.networks.initialization import orthogonal_
 from agents.networks.layers import FullPrecisionLinear
-from agents.networks.scaling import BoundScaling
 
 ACTION_GAIN = 0.01  # a nearly uniform first policy; as in the paper's code
 RESIDUAL_GAIN = 0.1  # as in the paper's code
@@ -150,7 +148,8 @@ class VectorActorCritic(nn.Module):
     """Separate policy and value networks, for state vectors; both critics share the latter.
 
     Args:
-        low, high: bounds of the observation's dimensions (see BoundScaling).
+        scaling: lays vectors [B, S] on the scale of a network (see agents.networks.scaling).
+        num_dimensions: S.
         hidden_sizes: layers of either network.
         num_actions: A, choices or dimensions.
         discrete: whether the actions are choices.
@@ -160,8 +159,8 @@ class VectorActorCritic(nn.Module):
 
     def __init__(
         self,
-        low: Sequence[float],
-        high: Sequence[float],
+        scaling: nn.Module,
+        num_dimensions: int,
         hidden_sizes: tuple[int, ...],
         *,
         num_actions: int,
@@ -170,9 +169,9 @@ class VectorActorCritic(nn.Module):
         intrinsic_head: bool,
     ) -> None:
         super().__init__()
-        self.scaling = BoundScaling(low, high)
-        self.policy_backbone = VectorBackbone(len(low), hidden_sizes)
-        self.value_backbone = VectorBackbone(len(low), hidden_sizes)
+        self.scaling = scaling
+        self.policy_backbone = VectorBackbone(num_dimensions, hidden_sizes)
+        self.value_backbone = VectorBackbone(num_dimensions, hidden_sizes)
         size = self.value_backbone.feature_size
         self.action_head = ActionHead(size, num_actions, discrete=discrete)
         self.value_heads = ValueHeads(size, value_init_gain, intrinsic_head=intrinsic_head)

@@ -17,6 +17,7 @@ from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.backbones import FrameBackbone, VectorBackbone
 from agents.networks.rnd import FrameEncoder, VectorEncoder
+from agents.networks.scaling import BoundScaling, RunningScaling
 from agents.networks.world_model import WorldModel
 from agents.ppo_agent import LearningSettings, PPOAgent
 from agents.ranks import Ranks
@@ -62,6 +63,7 @@ class Kind:
     bonus_input: Literal["pixels", "features", "slow features"] = "pixels"
     head: Literal["BYOL", "Barlow-Twins"] | None = None
     project_gradient: bool = False
+    running: bool = False  # whether states are scaled by running statistics
 
     @property
     def bonus_shape(self) -> tuple[int, ...]:
@@ -116,8 +118,8 @@ def make_learner(
             )
         else:
             policy = VectorActorCritic(
-                (-1.0,) * 3,
-                (3.0,) * 3,
+                RunningScaling(3) if kind.running else BoundScaling((-1.0,) * 3, (3.0,) * 3),
+                3,
                 (8, 7),
                 num_actions=NUM_ACTIONS,
                 discrete=kind.discrete,

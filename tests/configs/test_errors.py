@@ -148,6 +148,12 @@ def test_an_override_given_twice_is_refused(refused: Refused) -> None:
         ("LearningReward = goal", "LearningReward = goal with EnvType = atari"),
         ("PreProcHeight = 40", "PreProcHeight = 40 and PreProcWidth = 84 with ThirdKernel = 4"),
         ("NumEnv = 1\nEnvironmentGroups = 2", "EnvironmentGroups = 2 with NumEnv = 1"),
+        ("ObservationScaling = running", "ObservationScaling = running with pixels"),
+        (
+            "EnvType = classic_control\nIntrinsicReward = BYOL-Explore\n"
+            "ObservationScaling = running",
+            "ObservationScaling = running with IntrinsicReward = BYOL-Explore",
+        ),
         (
             "EnvType = mario\nWorkerBackend = ale_vector",
             "WorkerBackend = ale_vector with EnvType = mario: ale-py steps the games of atari only",

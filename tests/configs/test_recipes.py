@@ -102,7 +102,14 @@ def test_every_environment_of_the_readme_has_a_recipe() -> None:
 
 
 # Keys of other bonuses and other environments.
-OF_OTHERS = {"UseEmaBackboneForRND", "EmaTau", "LayoutSeed", "Nuisance"}
+OF_OTHERS = {
+    "UseEmaBackboneForRND",
+    "EmaTau",
+    "LayoutSeed",
+    "Nuisance",
+    "ActionMapping",
+    "ObservationScaling",
+}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.relative_to(CONFIGS)))

@@ -29,6 +29,7 @@ KINDS = {
     "vectors": Kind(),
     "frames": Kind(FRAME, discrete=False),
     "no bonus": Kind(bonus=False),
+    "running scaling": Kind(discrete=False, running=True),
     "BYOL": Kind(FRAME, head="BYOL", project_gradient=True),
     "Barlow-Twins": Kind(FRAME, head="Barlow-Twins", bonus_input="features"),
     "slow features": Kind(FRAME, bonus_input="slow features"),

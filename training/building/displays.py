@@ -45,7 +45,8 @@ def open_displays(
         launcher=launcher(),
     )
     rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
-    start_banner([*rows, *(("note", note) for note in (*parts.loaded.notes, *notes))])
+    all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes)
+    start_banner([*rows, *(("note", note) for note in all_notes)])
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
     metrics = MetricsWriter(parts.folder, resume_from_step=start if start else None)

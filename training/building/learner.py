@@ -5,6 +5,7 @@ from torch import nn
 
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
+from agents.networks.scaling import BoundScaling, NoScaling, RunningScaling
 from agents.ppo_agent import LearningSettings
 from agents.rollout import RolloutShape
 from agents.targets import Discounting
@@ -52,8 +53,8 @@ def build_policy(config: Config, spec: EnvironmentSpec) -> nn.Module:
     intrinsic_head = config.intrinsic.kind != "none"
     if len(spec.observation_shape) == 1:
         return VectorActorCritic(
-            spec.observation_low,
-            spec.observation_high,
+            build_scaling(config, spec),
+            spec.observation_shape[0],
             ppo.state_hidden_sizes,
             num_actions=spec.num_actions,
             discrete=spec.discrete,
@@ -74,6 +75,17 @@ def build_policy(config: Config, spec: EnvironmentSpec) -> nn.Module:
         value_init_gain=ppo.value_init_gain,
         intrinsic_head=intrinsic_head,
     )
+
+
+def build_scaling(config: Config, spec: EnvironmentSpec) -> nn.Module:
+    """Build what lays state vectors on the scale of the policy's networks."""
+    match config.ppo.observation_scaling:
+        case "running":
+            return RunningScaling(spec.observation_shape[0])
+        case "none":
+            return NoScaling()
+        case "auto" | "bounds":
+            return BoundScaling(spec.observation_low, spec.observation_high)
 
 
 def build_optimizer(config: Config, learner: Learner) -> torch.optim.Optimizer:

@@ -16,6 +16,7 @@ ENVIRONMENT_FIELDS = (
     "environment.frame_height",
     "environment.frame_width",
     "environment.layout_seed",
+    "environment.action_mapping",
 )
 PROTOCOL_FIELDS = (
     "environment.max_episode_steps",
@@ -30,6 +31,7 @@ NETWORK_FIELDS = (
     "ppo.hidden_size",
     "ppo.feature_size",
     "ppo.state_hidden_sizes",
+    "ppo.observation_scaling",
     "intrinsic.kind",
     "intrinsic.rnd_input",
     "intrinsic.use_slow_backbone",
@@ -63,7 +65,9 @@ PIXEL_FIELDS = frozenset(
         "intrinsic.conv_channels",
     }
 )
-STATE_FIELDS = frozenset({"ppo.state_hidden_sizes", "intrinsic.state_hidden_sizes"})
+STATE_FIELDS = frozenset(
+    {"ppo.state_hidden_sizes", "ppo.observation_scaling", "intrinsic.state_hidden_sizes"}
+)
 
 
 def check_fit(
@@ -86,7 +90,8 @@ def check_fit(
     rows = [
         (key_of(wanted, name), value_of(wanted, name), value_of(found, name))
         for name in names
-        if name not in unused and value_of(wanted, name) != value_of(found, name)
+        if name not in unused
+        if not _agree(value_of(wanted, name), value_of(found, name), name)
         if not (name == FREEZING and _freezes_what_was_trained(wanted))
     ]
     if rows:
@@ -100,6 +105,12 @@ def _freezes_what_was_trained(wanted: Config) -> bool:
     """Whether `wanted` freezes the checkpoint's own backbone, none that it pretrains itself."""
     section = wanted.representation
     return section.freeze_backbone and section.pretraining_updates == 0
+
+
+def _agree(wanted: str, found: str, name: str) -> bool:
+    if name == "environment.action_mapping" and wanted == "auto":  # whichever the checkpoint has
+        return True
+    return wanted == found
 
 
 def _unused(config: Config) -> frozenset[str]:
@@ -141,6 +152,8 @@ def value_of(config: Config, name: str) -> str:
         return "pixels" if config.observes_pixels else "state"
     section, field = name.split(".")
     value = getattr(getattr(config, section), field)
+    if name == "ppo.observation_scaling" and value == "auto":
+        return "bounds"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

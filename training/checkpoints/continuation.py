@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from agents.ranks import Ranks
 from configs.errors import CheckpointError, ConfigurationError
+from configs.former import with_former_values
 from configs.loading import LoadedConfig, config_from_mapping
 from configs.schema import Config
 from training.checkpoints.compatibility import check_fit
@@ -152,7 +153,7 @@ def stored_config(facts: dict[str, Any], path: Path) -> Config:
         CheckpointError: where this version cannot read it.
     """
     try:
-        return config_from_mapping(facts["config"])
+        return config_from_mapping(with_former_values(facts["config"]))
     except (ConfigurationError, KeyError) as error:
         raise CheckpointError(f"{path}: its configuration cannot be read: {error}") from error
 

@@ -17,14 +17,19 @@ from workers.environments.base import EnvironmentSpec
 
 MEANINGS = {
     "logits": "logarithms of the actions' probabilities",
-    "mean": "means of the actions",
-    "log_std": "logarithms of their standard deviations",
+    "mean": "means of the policy's own output",
+    "log_std": "logarithms of its standard deviations",
+    "action": "the likeliest action, in the environment's units, within its bounds",
     "value_extrinsic": "expected return of the environment's reward",
     "value_intrinsic": "expected return of the bonus; zeros for plain PPO",
 }
 SEEDS = """\
 `evaluations` in `config.json` holds the score of every game, and for each environment its seed and
 how many of the games it played, one after the other."""
+SAMPLING = """\
+A sampled action is `clip(offset + scale * output, low, high)` of the policy's own output,
+`mean + exp(log_std) * noise`, with normal noise. Log-probabilities are those of the output.
+"""
 LICENSE = """\
 ## License
 
@@ -148,7 +153,24 @@ def _interface(facts: Facts) -> str:
     for name in output_names(spec):
         form = BATCH if name.startswith("value") else f"{BATCH}, {spec.num_actions}"
         rows.append(f"| `{name}` | out | float32 [{form}] | {MEANINGS[name]} |")
-    return "\n".join(["## In and out\n", "| name | | type | meaning |", "|---|---|---|---|", *rows])
+    table = ["## In and out\n", "| name | | type | meaning |", "|---|---|---|---|", *rows]
+    return "\n".join(table) + ("" if spec.discrete else f"\n\n{_sampling(spec)}")
+
+
+def _sampling(spec: EnvironmentSpec) -> str:
+    """Say how a sample becomes an action."""
+    count = spec.num_actions
+    rows = zip(
+        range(count),
+        spec.action_offset or (0.0,) * count,
+        spec.action_scale or (1.0,) * count,
+        spec.action_low,
+        spec.action_high,
+        strict=True,
+    )
+    lines = [f"| {' | '.join(f'{value:g}' for value in row)} |" for row in rows]
+    table = ["| action | offset | scale | low | high |", "|---|---|---|---|---|", *lines]
+    return "\n".join([SAMPLING, *table])
 
 
 def _files(graphs: list[str]) -> str:

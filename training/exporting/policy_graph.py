@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,30 +23,52 @@ ONNX_PACKAGES = ("onnx", "onnxscript")
 class PolicyGraph(nn.Module):
     """The policy with tensors for its output, in the order of `output_names`.
 
+    A continuous policy's mean and log_std are of its own output, before it is laid out between the
+    environment's bounds; the action is the likeliest one, after that.
+
     Args:
         policy: observations -> PolicyOutput.
+        spec: the environment, whose units and bounds the graph's action has.
     """
 
-    def __init__(self, policy: nn.Module) -> None:
+    offset: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, policy: nn.Module, spec: EnvironmentSpec) -> None:
         super().__init__()
         self.policy = policy
+        if spec.discrete:
+            return
+        size = spec.num_actions
+        for name, values, missing in (
+            ("offset", spec.action_offset, 0.0),
+            ("scale", spec.action_scale, 1.0),
+            ("low", spec.action_low, -math.inf),
+            ("high", spec.action_high, math.inf),
+        ):
+            self.register_buffer(name, torch.tensor(values or (missing,) * size).float())
 
     def forward(self, observation: Tensor) -> tuple[Tensor, ...]:
         """Judge stacked frames uint8 [B, S * C, H, W], or vectors float32 [B, D].
 
         Returns:
-            logits [B, A], which are normalised, or mean and log_std [B, A]; the values [B] each.
+            logits [B, A], which are normalised, or mean, log_std and action [B, A]; the values
+            [B] each.
         """
         distribution, *values = self.policy(observation)
         if isinstance(distribution, Categorical):
             return (distribution.log_probs, *values)
         assert isinstance(distribution, DiagonalGaussian)
-        return (distribution.mean, distribution.log_std, *values)
+        reached = self.offset + self.scale * distribution.mean
+        action = torch.minimum(torch.maximum(reached, self.low), self.high)
+        return (distribution.mean, distribution.log_std, action, *values)
 
 
 def output_names(spec: EnvironmentSpec) -> tuple[str, ...]:
     """Return the names of a graph's outputs."""
-    of_actions = ("logits",) if spec.discrete else ("mean", "log_std")
+    of_actions = ("logits",) if spec.discrete else ("mean", "log_std", "action")
     return (*of_actions, "value_extrinsic", "value_intrinsic")
 
 
@@ -59,7 +82,7 @@ def trace(policy: nn.Module, spec: EnvironmentSpec, stack_size: int) -> Exported
     """Return the policy as a program for batches of any size, on the CPU, in float32."""
     dtype = torch.uint8 if spec.observation_dtype == "uint8" else torch.float32
     example = torch.zeros(2, *input_shape(spec, stack_size), dtype=dtype)  # 1 would be a constant
-    graph = PolicyGraph(policy).cpu().eval()
+    graph = PolicyGraph(policy, spec).cpu().eval()
     return torch.export.export(graph, (example,), dynamic_shapes=_any_batch())
 
 

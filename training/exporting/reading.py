@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
 from configs.errors import CheckpointError, ConfigurationError
+from configs.former import with_former_values
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from training.building.learner import build_policy
@@ -74,7 +75,7 @@ def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedP
     if content is None or content.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not the configuration of an exported policy")
     try:
-        config = config_from_mapping(content["configuration"])
+        config = config_from_mapping(with_former_values(content["configuration"]))
     except (ConfigurationError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path}: its configuration cannot be read: {error}") from error
     env_id = config.environment.env_id
@@ -98,7 +99,8 @@ def load_program(folder: Path) -> Judge:
         *of_actions, extrinsic, intrinsic = run(observations)
         if len(of_actions) == 1:
             return PolicyOutput(Categorical(of_actions[0]), extrinsic, intrinsic)
-        return PolicyOutput(DiagonalGaussian(*of_actions), extrinsic, intrinsic)
+        mean, log_std, *_ = of_actions  # environments make an action of what is sampled
+        return PolicyOutput(DiagonalGaussian(mean, log_std), extrinsic, intrinsic)
 
     return judge
 

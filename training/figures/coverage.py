@@ -97,15 +97,25 @@ Panel = tuple[str, str, Coverage]  # title, subtitle, counts
 def finite_bounds(
     low: Sequence[float], high: Sequence[float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return bounds for a picture: -4 and 4 where the simulator gives none.
+    """Return bounds for a picture, in order: -4 and 4 where the simulator gives none.
 
     A bound beyond a million counts as none: some simulators write the largest float32. Four is
-    about what CartPole's velocities reach under a random policy.
+    about what CartPole's velocities reach under a random policy. Where that would lie beyond the
+    bound that there is, the picture spans 8 from that bound on; of a value that never varies it
+    spans 4 to both sides.
     """
-    return (
-        tuple(value if abs(value) < _LARGEST_BOUND else -_UNBOUNDED for value in low),
-        tuple(value if abs(value) < _LARGEST_BOUND else _UNBOUNDED for value in high),
-    )
+    pairs = [_in_order(*pair) for pair in zip(low, high, strict=True)]
+    return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+
+
+def _in_order(low: float, high: float) -> tuple[float, float]:
+    has_low, has_high = abs(low) < _LARGEST_BOUND, abs(high) < _LARGEST_BOUND
+    first, last = low if has_low else -_UNBOUNDED, high if has_high else _UNBOUNDED
+    if first < last:
+        return first, last
+    if has_low and has_high:
+        return low - _UNBOUNDED, low + _UNBOUNDED
+    return (low, low + 2 * _UNBOUNDED) if has_low else (high - 2 * _UNBOUNDED, high)
 
 
 def draw_comparison(panels: Sequence[Panel], axis_names: tuple[str, str], path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from configs.former import ACTION_MAPPING, with_former_values
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.storage import Payload
 from training.loop.episodes import EpisodeLog
@@ -57,9 +58,12 @@ def lay_out(
 def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     """Say what has changed since the checkpoint without ending what can be continued exactly."""
     notes = []
-    keys = differing_keys([facts["config"], found["config"]])
+    # What is filled in is no change.
+    wanted, old = facts["config"], {**with_former_values(found["config"]), **found["config"]}
+    if wanted[ACTION_MAPPING] == "auto":  # of choices, which have none
+        old[ACTION_MAPPING] = "auto"
+    keys = differing_keys([wanted, old])
     if keys:
-        wanted, old = facts["config"], found["config"]
         changes = (f"{key} {old.get(key)} -> {wanted.get(key)}" for key in keys)
         notes.append(f"changed since the checkpoint: {', '.join(changes)}")
     names = differing_keys([facts["versions"], found["versions"]])

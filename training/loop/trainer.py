@@ -20,6 +20,7 @@ from training.loop.profiling import Profiler
 from training.loop.reporting import Reporter
 from training.loop.rollouts import Rollouts
 from training.loop.run_state import RankState, RunState
+from training.loop.scale_watch import say_if_far
 from training.loop.stopwatch import Stopwatch
 from training.loop.visits import VisitRecorder
 from training.session import Clock
@@ -101,6 +102,7 @@ class Trainer:
         self._pretraining = pretraining
         self._should_stop = should_stop
         self._first_update = clock.updates
+        self._scale_is_known = ranks.rank != 0
         T, N = collector.rollout.rewards.shape
         self._steps_per_update = T * N * ranks.world_size
 
@@ -155,7 +157,16 @@ class Trainer:
 
     def _play_at_random(self) -> bool:
         complete, _ = self._collector.collect(self._random_policy, self._should_stop)
-        return not self._ranks.any(flag=not complete)
+        if self._ranks.any(flag=not complete):
+            return False
+        self._look_at_scale(self._collector.rollout)
+        return True
+
+    def _look_at_scale(self, rollout: RolloutBuffer) -> None:
+        """Say of the run's first rollout whether its states have a scale that fits the policy."""
+        if not self._scale_is_known:
+            say_if_far(self._agent.learner.policy, rollout)
+            self._scale_is_known = True
 
     def _update(self) -> bool:
         """Take one rollout and learn from it; False if a stop was asked for meanwhile."""
@@ -165,6 +176,7 @@ class Trainer:
             if self._ranks.any(flag=not complete):
                 return False
             self._episodes.exchange(finished, self._ranks)
+        self._look_at_scale(self._rollouts.current)
         self._visits.add(self._rollouts.current)
         done = self._clock.env_steps / self._schedule.total_env_steps
         self._agent.set_progress(min(done, 1.0))

@@ -1,6 +1,7 @@
 """Which states were visited: counts over the first two dimensions of a state vector."""
 
 import copy
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,12 @@ import torch
 
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
+from configs.errors import StorageError
 from training.checkpoints.storage import Payload, unpack
 from training.figures.coverage import Coverage, finite_bounds
 from workers.environments.base import EnvironmentSpec
+
+_LOG = logging.getLogger(__name__)
 
 
 def empty_coverage(spec: EnvironmentSpec) -> Coverage | None:
@@ -61,7 +65,10 @@ class VisitRecorder:
         if self._ranks.rank == 0:
             total = copy.copy(self._coverage)
             total.counts = counts.numpy()
-            total.save(self._path)
+            try:
+                total.save(self._path)
+            except StorageError as error:  # it only serves a picture, and checkpoints hold it too
+                _LOG.warning("%s; the next save tries again", error)
 
     def state(self) -> torch.Tensor:
         """Return this rank's counts, int64; empty where nothing is counted."""

@@ -14,7 +14,7 @@ from training.folders.run_folder import LOGS, validate_log_name
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.options import RunOptions
-from training.playing.film import make_film
+from training.playing.film import make_film, why_no_film
 from training.playing.loaded_agent import LoadedAgent, load_agent
 from training.playing.player import (
     DEFAULT_ENVIRONMENTS,
@@ -95,6 +95,9 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
     num_envs = _num_environments(options, loaded)
+    without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None
+    if without_film is not None:
+        final_message(f"no video    {without_film}; the games are played all the same")
     with (
         open_environments(
             agent.config, loaded.config.run.seed, num_envs, options.num_workers or place.cores
@@ -106,12 +109,22 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     folder = LOGS / "runs" / log_name / "evaluation"
     path = write_report(report, folder)
     video = None
-    if options.video:
-        video = make_film(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
-        final_message(f"video       {video}")
+    if options.video and without_film is None:
+        video = film_of(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
     curves = LOGS / "tb_logs" / log_name
     show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
     return 0
+
+
+def film_of(agent: LoadedAgent, path: Path, seed: int) -> Path | None:
+    """Make the film, if the environment draws all of the game; say what came of it."""
+    try:
+        film = make_film(agent, path, seed)
+    except ConfigurationError as error:
+        final_message(f"no video    {error}")
+        return None
+    final_message(f"video       {film}")
+    return film
 
 
 def make_report(

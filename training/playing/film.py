@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from configs.errors import ScoutError
+from configs.schema import Config
 from training.building.learner import rollout_shape
 from training.building.seeding import stream_seed
 from training.checkpoints.payload_form import laid_out
@@ -40,6 +42,10 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
         agent: plays and judges; nothing of it is changed.
         path: the film.
         seed: of the environment.
+
+    Raises:
+        ConfigurationError: the environment stops drawing pictures on the way.
+        StorageError: the film cannot be written.
     """
     spec = agent.player.spec
     environment = make_environment(agent.config.environment)
@@ -56,6 +62,30 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
         for moment in range(recording.num_moments):
             video.write(compose(recording, parts, spec.env_id, moment))
     return path
+
+
+def why_no_film(config: Config, seed: int) -> str | None:
+    """Say why no film can be made of an environment; None if one can.
+
+    Its first picture is looked at, as games that were played in vain would cost time.
+
+    Args:
+        config: of the policy.
+        seed: of the environment.
+
+    Raises:
+        ConfigurationError: there can be no such environment at all.
+    """
+    environment = make_environment(config.environment)
+    try:
+        environment.reset(seed=stream_seed(seed, "evaluation video"))
+        environment.render()
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+        is_ours = isinstance(error, ScoutError)
+        return str(error) if is_ours else f"{type(error).__name__}: {error}"
+    finally:
+        environment.close()
+    return None
 
 
 def compose(recording: Recording, parts: Sequence[Part], name: str, moment: int) -> Picture:

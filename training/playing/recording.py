@@ -36,14 +36,21 @@ class Recording:
     room: list[int | None] = field(default_factory=list)
     _screens: list[NDArray[np.uint8]] = field(default_factory=list)
 
+    _size: tuple[int, int] = (0, 0)  # of the highest and of the widest screen
+
     @property
     def num_moments(self) -> int:
         """The number of screens, T + 1."""
         return len(self._screens)
 
     def screen(self, moment: int) -> Screen:
-        """Return the screen of a moment, uint8 [H, W, 3], RGB, as it was."""
-        return np.asarray(cv2.imdecode(self._screens[moment], cv2.IMREAD_COLOR), np.uint8)
+        """Return the screen of a moment, uint8 [H, W, 3], RGB, as it was.
+
+        All have one size: where screens differ, black lies below and to the right.
+        """
+        screen = np.asarray(cv2.imdecode(self._screens[moment], cv2.IMREAD_COLOR), np.uint8)
+        below, right = (most - side for most, side in zip(self._size, screen.shape, strict=False))
+        return np.pad(screen, ((0, below), (0, right), (0, 0))) if below or right else screen
 
     def states(self) -> NDArray[np.float32]:
         """Return the state vectors of all moments, [T + 1, D]."""
@@ -53,6 +60,7 @@ class Recording:
     def add_moment(self, screen: Screen, score: float, info: dict[str, Any]) -> None:
         """Keep what is there to see; screens are packed without loss, to a fiftieth of the room."""
         self._screens.append(cv2.imencode(".png", screen, FAST)[1])
+        self._size = (max(self._size[0], screen.shape[0]), max(self._size[1], screen.shape[1]))
         self.scores.append(score)
         self.rooms.append(tuple(info.get("rooms", ())))
         self.room.append(info.get("room"))

@@ -26,10 +26,14 @@ class EnvironmentSpec:
         discrete: True for A choices, False for an A-dimensional continuous action.
         num_actions: A, the number of choices or of dimensions.
         action_low, action_high: bounds of a continuous action, A values each; empty if discrete.
+        action_offset, action_scale: A values each; a continuous action is offset + scale * the
+            policy's output, clipped to the bounds. Empty = the output itself, as in checkpoints
+            from before there was a choice.
         frame_skip: emulator frames per env step (1 where there is no emulator).
         observation_low, observation_high: bounds of a state vector, D values each; empty for
             frames; infinite where the simulator gives none.
         can_snapshot: whether `snapshot` and `restore` continue an episode exactly.
+        notes: what the user should know of how its observations are read.
     """
 
     env_id: str
@@ -39,10 +43,13 @@ class EnvironmentSpec:
     num_actions: int
     action_low: tuple[float, ...] = ()
     action_high: tuple[float, ...] = ()
+    action_offset: tuple[float, ...] = ()
+    action_scale: tuple[float, ...] = ()
     frame_skip: int = 1
     observation_low: tuple[float, ...] = ()
     observation_high: tuple[float, ...] = ()
     can_snapshot: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Environment(gymnasium.Env[Observation, Any]):

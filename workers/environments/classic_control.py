@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
+from workers.environments.actions import action_map, policy_space
 from workers.environments.base import Environment, Observation
 from workers.environments.snapshots import (
     decode,
@@ -31,7 +32,7 @@ class ClassicControlEnvironment(Environment):
     Observations are the state as float32 [D], or with ObservationType = pixels the rendered
     picture as a grey frame uint8 [1, H, W]. There is no emulator, hence no frame skip and no
     sticky action: FrameSkip and StickyAction do not apply, one step is one step of the physics.
-    Continuous actions are clipped to their bounds here.
+    Continuous actions are laid out between their bounds, and clipped to them, here.
     """
 
     def __init__(self, section: EnvironmentSection) -> None:
@@ -52,12 +53,18 @@ class ClassicControlEnvironment(Environment):
         self._height, self._width = section.frame_height, section.frame_width
         self._num_steps = 0
 
-        self.action_space = self._simulator.action_space
+        acted = self._simulator.action_space
+        self._reach = action_map(acted, section.action_mapping)
+        self.action_space = (
+            policy_space(acted, self._reach) if isinstance(acted, gymnasium.spaces.Box) else acted
+        )
         space: gymnasium.spaces.Box = self._simulator.observation_space
         if self._sees_pixels:
             space = gymnasium.spaces.Box(0, 255, (1, self._height, self._width), np.uint8)
         self.observation_space = space
-        self.environment_spec = spec_of(section.env_id, space, self.action_space, can_snapshot=True)
+        self.environment_spec = spec_of(
+            section.env_id, space, acted, can_snapshot=True, reach=self._reach
+        )
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -71,7 +78,7 @@ class ClassicControlEnvironment(Environment):
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Apply a choice (int) or a continuous action (float32 [A]) for one step of the physics."""
         state, reward, terminated, _, _ = self._simulator.step(
-            legal_action(self.action_space, action)
+            legal_action(self._simulator.action_space, action, self._reach)
         )
         self._num_steps += 1
         truncated = self._max_steps is not None and self._num_steps >= self._max_steps

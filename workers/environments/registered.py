@@ -1,7 +1,10 @@
 """Any environment registered with Gymnasium: vectors or images, choices or continuous actions."""
 
+import functools
 import importlib
 import inspect
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -11,19 +14,24 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
+from workers.environments.actions import ActionMap, action_map, policy_space
 from workers.environments.base import Environment, Observation
+from workers.environments.images import as_bytes
+from workers.environments.observed import box_of, notes_on, observed_space
+from workers.environments.pictures import as_picture
 from workers.environments.spaces import legal_action, spec_of
 
 RENDER_MODE = "rgb_array"
-CHANNEL_COUNTS = frozenset({1, 3})
 
 
 class RegisteredEnvironment(Environment):
     """An id of Gymnasium's registry, or module:id to import the module that registers it.
 
     Observations are a Box: a vector, flattened to float32 [D], or with ObservationType = pixels
-    an image uint8 ([h, w], [h, w, 1 or 3] or [1 or 3, h, w]), as a grey frame uint8 [1, H, W].
-    Actions are Discrete or a Box of floats, which is flattened to [A] and clipped to its bounds.
+    an image ([h, w], [h, w, 1 or 3] or [1 or 3, h, w], bytes or floats; or RGBA), as a grey frame
+    uint8 [1, H, W].
+    Actions are Discrete or a Box of floats, which is flattened to [A], laid out between its bounds
+    and clipped to them.
     FrameSkip and StickyAction do not apply; snapshots cannot be had from an unknown simulator.
     """
 
@@ -37,11 +45,15 @@ class RegisteredEnvironment(Environment):
         space = self._simulator.observation_space
         self._sees_pixels = section.observation_type == "pixels"
         self._height, self._width = section.frame_height, section.frame_width
-        self.observation_space = _observed_space(section, space)
-        self.environment_spec = spec_of(
-            section.env_id, self.observation_space, self._simulator.action_space, can_snapshot=False
+        self._seen = box_of(section, space)
+        self.observation_space = observed_space(section, self._seen)
+        acted = self._simulator.action_space
+        self._reach = action_map(acted, section.action_mapping)
+        spec = spec_of(
+            section.env_id, self.observation_space, acted, can_snapshot=False, reach=self._reach
         )
-        self.action_space = _acted_space(self._simulator.action_space)
+        self.environment_spec = replace(spec, notes=notes_on(section, self._seen))
+        self.action_space = _acted_space(acted, self._reach)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -54,7 +66,7 @@ class RegisteredEnvironment(Environment):
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Apply a choice (int) or a continuous action (float32 [A])."""
         observation, reward, terminated, truncated, _ = self._simulator.step(
-            legal_action(self._simulator.action_space, action)
+            legal_action(self._simulator.action_space, action, self._reach)
         )
         return self._observation(observation), float(reward), bool(terminated), bool(truncated), {}
 
@@ -64,12 +76,22 @@ class RegisteredEnvironment(Environment):
         Raises:
             ConfigurationError: it draws none.
         """
+        env_id = self.environment_spec.env_id
         if self._simulator.render_mode != RENDER_MODE:
+            raise ConfigurationError(f"{env_id} draws no pictures (no render mode {RENDER_MODE})")
+        try:
+            drawn: Any = self._simulator.render()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
             raise ConfigurationError(
-                f"{self.environment_spec.env_id} draws no pictures (no render mode {RENDER_MODE})"
-            )
-        picture: Any = self._simulator.render()
-        return np.asarray(picture, np.uint8)
+                f"{env_id} draws no pictures (render() raised {reason})"
+            ) from error
+        try:
+            return as_picture(drawn)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{env_id} draws no pictures (render() returned {error})"
+            ) from error
 
     def close(self) -> None:
         """Close the simulator."""
@@ -81,7 +103,8 @@ class RegisteredEnvironment(Environment):
         # OpenCV is loaded only by those who see pixels.
         from workers.environments.preprocessing import grey_frame  # noqa: PLC0415
 
-        return grey_frame(np.asarray(observation), self._height, self._width)
+        image = as_bytes(np.asarray(observation), self._seen)
+        return grey_frame(image, self._height, self._width)
 
 
 def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
@@ -93,7 +116,14 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
     try:
         if module:
             importlib.import_module(module)
-        if _can_draw(env_id):
+        registered = gymnasium.spec(env_id)
+        creator = _creator(registered)
+        modes = _render_modes(creator)
+        if modes is None:  # gymnasium would refuse it; pictures are all that it lacks
+            without_metadata = functools.partial(creator)
+            registered = replace(registered, entry_point=without_metadata)
+            return gymnasium.make(registered, disable_env_checker=True, **options)
+        if RENDER_MODE in modes and "render_mode" in inspect.signature(creator).parameters:
             options["render_mode"] = RENDER_MODE
         return gymnasium.make(env_id, disable_env_checker=True, **options)
     except gymnasium.error.DependencyNotInstalled as error:
@@ -105,50 +135,33 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
         ) from error
 
 
-def _can_draw(env_id: str) -> bool:
-    """Tell whether an environment knows the render mode rgb_array."""
-    registered = gymnasium.spec(env_id)
+def _creator(registered: gymnasium.envs.registration.EnvSpec) -> Any:
+    """Return what makes the environment.
+
+    Raises:
+        ImportError: there is nothing of that name.
+    """
     entry_point = registered.entry_point
-    creator: Any = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
-    modes = getattr(creator, "metadata", {}).get("render_modes", ())
-    return RENDER_MODE in modes and "render_mode" in inspect.signature(creator).parameters
+    if not isinstance(entry_point, str):
+        return entry_point
+    try:
+        return load_env_creator(entry_point)
+    except AttributeError as error:
+        raise ImportError(f"its entry point is {entry_point}: {error}") from error
 
 
-def _observed_space(
-    section: EnvironmentSection, space: gymnasium.Space[Any]
-) -> gymnasium.spaces.Box:
-    """Return the space of what the agent sees, or say why it cannot see this."""
-    env_id = section.env_id
-    if not isinstance(space, gymnasium.spaces.Box):
-        raise ConfigurationError(
-            f"{env_id} has observations of the kind {type(space).__name__}; the agent sees one "
-            "Box: wrap the environment, for instance in gymnasium.wrappers.FlattenObservation, "
-            "and register that under an id of your own"
-        )
-    if section.observation_type == "pixels":
-        if not _is_image(space):
-            raise ConfigurationError(
-                f"{env_id} observes {space}, which is no image: set ObservationType = state, or "
-                "wrap it in gymnasium.wrappers.AddRenderObservation and register that"
-            )
-        shape = (1, section.frame_height, section.frame_width)
-        return gymnasium.spaces.Box(0, 255, shape, np.uint8)
-    if _is_image(space):
-        raise ConfigurationError(f"{env_id} observes images: set ObservationType = pixels")
-    with np.errstate(over="ignore"):  # a bound beyond float32 is no bound
-        low, high = space.low.ravel().astype(np.float32), space.high.ravel().astype(np.float32)
-    return gymnasium.spaces.Box(low, high, dtype=np.float32)
+def _render_modes(creator: Any) -> Collection[Any] | None:
+    """Return the render modes that the metadata name; None where they have not gymnasium's form."""
+    metadata = getattr(creator, "metadata", {"render_modes": ()})
+    if isinstance(metadata, property):  # of a wrapper, which is known only once it is made
+        return ()
+    modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
+    return tuple(modes) if isinstance(modes, Iterable) else None
 
 
-def _is_image(space: gymnasium.spaces.Box) -> bool:
-    """Tell whether observations are uint8 [h, w], or [h, w] with 1 or 3 channels at either end."""
-    shape = space.shape
-    has_channels = len(shape) == 3 and not CHANNEL_COUNTS.isdisjoint((shape[0], shape[-1]))
-    return space.dtype == np.uint8 and (len(shape) == 2 or has_channels)
-
-
-def _acted_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+def _acted_space(space: gymnasium.Space[Any], reach: ActionMap) -> gymnasium.Space[Any]:
     """Return the space of what the agent does: choices from 0, or one row of floats."""
     if isinstance(space, gymnasium.spaces.Discrete):
         return gymnasium.spaces.Discrete(int(space.n))
-    return gymnasium.spaces.flatten_space(space)
+    assert isinstance(space, gymnasium.spaces.Box)  # spec_of refuses anything else
+    return policy_space(space, reach)

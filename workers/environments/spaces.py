@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 
 from configs.errors import ConfigurationError
+from workers.environments.actions import AS_IT_IS, ActionMap
 from workers.environments.base import EnvironmentSpec
 
 
@@ -15,6 +16,7 @@ def spec_of(
     action_space: gymnasium.Space[Any],
     *,
     can_snapshot: bool,
+    reach: ActionMap = AS_IT_IS,
 ) -> EnvironmentSpec:
     """Return the spec of a simulator that has no emulator frames (frame_skip 1).
 
@@ -23,6 +25,7 @@ def spec_of(
         observation_space: of what the agent sees: uint8 [1, H, W] or float32 [D].
         action_space: Discrete, or a Box of floats of any shape (A is its size).
         can_snapshot: whether the environment can.
+        reach: how the policy's output becomes an action of a Box.
 
     Raises:
         ConfigurationError: actions of another kind.
@@ -32,11 +35,14 @@ def spec_of(
     discrete = isinstance(action_space, gymnasium.spaces.Discrete)
     action_low: tuple[float, ...] = ()
     action_high: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
     if isinstance(action_space, gymnasium.spaces.Discrete):
         num_actions = int(action_space.n)
     elif isinstance(action_space, gymnasium.spaces.Box) and _holds_floats(action_space):
         num_actions = int(np.prod(action_space.shape))
         action_low, action_high = _bounds(action_space)
+        offset, scale = (tuple(np.broadcast_to(part, num_actions).tolist()) for part in reach)
     else:
         raise ConfigurationError(
             f"{env_id} has actions of the kind {action_space}; the agent can choose among "
@@ -51,21 +57,24 @@ def spec_of(
         num_actions=num_actions,
         action_low=action_low,
         action_high=action_high,
+        action_offset=offset,
+        action_scale=scale,
         observation_low=low,
         observation_high=high,
         can_snapshot=can_snapshot,
     )
 
 
-def legal_action(space: gymnasium.Space[Any], action: Any) -> Any:
+def legal_action(space: gymnasium.Space[Any], action: Any, reach: ActionMap = AS_IT_IS) -> Any:
     """Return the agent's action as the simulator wants it.
 
     A choice 0 to A - 1 is counted from the space's start; a continuous action float32 [A] takes
-    the space's shape and is clipped to its bounds.
+    the environment's units (see workers.environments.actions) and the space's shape, and is
+    clipped to its bounds.
     """
     if isinstance(space, gymnasium.spaces.Box):
-        shaped = np.asarray(action, space.dtype).reshape(space.shape)
-        return np.clip(shaped, space.low, space.high)
+        reached = reach.offset + reach.scale * np.asarray(action, np.float64)
+        return np.clip(reached.reshape(space.shape), space.low, space.high).astype(space.dtype)
     if isinstance(space, gymnasium.spaces.Discrete):
         return int(action) + int(space.start)
     raise TypeError(f"an action for {space}, which spec_of refuses")

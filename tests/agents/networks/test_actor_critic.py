@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from agents.networks.actor_critic import FrameActorCritic, PolicyOutput, VectorActorCritic
 from agents.networks.distributions import Categorical, DiagonalGaussian
+from agents.networks.scaling import BoundScaling, NoScaling
 
 ActorCritic = FrameActorCritic | VectorActorCritic
 
@@ -35,8 +36,8 @@ def make_vector_policy(
     *, discrete: bool = True, value_init_gain: float = 0.01, intrinsic_head: bool = True
 ) -> VectorActorCritic:
     return VectorActorCritic(
-        (-1.0,) * 3,
-        (1.0,) * 3,
+        BoundScaling((-1.0,) * 3, (1.0,) * 3),
+        3,
         (8, 8),
         num_actions=5,
         discrete=discrete,
@@ -190,4 +191,4 @@ def test_the_hidden_layers_start_orthogonal_with_gain_root_two() -> None:
 
 def test_a_flag_by_position_is_refused() -> None:
     with pytest.raises(TypeError):
-        VectorActorCritic((-1.0,), (1.0,), (8,), 2, True, 0.0, False)  # type: ignore[call-arg]  # the refusal is what is tested
+        VectorActorCritic(NoScaling(), 1, (8,), 2, True, 0.0, False)  # type: ignore[call-arg]  # the refusal is what is tested

@@ -4,7 +4,8 @@ import math
 
 import torch
 
-from agents.networks.scaling import BoundScaling
+from agents.losses.moments import moments_of
+from agents.networks.scaling import BoundScaling, NoScaling, RunningScaling
 
 
 def test_bounds_map_to_minus_three_and_three_and_their_middle_to_zero() -> None:
@@ -25,3 +26,25 @@ def test_bounds_are_part_of_the_state_so_a_checkpoint_keeps_them() -> None:
     fresh = BoundScaling((-9.0,), (9.0,))
     fresh.load_state_dict(trained.state_dict())
     torch.testing.assert_close(fresh(torch.tensor([[3.0]])), torch.tensor([[3.0]]))
+
+
+def test_a_dimension_that_hardly_varies_or_not_at_all_counts_as_without_bounds() -> None:
+    scaling = BoundScaling((2.0, 0.0, 1.0), (2.0, 1e-40, math.inf))
+    found = scaling(torch.tensor([[2.0, 1e-40, 5.0]]))
+    torch.testing.assert_close(found, torch.tensor([[6.0, 0.0, 15.0]]))
+
+
+def test_running_scaling_takes_out_mean_and_deviation_of_what_was_seen() -> None:
+    scaling = RunningScaling(2)
+    states = torch.tensor([3000.0, -7e5]) + torch.tensor([40.0, 0.0]) * torch.randn(500, 2)
+    scaling.update(moments_of(states))
+    found = scaling(states)
+    torch.testing.assert_close(found.mean(dim=0), torch.zeros(2), atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(found.std(dim=0, correction=0), torch.tensor([1.0, 0.0]))
+    assert scaling(torch.tensor([[1e9, -1e9]])).tolist() == [[5.0, -5.0]]
+    assert found.dtype == torch.float32
+
+
+def test_no_scaling_leaves_states_as_they_are() -> None:
+    states = torch.randn(4, 3, dtype=torch.float64)
+    assert torch.equal(NoScaling()(states), states.float())

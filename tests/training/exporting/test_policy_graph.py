@@ -1,13 +1,16 @@
 """The graphs of a policy compute what the policy does."""
 
 import io
+import math
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from agents.losses.moments import moments_of
 from agents.networks.distributions import Categorical, DiagonalGaussian
+from agents.state_statistics import state_statistics
 from tests.agents.small import FRAME, NUM_ACTIONS, VECTOR, Kind, make_learner
 from training.exporting.policy_graph import (
     missing_for_onnx,
@@ -19,6 +22,8 @@ from training.exporting.policy_graph import (
 from workers.environments.base import EnvironmentSpec
 
 STACK = 2
+LOW, HIGH = (10.0, -math.inf, -0.125), (20.0, math.inf, -0.0625)
+OFFSET, SCALE = torch.tensor([15.0, 0.0, -0.09375]), torch.tensor([5.0, 1.0, 0.03125])
 
 
 def spec_of(kind: Kind) -> EnvironmentSpec:
@@ -29,6 +34,10 @@ def spec_of(kind: Kind) -> EnvironmentSpec:
         "uint8" if frames else "float32",
         discrete=kind.discrete,
         num_actions=NUM_ACTIONS,
+        action_low=() if kind.discrete else LOW,
+        action_high=() if kind.discrete else HIGH,
+        action_offset=() if kind.discrete else tuple(OFFSET.tolist()),
+        action_scale=() if kind.discrete else tuple(SCALE.tolist()),
     )
 
 
@@ -50,15 +59,19 @@ def expected(policy: torch.nn.Module, observation: Tensor) -> list[Tensor]:
     if isinstance(distribution, Categorical):
         return [distribution.log_probs, *values]
     assert isinstance(distribution, DiagonalGaussian)
-    return [distribution.mean, distribution.log_std, *values]
+    action = (OFFSET + SCALE * distribution.mean).clamp(torch.tensor(LOW), torch.tensor(HIGH))
+    return [distribution.mean, distribution.log_std, action, *values]
 
 
+RUNNING = Kind(VECTOR, running=True)
 KINDS = [Kind(shape, discrete=discrete) for shape in (VECTOR, FRAME) for discrete in (True, False)]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Kind(VECTOR, bonus=False)], ids=str)
+@pytest.mark.parametrize("kind", [*KINDS, Kind(VECTOR, bonus=False), RUNNING], ids=str)
 def test_a_saved_program_equals_the_policy_to_the_last_bit_for_any_batch(kind: Kind) -> None:
     policy = make_learner(kind, num_envs=1).policy
+    if (statistics := state_statistics(policy)) is not None:
+        statistics.update(moments_of(1e4 + 300 * inputs(kind, 64)))
     content = program_bytes(trace(policy, spec_of(kind), stack_of(kind)))
     program = torch.export.load(io.BytesIO(content)).module()
     for count in (1, 2, 7):
@@ -69,7 +82,7 @@ def test_a_saved_program_equals_the_policy_to_the_last_bit_for_any_batch(kind: K
 
 
 @pytest.mark.skipif(bool(missing_for_onnx()), reason="the packages for ONNX are not installed")
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", [*KINDS, RUNNING], ids=str)
 def test_an_onnx_graph_computes_nearly_the_same(kind: Kind) -> None:
     runtime = pytest.importorskip("onnxruntime")
     policy = make_learner(kind, num_envs=1).policy

@@ -13,8 +13,8 @@ import torch
 from configs.errors import CheckpointError
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.checkpoints.storage import load_payload
+from training.exporting import policy_graph
 from training.exporting.reading import load_export, load_program, spec_from_json, spec_to_json
-from training.exporting.writing import policy_graph
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 

@@ -91,3 +91,26 @@ def test_a_picture_of_nothing_can_be_drawn(tmp_path: Path) -> None:
     empty = Coverage([-1e-3, 0.0], [1e-3, 1e5])
     draw_comparison([("", "", empty)], ("", ""), tmp_path / "empty.png")
     assert cv2.imread(str(tmp_path / "empty.png")) is not None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (50.0, np.inf, (50.0, 58.0)),
+        (-np.inf, -50.0, (-58.0, -50.0)),
+        (-np.inf, 3.0, (-4.0, 3.0)),
+        (-3.0, np.inf, (-3.0, 4.0)),
+        (300.0, 3.4e38, (300.0, 308.0)),
+        (700.0, 9e6, (700.0, 708.0)),
+        (2.0, 2.0, (-2.0, 6.0)),
+        (-7e5, 7e5, (-7e5, 7e5)),
+        (np.nan, np.nan, (-4.0, 4.0)),
+        (4.0, np.inf, (4.0, 12.0)),
+    ],
+)
+def test_bounds_of_every_form_make_a_grid(
+    low: float, high: float, expected: tuple[float, float]
+) -> None:
+    lows, highs = finite_bounds([low, 0.0], [high, 1.0])
+    assert (lows[0], highs[0]) == expected
+    Coverage(lows, highs).add(np.full((3, 2), expected[0]))

@@ -1,13 +1,18 @@
 """The visits that a checkpoint holds."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from agents.ranks import bytes_tensor
+from tests.ranks import only_rank
 from training.checkpoints.storage import Payload, pack
 from training.figures.coverage import Coverage
-from training.loop.visits import empty_coverage, visits_until
+from training.loop.visits import VisitRecorder, empty_coverage, visits_until
+from training.playing.maps import StateMap
 from workers.environments.base import EnvironmentSpec
 
 CAR = EnvironmentSpec(
@@ -44,3 +49,26 @@ def test_the_visits_of_all_ranks_are_added() -> None:
 def test_frames_are_not_counted() -> None:
     assert empty_coverage(FRAMES) is None
     assert visits_until(payload_of(torch.zeros(0, dtype=torch.int64)), FRAMES) is None
+
+
+def test_visits_that_cannot_be_written_end_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    with only_rank() as ranks:
+        recorder = VisitRecorder(CAR, ranks, tmp_path / "file" / "visits.npz")
+        recorder.save()
+    assert "visits.npz" in caplog.text
+    assert "the next save tries again" in caplog.text
+
+
+def test_a_map_of_states_with_any_bounds_is_drawn() -> None:
+    for low, high in ((900.0, np.inf), (-np.inf, -900.0), (1.0, 1.0), (-3e38, 3e38)):
+        spec = replace(CAR, observation_low=(low,) * 2, observation_high=(high,) * 2)
+        coverage = empty_coverage(spec)
+        assert coverage is not None
+        states = np.array([[-3e38, 0.0], [900.0, 3e38], [1.0, 1.0]], np.float32)
+        coverage.add(states)
+        assert coverage.counts.sum() == 3
+        picture = StateMap(coverage, states, ("x", "y"), 200, 300).draw(2)
+        assert picture.shape == (200, 300, 3)
