@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 Auto = Literal["auto"]
@@ -64,6 +65,10 @@ class Section(BaseModel):
         return spelled.get(value.strip().casefold(), value)
 
 
+GAMES = ("atari", "mario")  # the families that are emulated
+OF_GAMES = {"max_episode_steps": 4500, "learning_reward": "sign"}  # 18,000 frames; RND's clipping
+
+
 class EnvironmentSection(Section):
     """What is simulated, and how its frames and rewards reach the agent."""
 
@@ -84,9 +89,10 @@ class EnvironmentSection(Section):
         "auto = pixels for atari, mario and minigrid, state for the others",
     )
     max_episode_steps: Auto | Annotated[int, Field(ge=1, le=MOST_STEPS)] = Field(
-        4500,
+        "auto",
         alias="MaxStepPerEpisode",
-        description="episode cap in env steps, a truncation; auto = the environment's own limit",
+        description="episode cap in env steps, a truncation; auto = the environment's own limit; "
+        "the default for atari and mario is 4500",
     )
     sticky_actions: bool = Field(
         True,
@@ -114,10 +120,11 @@ class EnvironmentSection(Section):
         description="a lost life ends the episode for learning (atari, mario)",
     )
     learning_reward: Literal["raw", "sign", "goal"] = Field(
-        "sign",
+        "raw",
         alias="LearningReward",
         description="reward the agent learns from: raw, its sign, or goal = 1 where the episode "
-        "terminates and 0 elsewhere; reports always show the raw score",
+        "terminates and 0 elsewhere; the default for atari and mario is sign; reports always show "
+        "the raw score",
     )
     action_mapping: Auto | Literal["bounds", "clip"] = Field(
         "auto",
@@ -140,6 +147,20 @@ class EnvironmentSection(Section):
         description="noise = the empty cells of the map are grey at random, drawn anew for every "
         "episode: nothing the agent does depends on them (minigrid)",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_for_games(cls, given: Any) -> Any:
+        """Give emulated games the RND paper's defaults, which mean nothing elsewhere."""
+        if not isinstance(given, dict):
+            return given
+        fields = {info.alias: name for name, info in cls.model_fields.items()}
+        named = {fields.get(key, key): value for key, value in given.items()}
+        family = str(named.get("env_type", cls.model_fields["env_type"].default))
+        if family.strip().casefold() not in GAMES:
+            return given
+        unset = {name: value for name, value in OF_GAMES.items() if name not in named}
+        return given | unset
 
 
 class PPOSection(Section):

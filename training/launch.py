@@ -19,6 +19,7 @@ from training.checkpoints.continuation import (
 )
 from training.checkpoints.freezing import check_frozen_source
 from training.checkpoints.storage import Payload, unpack
+from training.checkpoints.unstated import keep_unstated
 from training.folders.run_folder import LOGS, RunFolder
 from training.folders.versions import software_versions
 from training.live.console import final_message, set_up_logging
@@ -127,7 +128,7 @@ def _train_in_group(
             line_times = session.folder.path / LINE_TIMES / f"rank{ranks.rank}"
             stack.enter_context(followed_by_profilers(line_times))
             payload = _load_everywhere(ranks, start, loaded.config)
-            loaded = follow_checkpoint(loaded, payload)
+            loaded = follow_checkpoint(keep_unstated(loaded, payload), payload)
             parts = Parts(session, session.folder, start.options, loaded, ranks, should_stop)
             trainer, beginning = assemble(parts, payload, stack)
             with profiled():

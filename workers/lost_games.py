@@ -40,6 +40,14 @@ class Seeds:
         """Seeds of the very first reset: base seed + global index."""
         return tuple(self.base_seed + self.first_index + row for row in rows)
 
+    def building(self, rows: tuple[range, ...], restart: int) -> tuple[int, ...]:
+        """Seeds of all of a worker's environments while they are made; see the two others."""
+        return tuple(
+            seed
+            for span in rows
+            for seed in (self.fresh(span, restart) if restart else self.initial(span))
+        )
+
     def fresh(self, rows: range, restart: int) -> tuple[int, ...]:
         """Seeds, below 2^31, for the worker's restart number `restart`, which is at least 1."""
         sequences = (

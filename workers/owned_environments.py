@@ -9,10 +9,13 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.environments.answers import BadAnswerError
 from workers.environments.base import Environment, EnvironmentSpec, Observation
+from workers.environments.global_streams import GlobalStreams
 from workers.protocol import (
     BadTransitionError,
     EpisodeSummary,
@@ -22,9 +25,10 @@ from workers.protocol import (
 )
 from workers.shared_arrays import SharedArrays
 
-MakeEnvironment = Callable[[], Environment]
+MakeEnvironment = Callable[[], gymnasium.Env[Any, Any]]
 
 LARGEST_REWARD = float(np.finfo(np.float32).max)  # rewards are handed on as float32
+BUILD_STREAM = 1  # its streams while it is made are not those of its first reset
 _FLAG_TYPES = (bool, np.bool_)
 _TALLY = struct.Struct("<dq")  # running score and length, ahead of the environment's own snapshot
 
@@ -47,20 +51,26 @@ class OwnedEnvironments:
         """What the worker is doing, for a message."""
         return describe_progress(int(self._progress[0]), int(self._progress[1]))
 
-    def build(self, make: MakeEnvironment, tell: Callable[[int], None]) -> EnvironmentSpec:
+    def build(
+        self, make: MakeEnvironment, tell: Callable[[int], None], seeds: tuple[int, ...]
+    ) -> EnvironmentSpec:
         """Make every environment; return the spec that they share.
 
         Args:
-            make: makes one.
+            make: makes one; what is no Environment of Scout's is made one.
             tell: is given each one's index before it is made.
+            seeds: one for each, in the order of the rows: of Python's and NumPy's own streams while
+                it is made. An environment that draws a map in its constructor draws the same again.
 
         Raises:
             WorkerError: two of them differ in their spec.
         """
-        for row in (row for span in self._rows for row in span):
+        rows = [row for span in self._rows for row in span]
+        for row, seed in zip(rows, seeds, strict=True):
             self._mark(row, Phase.BUILD)
             tell(row)
-            self._environments[row] = make()
+            with GlobalStreams(seed, BUILD_STREAM):
+                self._environments[row] = _as_ours(make())
         (first, spec), *others = [
             (row, environment.environment_spec) for row, environment in self._environments.items()
         ]
@@ -105,12 +115,17 @@ class OwnedEnvironments:
         games = []
         for row, action in zip(rows, choices, strict=True):
             self._mark(row, Phase.STEP)
-            observation, reward, terminated, truncated, info = environments[row].step(action)
+            try:
+                observation, reward, terminated, truncated, info = environments[row].step(action)
+            except BadAnswerError as error:
+                raise _bad(row, error.field, error.wanted, error.found) from error
             self._check_observation(row, observation)
             _check_flags(row, terminated, truncated)
             results.append((reward, terminated, truncated))
             if terminated or truncated:
                 arrays.final_observations[row] = observation
+                if not isinstance(info, dict):
+                    raise _bad(row, "info", "a dict", repr(info))
                 if info.get("game_over", True):
                     games.append((row, info.get("rooms", ()), dict(info.get("metrics", {}))))
                 observation = self._reset_one(row, None)
@@ -162,7 +177,10 @@ class OwnedEnvironments:
 
     def _reset_one(self, row: int, seed: int | None) -> Observation:
         self._mark(row, Phase.RESET)
-        observation, _ = self._environments[row].reset(seed=seed)
+        try:
+            observation, _ = self._environments[row].reset(seed=seed)
+        except BadAnswerError as error:
+            raise _bad(row, error.field, error.wanted, error.found) from error
         self._check_observation(row, observation)
         return observation
 
@@ -205,6 +223,15 @@ class OwnedEnvironments:
             index = np.argwhere(~np.isfinite(observation))[0]
             found = f"{observation[tuple(index)]} at {index.tolist()}"
             raise _bad(row, "observation", "finite values", found)
+
+
+def _as_ours(environment: gymnasium.Env[Any, Any]) -> Environment:
+    if isinstance(environment, Environment):
+        return environment
+    # Only for those who need it: the other families do without its imports.
+    from workers.environments.registered import adapted  # noqa: PLC0415
+
+    return adapted(environment)
 
 
 def _is_finite(values: NDArray[Any]) -> bool:

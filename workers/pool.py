@@ -64,11 +64,12 @@ class WorkerPool:
         """Start the workers and wait until their environments are built.
 
         Args:
-            make: makes one environment; picklable.
+            make: makes one environment, any of Gymnasium's or one of Scout's; picklable.
             num_environments: N.
             num_processes: worker processes; at most one per environment of a group is used.
             num_groups: G.
-            base_seed, first_index: environment i is first reset with base_seed + first_index + i.
+            base_seed, first_index: environment i is first reset with base_seed + first_index + i,
+                and what it draws while it is made follows from that number too.
             step_timeout: seconds that a step of a worker's environments may take.
             reset_timeout: seconds that building one of them, or a reset of all, may take.
             max_restarts: lost workers that are replaced, in all.

@@ -192,6 +192,12 @@ class Failed(NamedTuple):
     traceback: str
     error: ScoutError | None
 
+    @property
+    def place(self) -> str:
+        """The lines of code that the traceback names, without what was said there."""
+        lines = self.traceback.splitlines()
+        return "\n".join(line for line in lines if line.lstrip().startswith('File "'))
+
 
 Reply = Building | Ready | Done | Failed
 

@@ -32,6 +32,7 @@ from workers.worker_process import WorkerProcess
 
 logger = logging.getLogger(__name__)
 
+FALSE_STARTS = 3  # losses at the same place, with not one step in between, that are no accident
 CLOSE_GRACE = 1.0  # seconds that environments have to close
 STOPPED = 1.0  # seconds more than asked for in a wait show that this process was stopped
 
@@ -54,6 +55,7 @@ class Supervisor:
         self._limits = limits
         self._seeds = seeds
         self._arrays: SharedArrays | None = None
+        self._told: set[str] = set()  # places whose traceback has been shown
         self._selector = selectors.DefaultSelector()
         self._lifeline, self._lifeline_end = multiprocessing.Pipe(duplex=False)
         # Without it, a pool that nobody closed would make the interpreter wait at its exit for
@@ -140,7 +142,8 @@ class Supervisor:
                 "workers die with the thread that started them"
             )
         try:
-            worker.start(self._make, self._lifeline)
+            seeds = self._seeds.building(worker.rows, worker.restarts)
+            worker.start(self._make, seeds, self._lifeline)
         except OSError as error:
             raise WorkerError(f"worker {worker.index} could not be started: {error}") from error
         self._selector.register(worker.connection, selectors.EVENT_READ, (worker, True))
@@ -204,7 +207,9 @@ class Supervisor:
         activity = failure.activity if failure else describe_progress(*self._progress(worker))
         story = f"{worker} was lost {activity}: {reason}"
         if failure:
-            story = f"{story}: {failure.summary}\n{failure.traceback}"
+            story = f"{story}: {failure.summary}{self._traceback_once(failure)}"
+        if not worker.has_stepped:
+            worker.count_false_start(f"{activity}: {failure.place if failure else reason}")
         self._selector.unregister(worker.connection)
         self._selector.unregister(worker.process.sentinel)
         _end(worker, CLOSE_GRACE if failure else 0.0)
@@ -218,6 +223,13 @@ class Supervisor:
         for command in worker.forget_orders():
             self._order_instead(worker, command)
 
+    def _traceback_once(self, failure: Failed) -> str:
+        """Return a traceback to be shown, unless one from the same place was."""
+        if failure.place in self._told:
+            return " (with the traceback shown before)"
+        self._told.add(failure.place)
+        return f"\n{failure.traceback}"
+
     def _refuse_replacement(
         self, worker: WorkerProcess, story: str, failure: Failed | None
     ) -> None:
@@ -230,6 +242,11 @@ class Supervisor:
             raise WorkerError(story)
         if worker.is_restoring:
             raise WorkerError(f"{story}\nso its environments cannot go on from their snapshots")
+        if len(worker.false_starts) >= FALSE_STARTS:
+            raise WorkerError(
+                f"{story}\nit failed there {FALSE_STARTS} times and has never made a step, so it "
+                "is not replaced again: mend the environment"
+            )
         if self.restarts >= self._limits.max_restarts:
             raise WorkerError(
                 f"{story}\n{self.restarts} lost workers were replaced before, and no more may be "

@@ -42,6 +42,7 @@ def run_worker(
     worker: int,
     make: MakeEnvironment,
     rows: tuple[range, ...],
+    seeds: tuple[int, ...],
     connection: "Connection[Reply, Command]",
     lifeline: "Connection[None, None]",
     parent: int,
@@ -52,6 +53,7 @@ def run_worker(
         worker: this worker's number.
         make: makes one environment.
         rows: the indices in the pool of its environments, by group.
+        seeds: one for each of them, for what it draws while it is made.
         connection: the pipe to the pool.
         lifeline: a pipe whose other end only the parent holds: it closes when the parent ends.
         parent: the parent's process id.
@@ -61,7 +63,7 @@ def run_worker(
     faulthandler.enable()
     owned = OwnedEnvironments(rows)
     try:
-        spec = owned.build(make, lambda row: post(connection, Building(row)))
+        spec = owned.build(make, lambda row: post(connection, Building(row)), seeds)
         post(connection, Ready(spec))
         with profiled(f"-worker{worker}"):
             _serve(worker, owned, spec, connection)

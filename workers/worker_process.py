@@ -26,11 +26,13 @@ from workers.protocol import (
     Reply,
     Reset,
     Restore,
+    Step,
     post,
 )
 from workers.worker import IGNORED_SIGNALS, run_worker
 
-CHILD_VARIABLES = {  # read once, when the libraries are loaded
+CHILD_VARIABLES = {  # read once, when the interpreter starts or the libraries are loaded
+    "PYTHONHASHSEED": "0",  # else the order of a set of words differs from run to run
     "CUDA_VISIBLE_DEVICES": "",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -55,6 +57,8 @@ class WorkerProcess:
         answers: answers that nobody has asked for yet, by group.
         cut: games cut by the loss of a process and not yet reported, by group.
         restarts: how often the process was replaced.
+        has_stepped: whether any process of this worker has answered a step.
+        false_starts: the place where its processes were lost before that, once for each in a row.
         heard: monotonic seconds of the last sign of life, or since when one is waited for.
     """
 
@@ -73,19 +77,29 @@ class WorkerProcess:
         self.answers: dict[int, Done] = {}
         self.cut: dict[int, list[EpisodeSummary]] = {}
         self.restarts = 0
+        self.has_stepped = False
+        self.false_starts: list[str] = []
         self.heard = 0.0
         self._transfer_timeout = transfer_timeout
 
     def __str__(self) -> str:
         return f"worker {self.index} (pid {self.process.pid}, {environment_names(self.rows)})"
 
-    def start(self, make: MakeEnvironment, lifeline: "pipes.Connection[None, None]") -> None:
-        """Start a process; it answers `Ready` when its environments are built."""
+    def start(
+        self,
+        make: MakeEnvironment,
+        seeds: tuple[int, ...],
+        lifeline: "pipes.Connection[None, None]",
+    ) -> None:
+        """Start a process; it answers `Ready` when its environments are built.
+
+        `seeds`: one for each environment, see `OwnedEnvironments.build`.
+        """
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(
             target=run_worker,
-            args=(self.index, make, self.rows, theirs, lifeline, os.getpid()),
+            args=(self.index, make, self.rows, seeds, theirs, lifeline, os.getpid()),
             name=f"worker-{self.index}",
             daemon=True,
         )
@@ -128,9 +142,16 @@ class WorkerProcess:
 
     def take(self, answer: Done) -> None:
         """Keep an answer until someone asks for it."""
-        if isinstance(self.in_flight.pop(answer.group), Reset):
-            self.living.add(answer.group)
+        match self.in_flight.pop(answer.group):
+            case Reset():
+                self.living.add(answer.group)
+            case Step():
+                self.has_stepped = True
         self.answers[answer.group] = answer
+
+    def count_false_start(self, place: str) -> None:
+        """Remember where a process was lost before its first step; another place counts anew."""
+        self.false_starts = [each for each in self.false_starts if each == place] + [place]
 
     def forget_orders(self) -> list[GroupCommand]:
         """Return the unanswered commands, which will never be answered."""

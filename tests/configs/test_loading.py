@@ -157,3 +157,28 @@ def test_what_ale_pys_own_threads_lack_is_told(write: Write) -> None:
     assert loaded.config.run.worker_backend == "ale_vector"
     (note,) = loaded.notes
     assert "WorkerBackend = ale_vector: no rooms are counted" in note
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "reward"),
+    [
+        ("Gamma = 0.9", 4500, "sign"),
+        ("EnvType = ATARI", 4500, "sign"),
+        ("EnvType = mario", 4500, "sign"),
+        ("EnvType = mario\nMaxStepPerEpisode = auto", "auto", "sign"),
+        ("LearningReward = raw\nmaxstepperepisode = 9", 9, "raw"),
+        ("EnvType = classic_control", "auto", "raw"),
+        ("EnvType = minigrid", "auto", "raw"),
+        ("EnvType = gymnasium\nMaxStepPerEpisode = 4500\nLearningReward = sign", 4500, "sign"),
+    ],
+)
+def test_limit_and_reward_follow_the_paper_for_games_and_the_environment_elsewhere(
+    write: Write, text: str, limit: int | str, reward: str
+) -> None:
+    section = load_config(write(text)).config.environment
+    assert (section.max_episode_steps, section.learning_reward) == (limit, reward)
+
+
+def test_a_family_on_the_command_line_has_its_own_defaults(write: Write) -> None:
+    section = load_config(write("Gamma = 0.9"), ["EnvType=gymnasium"]).config.environment
+    assert (section.max_episode_steps, section.learning_reward) == ("auto", "raw")

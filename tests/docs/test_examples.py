@@ -34,7 +34,16 @@ from tests.agents.small import (
     settings_with,
     trained_parameters,
 )
-from tests.docs.page import BACKBONE, BONUS, ENVIRONMENT, HEAD, VERB, example, examples
+from tests.docs.page import (
+    BACKBONE,
+    BONUS,
+    ENVIRONMENT,
+    HEAD,
+    OLDER_INTERFACE,
+    VERB,
+    example,
+    examples,
+)
 from tests.ranks import only_rank, run_in_ranks
 
 T, N = 6, 4
@@ -103,7 +112,7 @@ EXAMPLES = pytest.mark.parametrize(("shape", "build"), LEARNERS.values(), ids=LE
 
 
 def test_every_example_of_the_page_is_tested() -> None:
-    assert set(examples()) == {BONUS, HEAD, BACKBONE, ENVIRONMENT, VERB}
+    assert set(examples()) == {BONUS, HEAD, BACKBONE, ENVIRONMENT, OLDER_INTERFACE, VERB}
 
 
 @EXAMPLES

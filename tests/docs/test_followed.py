@@ -8,15 +8,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 from configs.loading import load_config
 from tests.architecture.test_floors import ROOT
-from tests.docs.page import ENVIRONMENT, blocks, changes, examples
+from tests.docs.page import ENVIRONMENT, OLDER_INTERFACE, blocks, changes, example, examples
 from workers.environments.make import make_environment
+from workers.environments.registered import adapted
 
 SMALL = """
 StateStackSize = 2
@@ -85,6 +88,43 @@ def test_the_environment_is_played_as_the_recipe_names_it(
     ends = [environment.step(corridor.LEFT)[2:4] for _ in range(50)]
     assert ends == [(False, False)] * 49 + [(False, True)]
     environment.close()
+
+
+class OldLamp:
+    """What the interface before Gymnasium 0.26 looked like; its limit is five steps."""
+
+    observation_space = gymnasium.spaces.Box(0.0, 100.0, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, breaks_at: int) -> None:
+        self.breaks_at = breaks_at
+
+    def seed(self, seed: int) -> None:
+        self.start = seed % 10
+
+    def reset(self) -> Any:
+        self.count = 0
+        return np.array([self.start], np.float32)
+
+    def step(self, action: int) -> Any:
+        self.count += 1
+        broken, late = self.count == self.breaks_at, self.count == 5
+        info = {"TimeLimit.truncated": True} if late and not broken else {}
+        return np.array([self.start + self.count], np.float32), [1.0], broken or late, info
+
+
+@pytest.mark.parametrize(("breaks_at", "end"), [(3, (True, False)), (9, (False, True))])
+def test_an_environment_of_the_older_interface_is_renewed(
+    breaks_at: int, end: tuple[bool, bool]
+) -> None:
+    environment = adapted(example(OLDER_INTERFACE).Renewed(OldLamp(breaks_at)))
+    assert environment.reset(seed=7)[0].tolist() == [7.0]
+    steps: list[Any] = []
+    while not steps or not any(steps[-1][2:4]):
+        steps.append(environment.step(0))
+    assert len(steps) == min(breaks_at, 5)
+    assert steps[-1][2:4] == end
+    assert environment.reset()[0].tolist() == [7.0]
 
 
 @pytest.fixture(scope="module")

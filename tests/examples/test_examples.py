@@ -52,7 +52,8 @@ def test_checkpoint_weights_and_graph_play_the_same_games(trained: Path) -> None
 
 
 def test_the_pool_plays_without_an_agent() -> None:
-    assert re.search(r"\d+ episodes of random play, 2\d\.\d steps each", run("worker_pool_alone"))
+    """Half of the games are stopped and a sixth of the others lost: 12 / 7 steps are expected."""
+    assert re.search(r"\d+ episodes of random play, 1\.[78] steps each", run("worker_pool_alone"))
 
 
 def test_the_losses_alone_find_the_goal() -> None:

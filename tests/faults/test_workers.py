@@ -259,7 +259,7 @@ def test_no_bad_value_enters_a_batch(figures: Figures) -> None:
     for _ in range(200):
         field, make = draw_bad_environment(draw)
         owned = OwnedEnvironments((range(2),))
-        table = field_table(owned.build(make, lambda row: None), 2, 1)
+        table = field_table(owned.build(make, lambda row: None, (0, 1)), 2, 1)
         descriptor = allocate(table)
         arrays = SharedArrays(descriptor, table)
         os.close(descriptor)

@@ -1,21 +1,20 @@
 """Small pools of probes, and what is asked of them when a worker is lost."""
 
 import multiprocessing
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tests.workers.pool_probes import BASE_SEED, Fault, GameProbe
-from workers.environments.base import Environment
+from workers.owned_environments import MakeEnvironment
 from workers.pool import WorkerPool
 from workers.protocol import StepBatch
 
 N = 4
 
 
-def make_pool(make: Callable[[], Environment], **options: Any) -> WorkerPool:
+def make_pool(make: MakeEnvironment, **options: Any) -> WorkerPool:
     settings = {"num_environments": N, "num_processes": 2, "base_seed": BASE_SEED}
     return WorkerPool(make, **{**settings, **options})
 

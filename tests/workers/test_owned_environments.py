@@ -1,10 +1,12 @@
 """A worker's environments without the worker: which values they may hand on."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.workers.environments.foreign_probes import Lamp, OldReset, OldStep
 from tests.workers.pool_probes import BASE_SEED, BadProbe, GameProbe, VectorProbe
 from workers.environments.base import Environment
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
@@ -15,7 +17,7 @@ from workers.shared_arrays import SharedArrays, allocate, field_table
 def build(make: MakeEnvironment) -> tuple[OwnedEnvironments, SharedArrays]:
     """Two environments in one group."""
     owned = OwnedEnvironments((range(2),))
-    table = field_table(owned.build(make, lambda row: None), 2, 1)
+    table = field_table(owned.build(make, lambda row: None, (0, 1)), 2, 1)
     arrays = SharedArrays(allocate(table), table)
     owned.attach(arrays, 0)
     owned.reset(0, 0, (BASE_SEED, BASE_SEED + 1))
@@ -56,6 +58,39 @@ def test_a_bad_value_is_refused_and_the_last_step_stays_whole(
     assert np.array_equal(arrays.scores, before[2])
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (partial(Lamp, reward=None), "environment 0 gave a bad reward: wanted one number, found"),
+        (partial(Lamp, reward=np.nan), "environment 0 gave a bad reward: .* found nan"),
+        (OldStep, "environment 0 gave a bad step: .*found 4 values .*before Gymnasium 0.26"),
+        (OldReset, "environment 0 gave a bad reset: .*before Gymnasium 0.26"),
+        (partial(Lamp, first=[1]), "environment 0 gave a bad observation: wanted numbers"),
+    ],
+)
+def test_an_answer_of_a_foreign_environment_is_named_with_its_number(
+    make: MakeEnvironment, message: str
+) -> None:
+    with pytest.raises(BadTransitionError, match=message):
+        play_on(build(make)[0])
+
+
+def test_a_game_that_ends_without_a_dict_of_information_is_named() -> None:
+    class SilentProbe(GameProbe):
+        def step(self, action: Any) -> tuple[Any, ...]:
+            return (*super().step(action)[:4], None)
+
+    owned, _ = build(SilentProbe)
+    with pytest.raises(BadTransitionError, match="gave a bad info: wanted a dict, found None"):
+        play_on(owned)
+
+
+def play_on(owned: OwnedEnvironments) -> None:
+    """Step until a game must have ended."""
+    for _ in range(12):
+        owned.step(0, 0)
+
+
 def test_large_but_finite_values_pass() -> None:
     largest = np.full(3, np.finfo(np.float32).max)
     owned, arrays = build(lambda: BadProbe("observation", largest))
@@ -67,7 +102,9 @@ def test_large_but_finite_values_pass() -> None:
 def test_environments_of_one_worker_must_not_differ() -> None:
     kinds: list[Environment] = [GameProbe(), VectorProbe()]
     with pytest.raises(WorkerError, match="environments 0 and 1 differ"):
-        OwnedEnvironments((range(1), range(1, 2))).build(lambda: kinds.pop(0), lambda row: None)
+        OwnedEnvironments((range(1), range(1, 2))).build(
+            lambda: kinds.pop(0), lambda row: None, (0, 1)
+        )
 
 
 def test_every_environment_is_closed_even_if_one_of_them_raises() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from configs.errors import ConfigurationError
+from tests.workers.environments.foreign_probes import LENGTH, ManySwitches, Words
 from tests.workers.pool_probes import BASE_SEED, NUM_ACTIONS, GameProbe, ProcessProbe, VectorProbe
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
@@ -150,6 +152,26 @@ def test_two_pools_of_a_half_each_equal_one_pool_of_all() -> None:
             two = [step_all(first, action[:3]), step_all(second, action[3:])]
             assert np.array_equal(one.observations, np.concatenate([x.observations for x in two]))
             assert np.array_equal(one.rewards, np.concatenate([x.rewards for x in two]))
+
+
+def test_a_plain_gymnasium_environment_is_stepped_and_shares_no_stream_whoever_it_is_with() -> None:
+    shown = []
+    for num_processes in (1, 3):
+        with WorkerPool(
+            partial(Words, "python"), num_environments=3, num_processes=num_processes, base_seed=9
+        ) as pool:
+            assert pool.spec.observation_shape == (2,)
+            seen = [pool.reset().copy()]
+            for _ in range(2 * LENGTH):
+                seen.append(step_all(pool, np.zeros(3, np.int64)).observations.copy())
+            shown.append(np.stack(seen))
+    assert np.array_equal(shown[0], shown[1])
+    assert len(set(shown[0][:, :, 1].ravel().tolist())) == shown[0][:, :, 1].size
+
+
+def test_a_plain_environment_that_no_agent_can_use_is_refused_in_its_own_words() -> None:
+    with pytest.raises(ConfigurationError, match=r"MultiDiscrete.*TransformAction"):
+        WorkerPool(ManySwitches, num_environments=2, num_processes=1, base_seed=9)
 
 
 def test_a_later_reset_continues_the_random_streams_and_forgets_the_running_scores() -> None:

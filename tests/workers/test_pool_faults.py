@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigurationError
+from tests.workers.environments.foreign_probes import NeverResets
 from tests.workers.pool_probes import (
     Fault,
     GameProbe,
@@ -30,6 +31,7 @@ from tests.workers.pools import (
     step_until_lost,
     worker_ids,
 )
+from workers.environments.probes import CrashingEnvironment
 from workers.protocol import PoolStateError, WorkerError
 
 
@@ -167,6 +169,28 @@ def test_one_loss_more_than_allowed_ends_the_pool_with_everything_named() -> Non
     for words in ("worker 0", "environments 0-1", "environment 1", "ValueError", "in strike"):
         assert words in str(caught.value)
     assert not worker_ids()
+
+
+def test_an_environment_that_never_worked_is_soon_given_up_with_one_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with make_pool(NeverResets, num_processes=1) as pool:
+        with pytest.raises(WorkerError, match=r"failed there 3 times.*never made a step") as caught:
+            pool.reset()
+        assert pool.worker_restarts == 2
+    said = [record.getMessage() for record in caplog.records] + [str(caught.value)]
+    assert ["Traceback" in each for each in said] == [True, False, False]
+    assert all("while resetting environment 0" in each for each in said)
+    assert all("the fuse for" in each for each in said), "each in its own words"
+
+
+def test_a_worker_that_has_stepped_is_replaced_as_often_as_allowed() -> None:
+    faults = partial(CrashingEnvironment, lengths=(2,), when="step", at_step=2)
+    with make_pool(faults, num_processes=1, max_restarts=5) as pool:
+        pool.reset()
+        for _ in range(10):  # every other one is lost
+            step(pool)
+        assert pool.worker_restarts == 5
 
 
 def test_a_replacement_that_cannot_be_built_counts_as_lost_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
+from workers.environments.base import EnvironmentSpec
 from workers.free_memory import available_memory
 
 
@@ -44,6 +45,7 @@ def banner_rows(
             f"{steps:,} env steps = {steps * spec.frame_skip:,} frames, "
             f"{math.ceil(steps / per_update):,} updates of {per_update:,} env steps",
         ),
+        ("an episode", describe_episode(loaded, spec)),
         ("computes on", f"{_device(device)}, {config.run.precision}"),
         (
             "memory",
@@ -57,6 +59,35 @@ def banner_rows(
     if by_hand:
         rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
     return rows
+
+
+def describe_episode(loaded: LoadedConfig, spec: EnvironmentSpec) -> str:
+    """Say when an episode is cut, what is learnt from in it, and who decided on both."""
+    section = loaded.config.environment
+    steps = spec.max_episode_steps
+    limit = "is never cut" if steps is None else f"is cut after {steps:,} env steps"
+    if section.max_episode_steps == "auto":
+        decided = f"{spec.env_id}'s own limit"
+    else:
+        decided = _decided(loaded, "MaxStepPerEpisode", section.env_type)
+    reward = {
+        "raw": "the raw reward",
+        "sign": "the sign of the reward",
+        "goal": "1 where it terminates, 0 elsewhere",
+    }[section.learning_reward]
+    return (
+        f"{limit} ({decided}); learns from {reward} "
+        f"({_decided(loaded, 'LearningReward', section.env_type)})"
+    )
+
+
+def _decided(loaded: LoadedConfig, key: str, env_type: str) -> str:
+    match loaded.sources[key]:
+        case "default":
+            return f"the default of {key} for {env_type}"
+        case "checkpoint":
+            return f"{key} of the checkpoint"
+    return key
 
 
 def _observation(shape: tuple[int, ...]) -> str:

@@ -97,6 +97,7 @@ class AtariEnvironment(Environment):
             num_actions=len(self._actions),
             frame_skip=self._frame_skip,
             can_snapshot=True,
+            max_episode_steps=self._max_steps,
         )
 
     def reset(

@@ -34,6 +34,7 @@ class EnvironmentSpec:
             frames; infinite where the simulator gives none.
         can_snapshot: whether `snapshot` and `restore` continue an episode exactly.
         notes: what the user should know of how its observations are read.
+        max_episode_steps: env steps after which an episode is truncated; None where none is known.
     """
 
     env_id: str
@@ -50,6 +51,7 @@ class EnvironmentSpec:
     observation_high: tuple[float, ...] = ()
     can_snapshot: bool = False
     notes: tuple[str, ...] = ()
+    max_episode_steps: int | None = None
 
 
 class Environment(gymnasium.Env[Observation, Any]):

@@ -63,7 +63,12 @@ class ClassicControlEnvironment(Environment):
             space = gymnasium.spaces.Box(0, 255, (1, self._height, self._width), np.uint8)
         self.observation_space = space
         self.environment_spec = spec_of(
-            section.env_id, space, acted, can_snapshot=True, reach=self._reach
+            section.env_id,
+            space,
+            acted,
+            can_snapshot=True,
+            reach=self._reach,
+            max_episode_steps=self._max_steps,
         )
 
     def reset(
@@ -77,9 +82,9 @@ class ClassicControlEnvironment(Environment):
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Apply a choice (int) or a continuous action (float32 [A]) for one step of the physics."""
-        state, reward, terminated, _, _ = self._simulator.step(
-            legal_action(self._simulator.action_space, action, self._reach)
-        )
+        if not self.environment_spec.discrete:
+            action = legal_action(self._simulator.action_space, action, self._reach)
+        state, reward, terminated, _, _ = self._simulator.step(action)
         self._num_steps += 1
         truncated = self._max_steps is not None and self._num_steps >= self._max_steps
         truncated = truncated and not terminated

@@ -84,6 +84,7 @@ class MarioEnvironment(Environment):
             discrete=True,
             num_actions=len(ACTIONS),
             frame_skip=self._frame_skip,
+            max_episode_steps=self._max_steps,
         )
 
     def reset(

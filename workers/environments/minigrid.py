@@ -80,7 +80,11 @@ class MiniGridEnvironment(Environment):
         self.observation_space = gymnasium.spaces.Box(0, 255, self._frame.shape, np.uint8)
         self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         self.environment_spec = spec_of(
-            section.env_id, self.observation_space, self.action_space, can_snapshot=True
+            section.env_id,
+            self.observation_space,
+            self.action_space,
+            can_snapshot=True,
+            max_episode_steps=self._simulator.max_steps,
         )
 
     def reset(

@@ -7,8 +7,10 @@ import numpy as np
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
+from workers.environments.hints import REGISTER, observation_hint
 from workers.environments.images import is_byte_image, is_image, is_stack, may_be_either
 
+RENDER_MODE = "rgb_array"
 STACKED_HERE = "StateStackSize stacks frames here"
 EITHER = (
     "read as red, green, blue and opacity, which is left out; if these are 4 frames, register it "
@@ -25,8 +27,7 @@ def box_of(section: EnvironmentSection, space: gymnasium.Space[Any]) -> gymnasiu
     if not isinstance(space, gymnasium.spaces.Box):
         raise ConfigurationError(
             f"{section.env_id} has observations of the kind {type(space).__name__}; the agent sees "
-            "one Box: wrap the environment, for instance in gymnasium.wrappers.FlattenObservation, "
-            "and register that under an id of your own"
+            f"one Box: {observation_hint(space)}"
         )
     return space
 
@@ -49,7 +50,8 @@ def observed_space(
         if not is_image(space):
             raise ConfigurationError(
                 f"{env_id} observes {space}, which is no image: set ObservationType = state, or "
-                "wrap it in gymnasium.wrappers.AddRenderObservation and register that"
+                "wrap it in gymnasium.wrappers.AddRenderObservation(env), with render_mode = "
+                f"{RENDER_MODE}, and {REGISTER}"
             )
         shape = (1, section.frame_height, section.frame_width)
         return gymnasium.spaces.Box(0, 255, shape, np.uint8)

@@ -3,8 +3,11 @@
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -15,13 +18,19 @@ from numpy.typing import NDArray
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.actions import ActionMap, action_map, policy_space
+from workers.environments.answers import (
+    OLD_INTERFACE,
+    ask_reset,
+    read_image,
+    read_step,
+    read_vector,
+)
 from workers.environments.base import Environment, Observation
-from workers.environments.images import as_bytes
-from workers.environments.observed import box_of, notes_on, observed_space
+from workers.environments.global_streams import GlobalStreams, layers_of, spaces_of
+from workers.environments.images import as_bytes, is_image
+from workers.environments.observed import RENDER_MODE, box_of, notes_on, observed_space
 from workers.environments.pictures import as_picture
 from workers.environments.spaces import legal_action, spec_of
-
-RENDER_MODE = "rgb_array"
 
 
 class RegisteredEnvironment(Environment):
@@ -35,14 +44,20 @@ class RegisteredEnvironment(Environment):
     FrameSkip and StickyAction do not apply; snapshots cannot be had from an unknown simulator.
     """
 
-    def __init__(self, section: EnvironmentSection) -> None:
-        """Build the environment that `section.env_id` names.
+    def __init__(
+        self, section: EnvironmentSection, simulator: gymnasium.Env[Any, Any] | None = None
+    ) -> None:
+        """Build the environment that `section.env_id` names, or take the `simulator` given.
 
         Raises:
             ConfigurationError: an unknown id, a missing package, or spaces no agent can use.
         """
-        self._simulator = _make(section)
+        self._streams = GlobalStreams.in_place or GlobalStreams(0)  # until a reset has a seed
+        with self._streams:
+            self._simulator = _make(section) if simulator is None else simulator
+        self._draws_globally = _draws_globally(self._simulator)
         space = self._simulator.observation_space
+        self._observed_shape = space.shape or ()
         self._sees_pixels = section.observation_type == "pixels"
         self._height, self._width = section.frame_height, section.frame_width
         self._seen = box_of(section, space)
@@ -50,7 +65,12 @@ class RegisteredEnvironment(Environment):
         acted = self._simulator.action_space
         self._reach = action_map(acted, section.action_mapping)
         spec = spec_of(
-            section.env_id, self.observation_space, acted, can_snapshot=False, reach=self._reach
+            section.env_id,
+            self.observation_space,
+            acted,
+            can_snapshot=False,
+            reach=self._reach,
+            max_episode_steps=_episode_limit(self._simulator),
         )
         self.environment_spec = replace(spec, notes=notes_on(section, self._seen))
         self.action_space = _acted_space(acted, self._reach)
@@ -60,15 +80,26 @@ class RegisteredEnvironment(Environment):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; see `gymnasium.Env.reset`."""
         super().reset(seed=seed)
-        observation, _ = self._simulator.reset(seed=seed, options=options)
+        if seed is not None:
+            self._streams = GlobalStreams(seed, spaces=spaces_of(self._simulator))
+            with suppress(
+                AttributeError
+            ):  # for those that do not hand the seed on; some own theirs
+                self._simulator.unwrapped.np_random = np.random.default_rng(seed)
+        with self._streams:
+            observation = ask_reset(self._simulator, seed, options)
         return self._observation(observation), {}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Apply a choice (int) or a continuous action (float32 [A])."""
-        observation, reward, terminated, truncated, _ = self._simulator.step(
-            legal_action(self._simulator.action_space, action, self._reach)
-        )
-        return self._observation(observation), float(reward), bool(terminated), bool(truncated), {}
+        legal = legal_action(self._simulator.action_space, action, self._reach)
+        if self._draws_globally:
+            with self._streams:
+                answer = self._simulator.step(legal)
+        else:
+            answer = self._simulator.step(legal)
+        observation, reward, terminated, truncated = read_step(answer)
+        return self._observation(observation), reward, terminated, truncated, {}
 
     def render(self) -> NDArray[np.uint8]:
         """Return the environment's picture, uint8 [h, w, 3].
@@ -99,12 +130,30 @@ class RegisteredEnvironment(Environment):
 
     def _observation(self, observation: Any) -> Observation:
         if not self._sees_pixels:
-            return np.array(observation, np.float32).reshape(-1)
+            return read_vector(observation, self._observed_shape)
         # OpenCV is loaded only by those who see pixels.
         from workers.environments.preprocessing import grey_frame  # noqa: PLC0415
 
-        image = as_bytes(np.asarray(observation), self._seen)
+        image = as_bytes(read_image(observation, self._seen), self._seen)
         return grey_frame(image, self._height, self._width)
+
+
+def adapted(simulator: gymnasium.Env[Any, Any]) -> RegisteredEnvironment:
+    """Return an environment that was made elsewhere as one of ours; see RegisteredEnvironment.
+
+    An image is shown as a frame of the default size.
+
+    Raises:
+        ConfigurationError: spaces no agent can use.
+    """
+    space = simulator.observation_space
+    shows_images = isinstance(space, gymnasium.spaces.Box) and is_image(space)
+    section = EnvironmentSection(
+        env_type="gymnasium",
+        env_id=type(simulator.unwrapped).__name__,
+        observation_type="pixels" if shows_images else "state",
+    )
+    return RegisteredEnvironment(section, simulator)
 
 
 def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
@@ -115,6 +164,7 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
         options["max_episode_steps"] = section.max_episode_steps
     try:
         if module:
+            _look_in_current_folder()
             importlib.import_module(module)
         registered = gymnasium.spec(env_id)
         creator = _creator(registered)
@@ -131,8 +181,42 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
     except (gymnasium.error.Error, ImportError) as error:
         raise ConfigurationError(
             f"EnvID = {section.env_id} cannot be made ({error}); an id that a package of yours "
-            "registers is written module:id"
+            f"registers is written module:id, with the module in the current folder ({Path.cwd()}) "
+            "or in one that PYTHONPATH names"
         ) from error
+    except TypeError as error:
+        if "gymnasium.Env" not in str(error):  # else said by gymnasium.make of the class
+            raise
+        raise ConfigurationError(
+            f"EnvID = {section.env_id} is no environment of Gymnasium's ({error}): {OLD_INTERFACE}"
+        ) from error
+
+
+def _look_in_current_folder() -> None:
+    """Let modules in the current folder be found, after all others, wherever the program lies."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+
+
+def _episode_limit(simulator: gymnasium.Env[Any, Any]) -> int | None:
+    """Return after how many steps Gymnasium's wrappers truncate an episode, None if none does."""
+    limits = [
+        layer._max_episode_steps
+        for layer in layers_of(simulator)
+        if isinstance(layer, gymnasium.wrappers.TimeLimit)
+    ]
+    return min(limits, default=None)
+
+
+def _draws_globally(simulator: gymnasium.Env[Any, Any]) -> bool:
+    """Tell whether a step may draw from a process's one stream: Gymnasium's own never do.
+
+    Those of other environments are put in place at every step, for tens of microseconds.
+    """
+    return any(
+        type(layer).__module__.split(".")[0] != "gymnasium" for layer in layers_of(simulator)
+    )
 
 
 def _creator(registered: gymnasium.envs.registration.EnvSpec) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from configs.errors import ConfigurationError
 from workers.environments.actions import AS_IT_IS, ActionMap
 from workers.environments.base import EnvironmentSpec
+from workers.environments.hints import action_hint
 
 
 def spec_of(
@@ -17,6 +18,7 @@ def spec_of(
     *,
     can_snapshot: bool,
     reach: ActionMap = AS_IT_IS,
+    max_episode_steps: int | None = None,
 ) -> EnvironmentSpec:
     """Return the spec of a simulator that has no emulator frames (frame_skip 1).
 
@@ -46,8 +48,7 @@ def spec_of(
     else:
         raise ConfigurationError(
             f"{env_id} has actions of the kind {action_space}; the agent can choose among "
-            "Discrete ones or set a Box of floats: wrap the environment in a "
-            "gymnasium.ActionWrapper and register that under an id of your own"
+            f"Discrete ones or set a Box of floats: {action_hint(action_space)}"
         )
     return EnvironmentSpec(
         env_id=env_id,
@@ -62,21 +63,22 @@ def spec_of(
         observation_low=low,
         observation_high=high,
         can_snapshot=can_snapshot,
+        max_episode_steps=max_episode_steps,
     )
 
 
 def legal_action(space: gymnasium.Space[Any], action: Any, reach: ActionMap = AS_IT_IS) -> Any:
     """Return the agent's action as the simulator wants it.
 
-    A choice 0 to A - 1 is counted from the space's start; a continuous action float32 [A] takes
-    the environment's units (see workers.environments.actions) and the space's shape, and is
-    clipped to its bounds.
+    A choice 0 to A - 1 is counted from the space's start, and is a NumPy integer as the space's own
+    samples are; a continuous action float32 [A] takes the environment's units (see
+    workers.environments.actions) and the space's shape, and is clipped to its bounds.
     """
     if isinstance(space, gymnasium.spaces.Box):
         reached = reach.offset + reach.scale * np.asarray(action, np.float64)
         return np.clip(reached.reshape(space.shape), space.low, space.high).astype(space.dtype)
     if isinstance(space, gymnasium.spaces.Discrete):
-        return int(action) + int(space.start)
+        return space.dtype.type(action + space.start)
     raise TypeError(f"an action for {space}, which spec_of refuses")
 
 

@@ -58,7 +58,7 @@ def test_a_rule_that_means_nothing_in_an_environment_is_no_change(tmp_path: Path
     found = config_from_mapping(CARTPOLE)
     asked = asked_protocol(loaded(tmp_path, CARTPOLE, "StickyAction=False"), found)
     assert asked.changes == {}
-    assert protocol_of(found) == {"MaxStepPerEpisode": "4500"}
+    assert protocol_of(found) == {"MaxStepPerEpisode": "auto"}
 
 
 def test_only_the_command_line_changes_the_protocol(tmp_path: Path) -> None:

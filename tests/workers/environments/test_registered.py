@@ -1,14 +1,21 @@
 """Any registered id: what an agent can use works, the rest is refused with the reason."""
 
+import importlib
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
-from workers.environments.registered import RegisteredEnvironment
+from tests.workers.environments.foreign_probes import Lamp
+from tests.workers.environments.registered_probes import Echo
+from workers.environments.registered import RegisteredEnvironment, adapted
 
 MODULE = "tests.workers.environments.registered_probes"
 
@@ -74,8 +81,8 @@ def test_the_registered_limit_truncates_unless_the_configuration_has_one() -> No
         ("Pair", {}, "Tuple.*FlattenObservation"),
         ("Image", {}, "ObservationType = pixels"),
         ("Matrix", {"observation_type": "pixels"}, "ObservationType = state"),
-        ("ManyActions", {}, "MultiDiscrete.*ActionWrapper"),
-        ("WholeActions", {}, "int64.*ActionWrapper"),
+        ("ManyActions", {}, "MultiDiscrete.*TransformAction"),
+        ("WholeActions", {}, "int64.*TransformAction"),
     ],
 )
 def test_what_an_agent_cannot_use_is_refused_with_the_reason(
@@ -83,6 +90,116 @@ def test_what_an_agent_cannot_use_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         build(f"{MODULE}:Scout{name}-v0", **options)
+
+
+BOX = spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def hinted(message: str) -> str:
+    """Return the expression in a message that wraps an environment."""
+    (code,) = re.findall(
+        r"wrap it in (gymnasium\..*?\))(?:, or take a part| *, and register)", message
+    )
+    return str(code)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Dict(a=BOX, b=spaces.Discrete(3)),
+        spaces.Tuple((BOX, spaces.MultiBinary(2))),
+        spaces.Discrete(4),
+        spaces.MultiDiscrete([2, 3]),
+        spaces.MultiBinary(3),
+        spaces.OneOf((BOX, spaces.Discrete(2))),
+    ],
+    ids=lambda space: type(space).__name__,
+)
+def test_the_wrapper_hinted_at_makes_a_vector_of_any_observation(space: Any) -> None:
+    env = Echo(observations=space, actions=spaces.Discrete(2))
+    with pytest.raises(ConfigurationError) as caught:
+        adapted(env)
+    wrapped = adapted(eval(hinted(str(caught.value)), {"gymnasium": gymnasium, "env": env}))
+    wrapped.reset(seed=0)
+    assert wrapped.step(0)[0].shape == wrapped.environment_spec.observation_shape
+
+
+@pytest.mark.parametrize(
+    ("space", "num_choices"),
+    [
+        (spaces.MultiDiscrete([2, 3], start=[5, 0]), 6),
+        (spaces.MultiBinary((2, 2)), 16),
+        (spaces.Box(3, 9, (2,), np.int64), None),
+        (spaces.Dict(a=BOX, b=spaces.Tuple((BOX,))), None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_wrapper_hinted_at_makes_actions_that_an_agent_can_use(
+    space: Any, num_choices: int | None
+) -> None:
+    env = Echo(observations=BOX, actions=space)
+    with pytest.raises(ConfigurationError) as caught:
+        adapted(env)
+    code = hinted(str(caught.value))
+    wrapped = adapted(eval(code, {"gymnasium": gymnasium, "np": np, "env": env}))
+    wrapped.reset(seed=0)
+    wrapped.action_space.seed(0)
+    actions: list[Any] = [wrapped.action_space.sample() for _ in range(5)]
+    if num_choices is not None:
+        assert wrapped.environment_spec.num_actions == num_choices
+        actions = list(range(num_choices))
+    taken = []
+    for action in actions:
+        wrapped.step(action)  # the environment refuses what its space does not hold
+        taken.append(str(env.last_action))
+    assert len(set(taken)) >= (num_choices or 3)
+
+
+@pytest.mark.parametrize("kind", [spaces.Sequence(BOX), spaces.Graph(BOX, None)])
+def test_no_wrapper_is_promised_where_none_works(kind: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"no fixed size.*TransformObservation"):
+        adapted(Echo(observations=kind, actions=spaces.Discrete(2)))
+    with pytest.raises(ConfigurationError, match=r"TransformAction with a function of yours"):
+        adapted(Echo(observations=BOX, actions=kind))
+
+
+def test_an_environment_of_states_shows_its_pictures_under_the_wrapper_hinted_at() -> None:
+    with pytest.raises(ConfigurationError, match=r"AddRenderObservation\(env\)"):
+        build("CartPole-v1", observation_type="pixels")
+    simulator = gymnasium.make("CartPole-v1", render_mode="rgb_array")
+    environment = adapted(gymnasium.wrappers.AddRenderObservation(simulator))
+    assert environment.reset(seed=0)[0].shape == (1, 84, 84)
+    environment.close()
+
+
+def test_the_limit_that_holds_is_told() -> None:
+    assert build("Pendulum-v1").environment_spec.max_episode_steps == 200
+    assert build("Pendulum-v1", max_episode_steps=30).environment_spec.max_episode_steps == 30
+    assert adapted(Lamp()).environment_spec.max_episode_steps is None
+    inner = gymnasium.wrappers.TimeLimit(Lamp(), 4)
+    assert adapted(gymnasium.wrappers.TimeLimit(inner, 9)).environment_spec.max_episode_steps == 4
+
+
+def test_a_module_in_the_current_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    with pytest.raises(ConfigurationError, match=rf"current folder \({tmp_path}\).*PYTHONPATH"):
+        build("lamp_of_this_folder:FolderLamp-v0")
+    (tmp_path / "lamp_of_this_folder.py").write_text(
+        "import gymnasium\nfrom tests.workers.environments.foreign_probes import Lamp\n"
+        "gymnasium.register(id='FolderLamp-v0', entry_point=Lamp)\n"
+    )
+    importlib.invalidate_caches()
+    assert build("lamp_of_this_folder:FolderLamp-v0").environment_spec.num_actions == 2
+
+
+def test_a_class_that_is_none_of_gymnasiums_is_named() -> None:
+    stranger: Any = object
+    gymnasium.register(id="ScoutStranger-v0", entry_point=stranger)
+    with pytest.raises(ConfigurationError, match=r"no environment of Gymnasium's.*before"):
+        build("ScoutStranger-v0")
 
 
 @pytest.mark.parametrize("env_id", ["CartPole-v99", "NoSuchGame-v0", "no_such_module:Game-v0"])

@@ -1,0 +1,72 @@
+"""How an environment whose spaces no agent can use is wrapped so that one can.
+
+Each hint is an expression of Gymnasium's own wrappers that works as it stands, with `env` for the
+environment and `np` for NumPy.
+"""
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+REGISTER = "register that under an id of your own"
+
+
+def observation_hint(space: spaces.Space[Any]) -> str:
+    """Say how observations of another kind become one Box."""
+    if isinstance(spaces.flatten_space(space), spaces.Box):
+        wrapper = "gymnasium.wrappers.FlattenObservation(env)"
+        part = (
+            ", or take a part of it by gymnasium.wrappers.TransformObservation"
+            if isinstance(space, spaces.Dict | spaces.Tuple)
+            else ""
+        )
+        return f"wrap it in {wrapper}{part}, and {REGISTER}"
+    return (
+        "they have no fixed size: make them a Box by gymnasium.wrappers.TransformObservation with "
+        f"a function of yours, and {REGISTER}"
+    )
+
+
+def action_hint(space: spaces.Space[Any]) -> str:
+    """Say how actions of another kind become Discrete, or a Box of floats."""
+    wrapper = _action_wrapper(space)
+    if wrapper is None:
+        wrapper = "gymnasium.wrappers.TransformAction with a function of yours"
+    return f"wrap it in {wrapper}, and {REGISTER}"
+
+
+def _action_wrapper(space: spaces.Space[Any]) -> str | None:
+    """Return an expression that wraps `env`; None where there is no general one."""
+    transform = "gymnasium.wrappers.TransformAction(env, lambda action: "
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
+        return (
+            f"{transform}env.action_space.start + np.unravel_index(action, env.action_space.nvec), "
+            "gymnasium.spaces.Discrete(int(env.action_space.nvec.prod())))"
+        )
+    if isinstance(space, spaces.MultiBinary):
+        size = int(np.prod(space.shape))
+        return (
+            f"{transform}np.reshape(np.unravel_index(action, (2,) * {size}), "
+            "env.action_space.shape).astype(np.int8), "
+            f"gymnasium.spaces.Discrete(2 ** {size}))"
+        )
+    if isinstance(space, spaces.Box):
+        return (
+            f"{transform}action.round().astype(env.action_space.dtype), gymnasium.spaces.Box("
+            "env.action_space.low, env.action_space.high, dtype=np.float32))"
+        )
+    if _is_all_boxes(space) and np.issubdtype(spaces.flatten_space(space).dtype, np.floating):
+        return (
+            f"{transform}gymnasium.spaces.unflatten(env.action_space, action), "
+            "gymnasium.spaces.flatten_space(env.action_space))"
+        )
+    return None
+
+
+def _is_all_boxes(space: spaces.Space[Any]) -> bool:
+    if isinstance(space, spaces.Dict):
+        return all(map(_is_all_boxes, space.spaces.values()))
+    if isinstance(space, spaces.Tuple):
+        return all(map(_is_all_boxes, space.spaces))
+    return isinstance(space, spaces.Box)
