@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measuring import header
+from benchmarks.stopping import stop_signals_raise
 
 LOG = Path(__file__).parent / "LOG.md"
 TITLE = "# Results of `make bench`, newest last\n"
@@ -42,7 +43,7 @@ def recording(
     """Print the header, yield what says the results, and append both to the log.
 
     A measurement that is stopped or fails leaves what it had said by then, with a word on how it
-    ended; one that had said nothing leaves nothing.
+    ended; one that had said nothing leaves nothing. So does one that SIGTERM or SIGHUP stops.
 
     Args:
         part: the benchmark's name.
@@ -57,7 +58,8 @@ def recording(
     record = Record(f"{heading}```\n{facts}\n```")
     path = None if getattr(options, "no_log", False) else log
     try:
-        yield record
+        with stop_signals_raise():
+            yield record
     finally:
         if path is not None and record.has_results:
             error = sys.exc_info()[1]

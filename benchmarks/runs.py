@@ -6,13 +6,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.kept_program import KeptProgram, run_kept
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def main_py(*arguments: str) -> None:
     """Run main.py to its end in the current folder; print its output only where it fails."""
     command = [sys.executable, str(PROJECT / "main.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_kept(command)
     if done.returncode:
         print(done.stdout, done.stderr, sep="\n")
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
@@ -22,7 +24,7 @@ def start_main_py(arguments: Sequence[str], folder: Path, output: Path) -> subpr
     """Start main.py in `folder` on one torch thread; all it prints is added to `output`."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("ab") as file:
-        return subprocess.Popen(
+        return KeptProgram(
             [sys.executable, str(PROJECT / "main.py"), *arguments],
             cwd=folder,
             env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.kept_program import KeptProgram
 from benchmarks.process_tree import ProcessTree
 from benchmarks.runs import PROJECT
 from configs.loading import load_config
@@ -171,7 +172,7 @@ def _run(plan: Plan, folder: Path) -> tuple[CpuCurve, float]:
     output = folder / "output.txt"
     inherited = {key: text for key, text in os.environ.items() if key not in {"RANK", "WORLD_SIZE"}}
     with output.open("wb") as file, _only_on(plan.cores):
-        process = subprocess.Popen(
+        process = KeptProgram(
             plan.command(),
             cwd=folder,
             env=inherited | {"OMP_NUM_THREADS": "1"},

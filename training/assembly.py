@@ -54,12 +54,15 @@ from workers.environments.make import make_environment
 from workers.pool import WorkerPool
 
 
-def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[Trainer, Beginning]:
+def assemble(
+    parts: Parts, payload: Payload | None, pool: EnvironmentPool, stack: ExitStack
+) -> tuple[Trainer, Beginning]:
     """Build all parts of a run, lay out what is continued, and put them together.
 
     Args:
         parts: what everything is made from.
         payload: the checkpoint to continue from, or None.
+        pool: this rank's environments.
         stack: closes what was opened, at the run's end.
 
     Returns:
@@ -68,10 +71,9 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
     each_step = EachStep(parts.stop)
     parts = replace(parts, stop=each_step)
     ranks, session = parts.ranks, parts.session
-    steps_before = 0 if payload is None else int(payload["env_steps"])
-    pool = stack.enter_context(make_pool(parts, steps_before))
     parts = replace(parts, loaded=say_mapping(parts.loaded, pool.spec))
     config = parts.config
+    steps_before = env_steps_of(payload)
     stack.enter_context(page_locked(pool, session.device))
     agent, rollout = build_agent(parts, pool, steps_before)
     stopwatch = TracedStopwatch() if parts.options.pytorch_profiling else Stopwatch()
@@ -120,6 +122,11 @@ def assemble(parts: Parts, payload: Payload | None, stack: ExitStack) -> tuple[T
         should_stop=each_step,
     )
     return trainer, beginning
+
+
+def env_steps_of(payload: Payload | None) -> int:
+    """Return the env steps of the checkpoint that is continued, 0 where there is none."""
+    return 0 if payload is None else int(payload["env_steps"])
 
 
 def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:

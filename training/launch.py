@@ -2,12 +2,13 @@
 
 import logging
 from contextlib import ExitStack
+from dataclasses import replace
 
 from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE, ScoutError, StorageError
 from configs.loading import LoadedConfig
 from configs.schema import Config
-from training.assembly import assemble
+from training.assembly import assemble, env_steps_of, make_pool
 from training.building.precision import settle_precision
 from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (
@@ -39,7 +40,7 @@ from training.ranks.distributed import (
 from training.ranks.memory import memory_errors
 from training.ranks.threads import learner_threads, set_threads
 from training.session import Session
-from workers.environments.make import make_environment
+from workers.environment_pool import EnvironmentPool
 from workers.profiling import followed_by_profilers, profiled
 
 LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
@@ -104,20 +105,24 @@ def _train_in_group(
     check_same_start(ranks, loaded.config, software_versions(), _flags(session, options))
     start = agree_on_start(ranks, options)
     on_first_rank(ranks, lambda: check_frozen_source(start, loaded.config))
-    if start.mode == "overwrite" and start.source is not None:
-        # A source that is refused must not cost the run that was to be replaced.
-        on_first_rank(ranks, lambda: source_bytes(start, loaded.config))
-    if start.mode == "overwrite":
-        # Nor must an environment that cannot be built.
-        on_first_rank(ranks, lambda: make_environment(loaded.config.environment).close())
-    with ExitStack() as stack:
+    folder = RunFolder(LOGS, start.options.log_name)
+    parts = Parts(session, folder, start.options, loaded, ranks, stop)
+    # The environments end before the run's name is free again.
+    with ExitStack() as lock, ExitStack() as stack:
+        stack.enter_context(followed_by_profilers(folder.path / LINE_TIMES / f"rank{ranks.rank}"))
+        ready = None
+        if start.mode == "overwrite":
+            # Neither a source that is refused nor environments that cannot be built may cost the
+            # run that is to be replaced.
+            ready = _prepare(parts, start, stack)
+            ranks.any(flag=False)
         opened = on_first_rank(
             ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)
         )
-        session.folder = opened or RunFolder(LOGS, start.options.log_name)
+        session.folder = opened or folder
         session.source = start.source
         if opened is not None:
-            stack.enter_context(opened)
+            lock.enter_context(opened)
         on_first_rank(ranks, lambda: discard_replaced(start))
         with watched(session, loaded.config.run) as watchdog:
 
@@ -125,12 +130,9 @@ def _train_in_group(
                 watchdog.kick()
                 return stop()
 
-            line_times = session.folder.path / LINE_TIMES / f"rank{ranks.rank}"
-            stack.enter_context(followed_by_profilers(line_times))
-            payload = _load_everywhere(ranks, start, loaded.config)
-            loaded = follow_checkpoint(keep_unstated(loaded, payload), payload)
-            parts = Parts(session, session.folder, start.options, loaded, ranks, should_stop)
-            trainer, beginning = assemble(parts, payload, stack)
+            parts, payload, pool = ready or _prepare(parts, start, stack)
+            parts = replace(parts, folder=session.folder, stop=should_stop)
+            trainer, beginning = assemble(parts, payload, pool, stack)
             with profiled():
                 outcome = trainer.run(beginning)
     if ranks.rank == 0:
@@ -139,6 +141,19 @@ def _train_in_group(
     stop.ignore_signals()
     ranks.any(flag=False)
     return outcome
+
+
+def _prepare(
+    parts: Parts, start: Start, stack: ExitStack
+) -> tuple[Parts, Payload | None, EnvironmentPool]:
+    """Load what the run continues from, if anything, and start this rank's environments.
+
+    A continued run keeps of its checkpoint what its recipe leaves open.
+    """
+    payload = _load_everywhere(parts.ranks, start, parts.config)
+    loaded = follow_checkpoint(keep_unstated(parts.loaded, payload), payload)
+    parts = replace(parts, loaded=loaded)
+    return parts, payload, stack.enter_context(make_pool(parts, env_steps_of(payload)))
 
 
 def _load_everywhere(ranks: Ranks, start: Start, wanted: Config) -> Payload | None:

@@ -8,7 +8,8 @@ What a loss means for a group of environments depends on what the group was doin
 - answered already: the answer stands; then as idle;
 - being reset: it is reset again;
 - giving a snapshot: there is none of these environments;
-- being restored: the pool fails, since it could not go on from where it was told to.
+- being restored: the pool fails, since it could not go on from where it was told to; where an
+  environment refused its snapshot, it is the checkpoint that is refused.
 """
 
 from dataclasses import dataclass

@@ -159,17 +159,17 @@ class OwnedEnvironments:
 
     def close(self) -> None:
         """Close every environment; raise what they raised after the last one is closed."""
-        errors = []
+        errors: list[BaseException] = []
         for row, environment in self._environments.items():
             self._mark(row, Phase.CLOSE)
             try:
                 environment.close()
-            except Exception as error:  # noqa: BLE001 - raised below, when all had their turn
+            except BaseException as error:  # noqa: BLE001 - raised below, when all had their turn
                 error.add_note(f"while closing environment {row}")
                 errors.append(error)
         self._environments.clear()
         if errors:
-            raise ExceptionGroup("environments that failed to close", errors)
+            raise BaseExceptionGroup("environments that failed to close", errors)
 
     def _mark(self, row: int, phase: int) -> None:
         self._progress[0] = row

@@ -210,7 +210,8 @@ class WorkerPool:
 
         Raises:
             ValueError: not one snapshot per environment.
-            WorkerError: an environment refused its snapshot, or a worker was lost.
+            CheckpointError: an environment refused its snapshot.
+            WorkerError: a worker was lost.
         """
         if len(snapshots) != self.num_environments:
             raise ValueError(f"{len(snapshots)} snapshots for {self.num_environments} environments")

@@ -6,6 +6,7 @@ per worker and step. Observations, actions, rewards and flags never do; they lie
 """
 
 import pickle
+import traceback
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from multiprocessing.connection import Connection
@@ -160,6 +161,12 @@ GroupCommand = Reset | Step | Snapshot | Restore
 Command = Attach | GroupCommand | Close
 
 
+class Born(NamedTuple):
+    """The worker's own process has begun; the one that was started keeps it (see keeper.py)."""
+
+    process_id: int
+
+
 class Building(NamedTuple):
     """An environment is being built: a sign of life from a worker that has many of them."""
 
@@ -199,7 +206,25 @@ class Failed(NamedTuple):
         return "\n".join(line for line in lines if line.lstrip().startswith('File "'))
 
 
-Reply = Building | Ready | Done | Failed
+def failure_of(activity: str, error: BaseException) -> Failed:
+    """Return what the pool is to hear of an exception."""
+    lines = "".join(traceback.format_exception(error)).rstrip()
+    summary = "".join(traceback.format_exception_only(error)).rstrip()
+    if isinstance(error, SystemExit):
+        summary += " (it asked to leave the program, as sys.exit does)"
+    own_words = error if isinstance(error, ScoutError) and _travels(error) else None
+    return Failed(activity, summary, lines, own_words)
+
+
+def _travels(error: ScoutError) -> bool:
+    """Whether the exception comes out of a pipe as it went in."""
+    try:
+        return str(pickle.loads(pickle.dumps(error))) == str(error)
+    except Exception:  # noqa: BLE001 - a foreign __init__ may raise anything
+        return False
+
+
+Reply = Born | Building | Ready | Done | Failed
 
 
 def post(connection: "Connection[Any, Any]", message: Command | Reply) -> None:

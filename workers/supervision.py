@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.util import Finalize
 
+from configs.errors import CheckpointError
 from workers.environments.base import EnvironmentSpec
 from workers.layout import Layout
 from workers.limits import Limits, check_descriptors
@@ -17,6 +18,7 @@ from workers.profiling import grace
 from workers.protocol import (
     Attach,
     BadTransitionError,
+    Born,
     Building,
     Done,
     Failed,
@@ -129,9 +131,15 @@ class Supervisor:
         running = [worker for worker in self.workers if worker.is_running]
         for worker in running:
             worker.dismiss()
-        deadline = time.monotonic() + grace(CLOSE_GRACE)
+        seconds = grace(CLOSE_GRACE)
+        deadline = time.monotonic() + seconds
         for worker in running:
+            name, was_at_play = str(worker), worker.spec is not None
             _end(worker, max(0.0, deadline - time.monotonic()))
+            if worker.had_to_be_killed and was_at_play:
+                activity = describe_progress(*self._progress(worker))
+                late = f"did not end within {seconds:g} s of being asked to"
+                logger.warning("%s %s and was killed %s", name, late, activity)
         self._lifeline.close()
         self._lifeline_end.close()
 
@@ -184,6 +192,8 @@ class Supervisor:
             return
         worker.heard = time.monotonic()
         match reply:
+            case Born(process_id):
+                worker.process_id = process_id
             case Building(environment):
                 worker.building = environment
             case Ready(spec):
@@ -240,6 +250,11 @@ class Supervisor:
             raise error
         if is_starting:
             raise WorkerError(story)
+        if worker.is_restoring and failure:
+            raise CheckpointError(
+                f"{story}\nso the environments refuse the snapshots of the checkpoint; "
+                "--load_model_path under a new name goes on with new episodes"
+            )
         if worker.is_restoring:
             raise WorkerError(f"{story}\nso its environments cannot go on from their snapshots")
         if len(worker.false_starts) >= FALSE_STARTS:
@@ -276,4 +291,4 @@ def _end(worker: WorkerProcess, grace: float) -> None:
 def _kill(workers: list[WorkerProcess]) -> None:
     for worker in workers:
         if worker.is_running:
-            worker.process.kill()
+            worker.kill()

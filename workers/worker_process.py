@@ -1,15 +1,10 @@
 """The pool's side of one worker: starting its process, talking to it, ending it, naming its end."""
 
-import multiprocessing
 import os
-import signal
-import socket
-import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import connection as pipes
-from multiprocessing import reduction, resource_tracker
+from multiprocessing import reduction
 from multiprocessing.context import SpawnProcess
 
 from workers.environments.base import EnvironmentSpec
@@ -29,24 +24,18 @@ from workers.protocol import (
     Step,
     post,
 )
-from workers.worker import IGNORED_SIGNALS, run_worker
-
-CHILD_VARIABLES = {  # read once, when the interpreter starts or the libraries are loaded
-    "PYTHONHASHSEED": "0",  # else the order of a set of words differs from run to run
-    "CUDA_VISIBLE_DEVICES": "",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENCV_FOR_THREADS_NUM": "1",
-}
-KILL_GRACE = 5.0  # seconds within which the kernel must have ended a process after SIGKILL
+from workers.spawning import describe_exit, end_at_once, order_end, spawn
+from workers.worker import run_worker
 
 
 class WorkerProcess:
     """One worker, of which there is one process at a time; a lost one is started anew.
 
+    `process` is the keeper of the worker's own process; it ends last, and as that did.
+
     Attributes:
         index: the worker's number.
+        process_id: that of the worker's own process, as soon as that has told.
         rows: the indices in the pool of its environments, by group.
         spec: what the process said of its environments; None until they are built.
         building: the environment that the process builds, while it does.
@@ -60,6 +49,7 @@ class WorkerProcess:
         has_stepped: whether any process of this worker has answered a step.
         false_starts: the place where its processes were lost before that, once for each in a row.
         heard: monotonic seconds of the last sign of life, or since when one is waited for.
+        had_to_be_killed: whether `end` found it still at work when its time was over.
     """
 
     process: SpawnProcess
@@ -80,10 +70,12 @@ class WorkerProcess:
         self.has_stepped = False
         self.false_starts: list[str] = []
         self.heard = 0.0
+        self.had_to_be_killed = False
+        self.process_id: int | None = None
         self._transfer_timeout = transfer_timeout
 
     def __str__(self) -> str:
-        return f"worker {self.index} (pid {self.process.pid}, {environment_names(self.rows)})"
+        return f"worker {self.index} (pid {self.process_id}, {environment_names(self.rows)})"
 
     def start(
         self,
@@ -95,24 +87,14 @@ class WorkerProcess:
 
         `seeds`: one for each environment, see `OwnedEnvironments.build`.
         """
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=run_worker,
-            args=(self.index, make, self.rows, seeds, theirs, lifeline, os.getpid()),
+        self.process, self.connection = spawn(
+            run_worker,
+            (self.index, make, self.rows, seeds),
+            lifeline,
             name=f"worker-{self.index}",
-            daemon=True,
+            transfer_timeout=self._transfer_timeout,
         )
-        try:
-            _bound_transfers(ours, self._transfer_timeout)
-            with birth_conditions():
-                process.start()
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self.process, self.connection = process, ours
+        self.process_id = self.process.pid
         self.spec = None
         self.building = self.first_row
         self.is_running = True
@@ -181,13 +163,11 @@ class WorkerProcess:
 
     def describe_exit(self) -> str:
         """Wait for a process that is ending, and say how it ended."""
-        self.process.join(KILL_GRACE)
-        code = self.process.exitcode
-        if code is None:
-            return "closed its pipe and stayed"
-        if code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        return f"exited with code {code}"
+        return describe_exit(self.process)
+
+    def kill(self) -> None:
+        """Let the process and all programs of its environments be killed, without waiting."""
+        order_end(self.process)
 
     def end(self, grace: float) -> list[Failed]:
         """Give the process `grace` seconds to end by itself, then kill it.
@@ -197,51 +177,20 @@ class WorkerProcess:
         """
         self.is_running = False
         self.process.join(grace)
-        self.process.kill()
-        self.process.join(KILL_GRACE)
-        last_words = self._last_words()
+        last_words, has_left = self._last_words()
+        self.had_to_be_killed = self.process.is_alive() and not has_left
+        end_at_once(self.process)
         self.connection.close()
-        with suppress(ValueError):  # not even SIGKILL has ended it: the kernel is stuck, not we
-            self.process.close()
         return last_words
 
-    def _last_words(self) -> list[Failed]:
-        replies = []
-        with suppress(EOFError, OSError):
+    def _last_words(self) -> tuple[list[Failed], bool]:
+        """Return the failures in the pipe, and whether the process has closed its end of it."""
+        failures = []
+        try:
             while self.connection.poll():
-                replies.append(self.connection.recv())
-        return [reply for reply in replies if isinstance(reply, Failed)]
-
-
-def _bound_transfers(connection: "pipes.Connection[Command, Reply]", seconds: float) -> None:
-    """Let no read or write of the pool's end of a pipe take longer than `seconds`.
-
-    Messages that fit the socket's buffer never block; snapshots may not fit.
-    """
-    whole = int(seconds)
-    limit = struct.pack("@ll", whole, int((seconds - whole) * 1e6))
-    with socket.socket(fileno=os.dup(connection.fileno())) as end:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-
-
-@contextmanager
-def birth_conditions() -> Iterator[None]:
-    """Give a new process its environment variables, and signals that wait until it ignores them.
-
-    A process inherits its starter's blocked signals. Without this a Ctrl-C, which reaches the whole
-    process group, would kill a worker that is still importing.
-    """
-    resource_tracker.ensure_running()  # it unblocks signals, so it must not start below
-    before = {name: os.environ.get(name) for name in CHILD_VARIABLES}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
-    os.environ.update(CHILD_VARIABLES)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                reply = self.connection.recv()
+                if isinstance(reply, Failed):
+                    failures.append(reply)
+        except (EOFError, OSError):
+            return failures, True
+        return failures, False

@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.all_reduce.made_up_network import DEVICE, Link, Switch, leave_network
+from benchmarks.kept_program import run_kept
 from benchmarks.runs import PROJECT
 
 WARM_UP = 2
@@ -54,7 +54,7 @@ def transfer(ranks: int, numbers: int, repeats: int, link: Link | None) -> Trans
     if link is not None:
         command = [*([] if os.geteuid() == 0 else AS_ROOT), *command]
         command += ["--rate", str(link.rate), "--delay", str(link.delay)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = run_kept(command, cwd=PROJECT)
     if done.returncode and link is not None:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise LinkRefusedError(last[0])

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.runs import main_py
+from benchmarks.stopping import stop_signals_raise
 from training.reports.rows import RUNS, SCORE, first_score_above, mean_reached, read_rows
 
 
@@ -90,9 +91,10 @@ def main() -> int:
     shutil.copy(options.config, options.folder / "recipe.conf")
     os.chdir(options.folder)
     results = []
-    for seed in options.seeds:
-        results.append(train_and_evaluate(options, f"seed{seed}", seed))
-        print(table(results[-1:], options).splitlines()[-1], flush=True)
+    with stop_signals_raise():
+        for seed in options.seeds:
+            results.append(train_and_evaluate(options, f"seed{seed}", seed))
+            print(table(results[-1:], options).splitlines()[-1], flush=True)
     print()
     print(table(results, options))
     return 0

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import select
-import signal
 import subprocess
 import tempfile
 import time
@@ -12,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.kept_program import KeptProgram
 from benchmarks.process_tree import ProcessTree
 
 LOOK_EVERY = 5.0  # seconds between two looks at all processes, which cost some time themselves
@@ -140,22 +140,21 @@ def watch(watched: Watched, updates: int, patience: float) -> Turn:
         raise WatchError(progress.quoted(f"ended with {process.returncode}"))
 
 
-def _start(watched: Watched, folder: Path) -> subprocess.Popen[bytes]:
+def _start(watched: Watched, folder: Path) -> KeptProgram:
     try:
-        return subprocess.Popen(
+        return KeptProgram(
             watched.command,
             cwd=folder,
             env={**os.environ, **watched.variables, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     except OSError as error:
         raise WatchError(f"cannot be started: {error}") from error
 
 
-def _lines(process: subprocess.Popen[bytes], progress: Progress, patience: float) -> Iterator[str]:
+def _lines(process: KeptProgram, progress: Progress, patience: float) -> Iterator[str]:
     """Yield what a program prints, line by line, to the end; look at its processes meanwhile."""
     assert process.stdout is not None
     descriptor, rest, heard, last = process.stdout.fileno(), b"", time.monotonic(), progress.last
@@ -178,24 +177,12 @@ def _lines(process: subprocess.Popen[bytes], progress: Progress, patience: float
             yield line.decode(errors="replace")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: KeptProgram) -> None:
     """End a program and all it has started."""
-    _tell(process, signal.SIGTERM)
+    process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(GRACE)
-    _tell(process, signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + GRACE
-    while _tell(process, 0) and time.monotonic() < deadline:  # the next has all cores
-        time.sleep(0.01)
+    process.kill()
+    process.wait()  # its keeper ends last: the next has all cores
     if process.stdout is not None:
         process.stdout.close()
-
-
-def _tell(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send a signal to a program and all it has started; return whether there is anybody left."""
-    try:
-        os.killpg(process.pid, number)  # its session: nobody else is in it
-    except ProcessLookupError:
-        return False
-    return True

@@ -25,6 +25,7 @@ from benchmarks.pool.arena import Arena, Outcome
 from benchmarks.pool.candidates import FLOOR, POOL
 from configs.errors import ScoutError
 from workers.parent import die_with_parent
+from workers.spawning import order_end, under_keeper
 
 FEWEST_ROWS = 10
 TURN = {"atari": 6_400, "classic_control": 16_000}  # env steps of a turn, a second or two
@@ -41,7 +42,7 @@ PACKAGES = (
 
 def compare(env_id: str, num_environments: int, options: argparse.Namespace) -> Outcome:
     """Measure all contenders for one game and number of environments, in a process for it."""
-    die_with_parent()  # and with it the processes of all contenders
+    die_with_parent()
     multiprocessing.set_start_method(None, force=True)  # others' own, not that of this process
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # for a pipe to every environment
@@ -115,9 +116,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             for env_id in options.env:
                 for num_environments in options.num_envs:
                     with ProcessPoolExecutor(1, fresh) as executor:  # no leftovers of the last
-                        job = executor.submit(compare, env_id, num_environments, options)
+                        with under_keeper():  # which ends the processes of all contenders
+                            job = executor.submit(compare, env_id, num_environments, options)
+                        try:
+                            outcome = job.result()
+                        except BaseException:
+                            for process in multiprocessing.active_children():
+                                order_end(process)
+                            raise
                         heading = f"{env_id}, {num_environments} environments"
-                        record.say(f"{heading}\n\n{table(job.result())}")
+                        record.say(f"{heading}\n\n{table(outcome)}")
     except ScoutError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

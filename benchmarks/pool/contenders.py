@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
 from workers.layout import split
-from workers.worker_process import birth_conditions
+from workers.spawning import birth_conditions
 
 SEED = 1
 Actions = NDArray[np.int64]  # [steps, N]
@@ -107,8 +108,9 @@ class Ours:
             self._pool.recv(group)
 
     def process_ids(self) -> list[int]:
-        """Return the workers."""
-        return [process.pid or 0 for process in self._processes]
+        """Return the workers and their keepers."""
+        keepers = [psutil.Process(process.pid) for process in self._processes]
+        return [each.pid for keeper in keepers for each in (keeper, *keeper.children())]
 
     def close(self) -> None:
         """Close the pool."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.drawing import load_matplotlib
+from benchmarks.stopping import STOP_SIGNALS
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
 from benchmarks.study.results import read_result
@@ -89,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         env_steps=options.env_steps,
         overrides=options.set,
     )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
     try:
         check_packages()
         return study(plan, options.jobs)

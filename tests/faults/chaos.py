@@ -186,4 +186,6 @@ def _pause(processes: Sequence[psutil.Process], seconds: float) -> None:
 
 
 def _workers(rank: psutil.Process) -> list[psutil.Process]:
-    return [child for child in rank.children() if "spawn_main" in " ".join(child.cmdline())]
+    """The workers themselves, below their keepers."""
+    below = rank.children(recursive=True)
+    return [each for each in below if "spawn_main" in " ".join(each.cmdline())]

@@ -13,20 +13,23 @@ from pathlib import Path
 import pytest
 import torch
 
+from agents.ranks import bytes_tensor
 from configs.errors import CheckpointError
 from tests.checkpoint_files import file_of, payload
 from tests.faults.figures import Figures, count
-from tests.records import checkpoint_path, run_path
+from tests.records import checkpoint_path, read_status, run_path
 from tests.records import figures as rows_of
 from tests.runs import CARTPOLE, run_here, write_recipe
 from training.checkpoints.storage import (
     HEADER_SIZE,
     VERSION,
+    Saver,
     companions,
     is_whole,
     load_payload,
     pack,
     read_checkpoint,
+    unpack,
 )
 
 NAME = "demo"
@@ -237,3 +240,23 @@ def test_a_checkpoint_of_another_agent_is_refused_with_a_table(
             assert re.search(rf"^ *{key} +{re.escape(value)} +\S", message, re.MULTILINE), message
         assert contents(tmp_path) == before
         assert run_path(tmp_path, NAME).exists()
+
+
+def test_a_snapshot_that_its_environment_refuses_is_a_refused_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, CARTPOLE)
+    command = ("--train", f"--config_path={recipe}", "--log_name=demo", "--num_workers=1")
+    assert run_here(tmp_path, *command, "--max_env_steps=64") == 0
+    path = tmp_path / "checkpoints" / "demo.ckpt"
+    found = load_payload(path)
+    (part,) = (unpack(each.numpy().tobytes()) for each in found["ranks"])
+    part["environments"] = [bytes_tensor(bytes(16) + b"a save-game of another time")] * 2
+    found["ranks"] = [bytes_tensor(pack(part))]
+    path.unlink()
+    Saver(path).save(found, is_best=False)
+    assert run_here(tmp_path, *command, "--resume") == 3
+    message = capsys.readouterr().err
+    assert f"error: checkpoints/{path.name}: worker 0" in message
+    assert "refuse the snapshots of the checkpoint" in message
+    assert read_status(tmp_path, "demo")["code"] == 3

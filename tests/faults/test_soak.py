@@ -38,7 +38,9 @@ class Sample:
 
 
 def workers_of(rank: psutil.Process) -> list[psutil.Process]:
-    return [child for child in rank.children() if "spawn_main" in " ".join(child.cmdline())]
+    """The workers themselves, below their keepers."""
+    below = rank.children(recursive=True)
+    return [each for each in below if "spawn_main" in " ".join(each.cmdline())]
 
 
 def shared_memory(rank: psutil.Process) -> int:

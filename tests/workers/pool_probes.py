@@ -169,12 +169,13 @@ class ProcessProbe(GameProbe):
         return self._observe(), 1.0, False, False, {}
 
     def _observe(self) -> Observation:
-        ignored = [
-            signal.getsignal(number) is signal.SIG_IGN for number in (signal.SIGINT, signal.SIGTERM)
+        kept = [
+            signal.getsignal(number) in (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
+            for number in (signal.SIGINT, signal.SIGTERM)
         ]
         facts = [
             "torch" in sys.modules,
-            all(ignored) and not signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+            not any(kept) and not signal.pthread_sigmask(signal.SIG_BLOCK, ()),
             os.environ.get("CUDA_VISIBLE_DEVICES") == "",
             os.environ.get("OMP_NUM_THREADS") == "1",
             os.getpid() >> 12,

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import psutil
 
 from tests.workers.pool_probes import BASE_SEED, Fault, GameProbe
 from workers.owned_environments import MakeEnvironment
@@ -30,12 +31,20 @@ def step(pool: WorkerPool, group: int = 0) -> StepBatch:
     return pool.recv(group)
 
 
-def worker_ids() -> dict[str, int]:
-    """Process ids of the workers there are, by name."""
+def keeper_ids() -> dict[str, int]:
+    """Process ids of what keeps the workers there are, by the worker's name."""
     return {
         process.name: process.pid
         for process in multiprocessing.active_children()
         if process.name.startswith("worker-") and process.pid is not None
+    }
+
+
+def worker_ids() -> dict[str, int]:
+    """Process ids of the workers there are, whose environments are built, by name."""
+    return {
+        name: psutil.Process(keeper).children()[0].pid
+        for name, keeper in sorted(keeper_ids().items())
     }
 
 

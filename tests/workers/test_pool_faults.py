@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from configs.errors import ConfigurationError
+from configs.errors import CheckpointError, ConfigurationError
 from tests.workers.environments.foreign_probes import NeverResets
 from tests.workers.pool_probes import (
     Fault,
@@ -258,5 +258,15 @@ def test_a_snapshot_that_an_environment_refuses_ends_the_pool_in_its_words() -> 
     with make_pool(StubbornProbe) as pool:
         pool.reset()
         snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
-        with pytest.raises(WorkerError, match="this is not my save-game"):
+        with pytest.raises(CheckpointError, match="this is not my save-game") as caught:
+            pool.restore(snapshots)
+    assert caught.value.exit_code == 3
+
+
+def test_a_worker_killed_while_it_restores_is_no_refusal() -> None:
+    with make_pool(GameProbe) as pool:
+        pool.reset()
+        snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
+        os.kill(worker_ids()["worker-0"], signal.SIGKILL)
+        with pytest.raises(WorkerError, match="cannot go on from their snapshots"):
             pool.restore(snapshots)

@@ -1,6 +1,5 @@
 """How workers begin and end: with their pool, with their parent, and never by a stray signal."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.workers.pool_probes import BASE_SEED, CloseProbe, Fault, GameProbe
+from tests.workers.pools import keeper_ids, worker_ids
 from workers.pool import WorkerPool
 from workers.protocol import PoolStateError, WorkerError
 
@@ -23,10 +23,11 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds
 
 PROGRAM = """
-import multiprocessing, sys, time
+import sys, time
 from functools import partial
 import numpy as np
 from tests.workers.pool_probes import BASE_SEED, Fault, GameProbe
+from tests.workers.pools import keeper_ids, worker_ids
 from workers.pool import WorkerPool
 
 if __name__ == "__main__":
@@ -37,7 +38,7 @@ if __name__ == "__main__":
     pool.reset()
     pool.send(0, np.zeros(4, np.int64))
     time.sleep(0.4)  # the step has begun, and hangs if it is to hang
-    print(*(process.pid for process in multiprocessing.active_children()), flush=True)
+    print(*keeper_ids().values(), *worker_ids().values(), flush=True)
     match sys.argv[2]:
         case "stay":
             time.sleep(1000)
@@ -49,7 +50,7 @@ if __name__ == "__main__":
 
 @contextmanager
 def program(path: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Run PROGRAM; yield it and the process ids of its workers."""
+    """Run PROGRAM; yield it and the process ids of its workers, after those of their keepers."""
     path.write_text(PROGRAM)
     process = subprocess.Popen(
         [sys.executable, path, *arguments],
@@ -86,12 +87,7 @@ def assert_gone(pids: list[int]) -> None:
 
 def workers() -> list[int]:
     """Process ids of the workers there are, in their order."""
-    processes = sorted(multiprocessing.active_children(), key=lambda process: process.name)
-    return [
-        process.pid
-        for process in processes
-        if process.name.startswith("worker-") and process.pid is not None
-    ]
+    return list(worker_ids().values())
 
 
 def make_pool(
@@ -111,7 +107,7 @@ def test_no_worker_and_no_shared_memory_outlives_a_killed_parent(
     fault: str, tmp_path: Path
 ) -> None:
     with program(tmp_path / "program.py", fault, "stay") as (parent, pids):
-        assert len(pids) == 2
+        assert len(pids) == 4
         assert all(map(is_alive, pids))
         maps = Path(f"/proc/{parent.pid}/maps").read_text()
         assert "/dev/shm" not in maps
@@ -127,20 +123,21 @@ def test_a_pool_that_nobody_closes_does_not_keep_its_program_from_ending(tmp_pat
 
 @pytest.mark.slow
 def test_the_time_for_which_a_whole_run_is_stopped_does_not_count(tmp_path: Path) -> None:
-    """As Ctrl-Z and fg do it; the step that is stopped sleeps for 1.2 seconds by itself."""
-    with program(tmp_path / "program.py", "dawdle", "wait") as (parent, _):
+    """As a scheduler does it; the step that is stopped sleeps for 1.2 seconds by itself."""
+    with program(tmp_path / "program.py", "dawdle", "wait") as (parent, pids):
         assert parent.stdout is not None
-        os.killpg(parent.pid, signal.SIGSTOP)
-        time.sleep(4)
-        os.killpg(parent.pid, signal.SIGCONT)
+        for number, seconds in ((signal.SIGSTOP, 4), (signal.SIGCONT, 0)):
+            for pid in (parent.pid, *pids):
+                os.kill(pid, number)
+            time.sleep(seconds)
         assert parent.stdout.readline() == "0\n"
 
 
-def test_workers_ignore_the_signals_that_end_a_run() -> None:
+def test_workers_and_keepers_ignore_the_signals_that_end_a_run() -> None:
     with make_pool() as pool:
         pool.reset()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
-            for pid in workers():
+            for pid in (*workers(), *keeper_ids().values()):
                 os.kill(pid, number)
         pool.send(0, np.zeros(4, np.int64))
         pool.recv(0)

@@ -83,6 +83,8 @@ def laid_out(what: str, path: Path) -> Iterator[None]:
     """Turn what is raised by a state that does not fit into a refusal of the file at `path`."""
     try:
         yield
+    except CheckpointError as error:  # of an environment, which does not know the file
+        raise CheckpointError(f"{path}: {error}") from error
     except _UNFIT as error:
         if isinstance(error, RuntimeError) and PEER_ERROR.search(str(error)):
             raise  # it has nothing to do with the file

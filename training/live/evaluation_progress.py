@@ -16,6 +16,7 @@ class EvaluationProgress:
 
     Args:
         num_episodes: how many will be played.
+        max_episode_steps: after which an episode is cut; None where none is known.
         console: where to print; the program's own by default.
         clock: seconds that never run backwards.
     """
@@ -23,11 +24,13 @@ class EvaluationProgress:
     def __init__(
         self,
         num_episodes: int,
+        max_episode_steps: int | None,
         *,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._num_episodes = num_episodes
+        self._max_episode_steps = max_episode_steps
         self._console = console or rich.get_console()
         self._clock = clock
         self._start = self._last_line = clock()
@@ -57,4 +60,8 @@ class EvaluationProgress:
         text = f"evaluated {len(scores)} of {self._num_episodes} episodes, {elapsed:.0f} s"
         if elapsed > 0:
             text += f", {env_steps / elapsed:,.0f} env steps/s"
-        return f"{text}, mean score {fmean(scores):,.2f}" if scores else text
+        if scores:
+            return f"{text}, mean score {fmean(scores):,.2f}"
+        cap = self._max_episode_steps
+        end = "there is no limit (MaxStepPerEpisode)" if cap is None else f"each may last {cap:,}"
+        return f"{text}; no episode has ended in {env_steps:,} env steps, and {end}"

@@ -102,7 +102,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         open_environments(
             agent.config, loaded.config.run.seed, num_envs, options.num_workers or place.cores
         ) as pool,
-        EvaluationProgress(options.episodes) as progress,
+        EvaluationProgress(options.episodes, pool.spec.max_episode_steps) as progress,
     ):
         episodes = play_episodes(pool, agent.player, options.episodes, progress.update)
     report = make_report(options, agent, loaded.config.run.seed, num_envs, episodes)

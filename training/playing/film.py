@@ -1,5 +1,6 @@
 """The film of an evaluation: the real screen beside what the agent is curious about."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import Curve, Note, Part, blank
 from training.playing.recording import Recording, record_game
 from training.playing.video import VideoWriter, caption_frame
+from workers.environment_process import EnvironmentProcess
 from workers.environments.base import Environment
 from workers.environments.make import make_environment
 
@@ -48,7 +50,12 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
         StorageError: the film cannot be written.
     """
     spec = agent.player.spec
-    environment = make_environment(agent.config.environment)
+    run = agent.config.run
+    environment = EnvironmentProcess(
+        functools.partial(make_environment, agent.config.environment),
+        step_timeout=run.step_timeout,
+        reset_timeout=run.reset_timeout,
+    )
     try:
         recording = record_game(environment, agent.player, stream_seed(seed, "evaluation video"))
         parts = make_parts(agent, recording, environment, _picture_height(recording))

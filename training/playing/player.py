@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from agents.frame_stack import FrameStack
 from agents.networks.actor_critic import PolicyOutput
+from configs.errors import EnvironmentFailure
 from configs.schema import Config
 from training.building.seeding import make_generator, stream_seed
 from workers.environments.base import EnvironmentSpec
@@ -19,6 +21,7 @@ from workers.pool import WorkerPool
 from workers.protocol import EpisodeSummary
 
 DEFAULT_ENVIRONMENTS = 8
+LONGEST_GAME = 1_000_000  # env steps; ten times the longest one of Atari
 
 Judge = Callable[[Tensor], PolicyOutput]
 """A policy with its critics: stacked observations [n, S * C, H, W] or vectors [n, D]."""
@@ -120,6 +123,7 @@ def play_episodes(
     player: Player,
     num_episodes: int,
     show: Callable[[int, list[float]], None] | None = None,
+    longest_game: int = LONGEST_GAME,
 ) -> list[EpisodeSummary]:
     """Play `num_episodes` and return their summaries, by environment and time.
 
@@ -131,22 +135,39 @@ def play_episodes(
         player: decides.
         num_episodes: how many.
         show: told after each step the env steps so far, and the scores of the episodes that ended.
+        longest_game: env steps for which the end of an episode is waited for.
+
+    Raises:
+        EnvironmentFailure: an episode is longer than that.
     """
     shares = episode_shares(num_episodes, pool.num_environments)
     played: list[list[EpisodeSummary]] = [[] for _ in shares]
     frames, env_steps = player.remember(torch.from_numpy(pool.reset())), 0
+    lengths = np.zeros(pool.num_environments, np.int64)  # of the episodes under way
     while any(len(done) < share for done, share in zip(played, shares, strict=True)):
         pool.send(0, player.act(frames).numpy())
         batch = pool.recv(0)
         ended = torch.from_numpy(batch.terminated | batch.truncated).to(player.device)
         frames.push(torch.from_numpy(batch.observations).to(player.device), ended)
+        lengths += 1
         for episode in batch.episodes:
+            lengths[episode.environment] = 0
             if not episode.lost and len(played[episode.environment]) < shares[episode.environment]:
                 played[episode.environment].append(episode)
         env_steps += pool.num_environments
         if show is not None:
             show(env_steps, [episode.score for done in played for episode in done])
+        if lengths.max() >= longest_game:
+            raise _endless(pool.spec, int(lengths.argmax()), longest_game, sum(map(len, played)))
     return [episode for done in played for episode in done]
+
+
+def _endless(spec: EnvironmentSpec, environment: int, steps: int, ended: int) -> EnvironmentFailure:
+    return EnvironmentFailure(
+        f"environment {environment} of the evaluation has played {steps:,} env steps of "
+        f"{spec.env_id} and its episode has not ended ({ended} episodes have): let the environment "
+        "end its episodes, or train with MaxStepPerEpisode = N in the recipe, which cuts them there"
+    )
 
 
 def spec_from_text(text: str) -> EnvironmentSpec:

@@ -1,5 +1,6 @@
 """One game of an evaluation, kept whole: screens, values, and what it takes to judge it later."""
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,9 @@ from training.playing.player import Choice, Player
 from workers.environments.base import Environment
 
 Screen = NDArray[np.uint8]  # [H, W, 3], RGB
+LONGEST = 108_000  # env steps of a film: the longest game of Atari, frame by frame
 FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -72,13 +75,16 @@ class Recording:
         self.lived.steps.append(step)
 
 
-def record_game(environment: Environment, player: Player, seed: int) -> Recording:
+def record_game(
+    environment: Environment, player: Player, seed: int, longest: int = LONGEST
+) -> Recording:
     """Play one full game and record it; lost lives that end an episode do not end the game.
 
     Args:
         environment: played from a reset with `seed`.
         player: decides.
         seed: of the environment.
+        longest: env steps after which the game is cut.
     """
     observation, info = environment.reset(seed=seed)
     first = torch.from_numpy(observation).clone()
@@ -89,6 +95,9 @@ def record_game(environment: Environment, player: Player, seed: int) -> Recordin
     while not over:
         choice = player.decide(frames)
         seen, reward, terminated, truncated, info = environment.step(choice.actions[0].numpy())
+        if len(recording.lived.steps) + 1 == longest and not terminated:
+            _LOG.warning("the film is cut after %d env steps: its game has not ended", longest)
+            truncated, info = True, {**info, "game_over": True}
         ended = terminated or truncated
         over = ended and info.get("game_over", True)
         score += float(reward)

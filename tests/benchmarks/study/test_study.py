@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -188,7 +189,7 @@ def test_an_interrupt_is_passed_on_and_no_further_run_begins(
     script.write_text(
         "import os, signal, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: os._exit(75))\n"
-        "os.kill(os.getppid(), signal.SIGINT)\n"
+        f"os.kill({os.getpid()}, signal.SIGINT)\n"
         "time.sleep(30)\n"
     )
     monkeypatch.setattr("benchmarks.runs.PROJECT", script.parent)

@@ -3,6 +3,7 @@
 import io
 from itertools import count
 
+import pytest
 from rich.console import Console
 
 from training.live.evaluation_progress import EvaluationProgress
@@ -13,7 +14,7 @@ def shown(*, terminal: bool, seconds_per_step: float) -> str:
     stream, ticks = io.StringIO(), count()
     console = Console(file=stream, force_terminal=terminal, width=120)
     clock = lambda: seconds_per_step * next(ticks)  # noqa: E731
-    with EvaluationProgress(4, console=console, clock=clock) as progress:
+    with EvaluationProgress(4, 500, console=console, clock=clock) as progress:
         for step in range(1, 41):
             progress.update(8 * step, [10.0] * (step // 10))
     return stream.getvalue()
@@ -35,3 +36,22 @@ def test_a_short_evaluation_says_nothing_on_its_way() -> None:
 
 def test_on_a_terminal_the_line_stands_in_place() -> None:
     assert "evaluated 4 of 4 episodes" in shown(terminal=True, seconds_per_step=1.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "end"),
+    [(None, "there is no limit (MaxStepPerEpisode)"), (4500, "each may last 4,500")],
+)
+def test_an_evaluation_of_which_no_episode_ends_says_what_it_waits_for(
+    limit: int | None, end: str
+) -> None:
+    stream, ticks = io.StringIO(), count()
+    console = Console(file=stream, width=120)
+    clock = lambda: 5.0 * next(ticks)  # noqa: E731
+    with EvaluationProgress(4, limit, console=console, clock=clock) as progress:
+        for step in (8, 16):
+            progress.update(step, [])
+    assert stream.getvalue() == (
+        "evaluated 0 of 4 episodes, 10 s, 2 env steps/s; no episode has ended in 16 env steps, "
+        f"and {end}\n"
+    )
