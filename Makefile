@@ -40,16 +40,28 @@ endif
 PY       := $(BIN)python
 PIP      := $(PY) -m pip --disable-pip-version-check
 PYTEST   := $(PY) -m pytest --jaxtyping-packages=agents.losses,agents.networks,beartype.beartype
-TORCHRUN := $(BIN)torchrun --nnodes 1 --nproc_per_node $(NPROC) --standalone
-ONE_RANK := $(BIN)torchrun --nnodes 1 --nproc_per_node 1 --standalone
+# One agent process needs no torchrun.
+RANKS    := $(if $(filter 1,$(NPROC)),$(PY),$(BIN)torchrun --nnodes 1 --nproc_per_node $(NPROC) --standalone)
 
 num_env_flag := $(if $(NUM_ENV),--num_env_per_process $(NUM_ENV))
 rerun_flag   := $(if $(OVERWRITE),--overwrite) $(if $(RESUME),--resume)
 profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --config_path=$(CONFIG)
 
+# What runs main.py ends with a sentence, and make's own last line would be "Error 2". So these recipes
+# leave the sentence of a failure in a file and end well; then make says it, and fails.
+.PHONY: train continue_training train_with_specific_gpu eval export report scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export report scalene_profiling pytorch_profiling line_profiling: %: run_%
+	@$(call fail_if,$(said))
+
+run_goals := $(filter train continue_training train_with_specific_gpu eval export report %_profiling,$(MAKECMDGOALS))
+last_word := $(if $(run_goals),$(shell mktemp))
+said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
+fail_if    = $(if $(1),$(error $(1)))
+in_turn    = $(PY) -m training.doctor.in_turn "$(last_word)"
+
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {sub(/^run_/, ""); printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
 
@@ -95,14 +107,19 @@ doctor: ## what this machine has, what is missing, how to mend it
 	@if [ -x "$$(command -v $(PY))" ]; then $(PY) -m training.doctor; else $(PYTHON) -m training.doctor; fi
 
 # Training
-.PHONY: train
-train: $(READY) ## train CONFIG (default: the demo), evaluate it, say where all lies
-	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME) --save_model_path=$(CKPT) $(rerun_flag) $(ARGS)
-	$(ONE_RANK) main.py --eval --config_path=logs/runs/$(LOG_NAME)/config.conf --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video
-ifeq ($(notdir $(CONFIG)),demo_config.conf)
-	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --set IntrinsicReward=none --log_name=$(LOG_NAME)_no_bonus --save_model_path=$(basename $(CKPT))_no_bonus.ckpt $(rerun_flag) $(ARGS)
-	$(PY) -m training.reports.demo $(LOG_NAME) $(LOG_NAME)_no_bonus
-endif
+train_as := --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME)
+no_bonus := $(train_as)_no_bonus --set IntrinsicReward=none --save_model_path=$(basename $(CKPT))_no_bonus.ckpt
+
+.PHONY: run_train
+run_train: $(READY) ## train CONFIG (default: the demo), evaluate it, say where all lies
+	@$(in_turn) $(RANKS) main.py $(train_as) --save_model_path=$(CKPT) $(rerun_flag) $(ARGS) \; \
+	  $(PY) main.py --eval --config_path=logs/runs/$(LOG_NAME)/config.conf --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video \; \
+	  $(if $(filter demo_config.conf,$(notdir $(CONFIG))),$(RANKS) main.py $(no_bonus) $(rerun_flag) $(ARGS) \; \
+	  $(PY) -m training.reports.demo $(LOG_NAME) $(LOG_NAME)_no_bonus \;) \
+	  $(MAKE) --no-print-directory where
+
+.PHONY: where
+where: ## say where the files of LOG_NAME lie, and what to do with them
 	@echo
 	@echo "  checkpoint        $(CKPT)"
 	@echo "  curves            logs/tb_logs/$(LOG_NAME)        make start_tensorboard"
@@ -114,21 +131,21 @@ endif
 	@echo "  train further     make continue_training CONFIG=$(CONFIG) ARGS=\"--max_env_steps N\""
 	@echo "  the real thing    make train CONFIG=configs/MontezumaRevenge/config_rnd00.conf NUM_ENV=64 NPROC=2"
 
-.PHONY: continue_training
-continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont00
-	$(TORCHRUN) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME)_cont00 --load_model_path=$(CKPT) --set loadModel=True --save_model_path=$(basename $(CKPT))_cont00.ckpt $(rerun_flag) $(ARGS)
+.PHONY: run_continue_training
+run_continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont00
+	@$(in_turn) $(RANKS) main.py $(train_as)_cont00 --load_model_path=$(CKPT) --set loadModel=True --save_model_path=$(basename $(CKPT))_cont00.ckpt $(rerun_flag) $(ARGS)
 
-.PHONY: train_with_specific_gpu
-train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
-	$(ONE_RANK) main.py --train $(num_env_flag) --config_path=$(CONFIG) --log_name=$(LOG_NAME) --save_model_path=$(CKPT) --gpu_id=$(GPU) $(rerun_flag) $(ARGS)
+.PHONY: run_train_with_specific_gpu
+run_train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
+	@$(in_turn) $(PY) main.py $(train_as) --save_model_path=$(CKPT) --gpu_id=$(GPU) $(rerun_flag) $(ARGS)
 
-.PHONY: eval
-eval: $(READY) ## evaluate CKPT over full episodes, with a report and a video
-	$(ONE_RANK) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video $(ARGS)
+.PHONY: run_eval
+run_eval: $(READY) ## evaluate CKPT over full episodes, with a report and a video
+	@$(in_turn) $(PY) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video $(ARGS)
 
-.PHONY: export
-export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, graphs
-	$(PY) main.py --export --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) $(ARGS)
+.PHONY: run_export
+run_export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, graphs
+	@$(in_turn) $(PY) main.py --export --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) $(ARGS)
 
 .PHONY: kill
 kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
@@ -144,30 +161,30 @@ start_tensorboard: $(READY) ## curves of all runs, on localhost:PORT
 scalene_flags = --cpu-only --off --program-path=$(CURDIR) --profile-exclude=training/ranks/watchdog.py
 scalene_json  = scaleneProfiler00_$(LOG_NAME).json
 
-.PHONY: report
-report: $(READY) ## a page for each of RUNS="a b", and one that compares them (default: LOG_NAME's)
-	$(PY) main.py --report $(or $(RUNS),$(LOG_NAME)) $(ARGS)
+.PHONY: run_report
+run_report: $(READY) ## a page for each of RUNS="a b", and one that compares them (default: LOG_NAME's)
+	@$(in_turn) $(PY) main.py --report $(or $(RUNS),$(LOG_NAME)) $(ARGS)
 
-.PHONY: scalene_profiling
-scalene_profiling: $(READY) ## profile three rollouts with Scalene: NPROC ranks and their workers
-	$(PY) -m scalene run $(scalene_flags) -o $(scalene_json) --- -m torch.distributed.run --nnodes 1 --nproc_per_node $(NPROC) --standalone $(profile_run) --log_name=$(LOG_NAME)_scalene --save_model_path=checkpoints/$(LOG_NAME)_scalene.ckpt --scalene_profiling 3 $(ARGS)
+.PHONY: run_scalene_profiling
+run_scalene_profiling: $(READY) ## profile three rollouts with Scalene: NPROC ranks and their workers
+	@$(in_turn) $(PY) -m scalene run $(scalene_flags) -o $(scalene_json) --- -m torch.distributed.run --nnodes 1 --nproc_per_node $(NPROC) --standalone $(profile_run) --log_name=$(LOG_NAME)_scalene --save_model_path=checkpoints/$(LOG_NAME)_scalene.ckpt --scalene_profiling 3 $(ARGS)
 
 .PHONY: view_scalene
 view_scalene: $(READY) ## open the Scalene profile in the browser (ARGS=--cli: in the terminal)
 	$(PY) -m scalene view $(ARGS) $(scalene_json)
 
-.PHONY: pytorch_profiling
-pytorch_profiling: $(READY) ## trace two updates of NPROC ranks with torch.profiler, print the top operators
-	$(TORCHRUN) $(profile_run) --log_name=$(LOG_NAME)_torch --save_model_path=checkpoints/$(LOG_NAME)_torch.ckpt --pytorch_profiling $(ARGS)
+.PHONY: run_pytorch_profiling
+run_pytorch_profiling: $(READY) ## trace two updates of NPROC ranks with torch.profiler, print the top operators
+	@$(in_turn) $(RANKS) $(profile_run) --log_name=$(LOG_NAME)_torch --save_model_path=checkpoints/$(LOG_NAME)_torch.ckpt --pytorch_profiling $(ARGS)
 
 .PHONY: start_tensorboard_profiles
 start_tensorboard_profiles: $(READY) ## the traces of torch.profiler, on localhost:PORT
 	@$(PY) -c 'import torch_tb_profiler' 2> /dev/null || $(PIP) install -c requirements.lock torch-tb-profiler==0.4.3
 	$(BIN)tensorboard --logdir logs/torch_profiler_logs --host $(TENSORBOARD_HOST) --port $(PORT)
 
-.PHONY: line_profiling lineProfiler_profiling
-line_profiling: $(READY) ## time ten rollouts line by line: NPROC ranks and their workers
-	LINE_PROFILE=1 $(TORCHRUN) $(profile_run) --log_name=$(LOG_NAME)_line --save_model_path=checkpoints/$(LOG_NAME)_line.ckpt --scalene_profiling 10 $(ARGS)
+.PHONY: run_line_profiling lineProfiler_profiling
+run_line_profiling: $(READY) ## time ten rollouts line by line: NPROC ranks and their workers
+	@LINE_PROFILE=1 $(in_turn) $(RANKS) $(profile_run) --log_name=$(LOG_NAME)_line --save_model_path=checkpoints/$(LOG_NAME)_line.ckpt --scalene_profiling 10 $(ARGS)
 lineProfiler_profiling: line_profiling ## the older name of line_profiling
 
 .PHONY: view_line_profiler

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.one_voice import is_first_of_node, let_the_first_speak
+from commands.one_voice import is_first_of_node, let_the_first_speak, say_last
 from commands.verbs import build_parser, checked_verb
 
 TYPE_CHECKING = False  # see commands/__init__.py
@@ -35,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, ConfigurationError) and not is_first_of_node():
             let_the_first_speak()
         elif not error.repeated:
-            print(f"error: {error}", file=sys.stderr)
+            say_last(error.exit_code, f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if is_first_of_node():
+            say_last(130, "interrupted; what was written before is whole")
         return 130
 
 
@@ -55,5 +56,13 @@ def leave(code: int) -> "NoReturn":
     os._exit(code)
 
 
-if __name__ == "__main__":
+def run_as_program() -> "NoReturn":
+    """Run the command line to its end, also where the terminal is closed meanwhile."""
+    from workers.lost_terminal import outlive_terminal  # noqa: PLC0415
+
+    outlive_terminal()
     leave(main())
+
+
+if __name__ == "__main__":
+    run_as_program()

@@ -1,6 +1,7 @@
 """Which of a node's processes says what all of them find in the same way."""
 
 import os
+import sys
 
 PATIENCE = 20.0  # seconds
 
@@ -17,3 +18,11 @@ def let_the_first_speak() -> None:
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     time.sleep(PATIENCE)
+
+
+def say_last(code: int, text: str) -> None:
+    """Say how it ended, to the terminal and to whoever speaks after this process."""
+    from training.folders.last_word import leave_last_word
+
+    leave_last_word(code, text)
+    print(text, file=sys.stderr)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-from commands.one_voice import is_first_of_node, let_the_first_speak
+from commands.one_voice import is_first_of_node, let_the_first_speak, say_last
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> "NoReturn":
         """Print one line, on the first process of a node alone, and exit with 2."""
         if is_first_of_node():
-            print(f"main.py: {message} (main.py -h lists all flags)", file=sys.stderr)
+            say_last(2, f"main.py: {message} (main.py -h lists all flags)")
         else:
             let_the_first_speak()
         sys.exit(2)

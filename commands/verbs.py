@@ -77,5 +77,8 @@ def checked_verb(parser: Parser, args: argparse.Namespace) -> "Verb":
     verb = VERBS[typed[0]]
     verb.check(parser, args)
     if args.resume and args.overwrite:  # also where nothing is trained
-        parser.error("--resume continues a run and --overwrite replaces it; give one of them")
+        from configs.typed import typed as in_words
+
+        resume, overwrite = in_words("--resume"), in_words("--overwrite")
+        parser.error(f"{resume} continues a run and {overwrite} replaces it; give one of them")
     return verb

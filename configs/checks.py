@@ -1,6 +1,7 @@
 """Checks over more than one key: what contradicts itself, and what is allowed but unwise."""
 
 from configs.schema import Config
+from configs.typed import typed
 
 # The policy's convolutions: 8 x 8 with stride 4, 4 x 4 with stride 2, then ThirdKernel.
 _KERNELS_AND_STRIDES = ((8, 4), (4, 2))
@@ -141,7 +142,7 @@ def _representation(config: Config) -> list[str]:
         found.append(
             "FreezeSharedBackbone = True without pretraining: the backbone would stay random; set "
             "SSLPretraining to a number of updates, or loadModel = True to take the backbone of "
-            "--load_model_path"
+            f"{typed('--load_model_path')}"
         )
     return found
 

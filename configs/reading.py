@@ -13,6 +13,7 @@ from pathlib import Path
 from configs.errors import ConfigurationError
 from configs.legacy import OPTIONS_SECTION
 from configs.options import nearest
+from configs.typed import typed
 
 _COMMENT = re.compile(r"(^|\s)[#;].*$")
 _LONGEST_SHOWN = 80
@@ -127,7 +128,7 @@ def _read_text(path: Path) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{path}: no such configuration file; name a recipe with --config_path"
+            f"{path}: no such configuration file; name a recipe with {typed('--config_path')}"
         ) from None
     except IsADirectoryError:
         raise ConfigurationError(f"{path}: is a folder, not a configuration file") from None

@@ -17,15 +17,17 @@ import psutil
 import torch
 
 import main
+from configs.typed import FRONT
 from tests.records import run_path
+from training.folders.last_word import LAST_WORD
 
 MAIN = Path(main.__file__).resolve()
 # Of a torchrun around the tests, and what make sets for its targets.
-NOT_INHERITED = {"RANK", "WORLD_SIZE", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"}
+NOT_INHERITED = {"RANK", "WORLD_SIZE", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE", FRONT, LAST_WORD}
 MARKER = "SCOUT_TEST_RUN"
 DEADLINE = 250.0  # seconds, for a machine that is busy beyond measure
 SECONDS_BETWEEN_LOOKS = 0.02
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGQUIT)
 
 CARTPOLE = """\
 [Environment]

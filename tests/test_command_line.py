@@ -220,7 +220,7 @@ def test_evaluation_by_several_processes_is_refused_with_the_reason(
     assert run_here(trained, "--eval", *arguments) == 2
     message = capsys.readouterr().err
     assert "--eval needs exactly one process, but there are 2" in message
-    assert "--nproc_per_node 1" in message
+    assert "--nproc_per_node=1" in message
 
 
 def test_half_a_set_of_torchruns_variables_is_refused(

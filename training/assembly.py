@@ -99,7 +99,9 @@ def assemble(
     if not config.run.overlap_collection:  # then collecting keeps it up, in this thread alone
         stack.enter_context(drawn_while_learning(progress))
     reporter = stack.enter_context(
-        Reporter(ranks, pool, metrics, progress, agent.optimizer, setup_of(parts, pool))
+        Reporter(
+            ranks, pool, metrics, progress, agent.optimizer, setup_of(parts, pool, agent.learner)
+        )
     )
     reporter.begin(session.clock.env_steps)
     profiler, max_updates = _choose_profiler(parts, progress, stack)

@@ -1,11 +1,11 @@
 """One training run, from the first signal handler to the last word."""
 
-import logging
+import functools
 from contextlib import ExitStack
 from dataclasses import replace
 
 from agents.ranks import Ranks
-from configs.errors import STOPPED_EXIT_CODE, ScoutError, StorageError
+from configs.errors import STOPPED_EXIT_CODE, ScoutError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble, env_steps_of, make_pool
@@ -14,6 +14,7 @@ from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (
     Start,
     agree_on_start,
+    check_free,
     check_load_flags,
     discard_replaced,
     source_bytes,
@@ -21,9 +22,18 @@ from training.checkpoints.continuation import (
 from training.checkpoints.freezing import check_frozen_source
 from training.checkpoints.storage import Payload, unpack
 from training.checkpoints.unstated import keep_unstated
+from training.folders.files import storage_error
+from training.folders.last_word import leave_last_word
+from training.folders.lost_runs import warn_of_loss
 from training.folders.run_folder import LOGS, RunFolder
 from training.folders.versions import software_versions
-from training.live.console import final_message, set_up_logging
+from training.live.console import set_up_logging
+from training.loop.last_words import (
+    leave_unbegun,
+    leave_word,
+    say_how_it_ended,
+    say_it_ends_now,
+)
 from training.loop.stop_request import StopRequest
 from training.loop.trainer import Outcome
 from training.loop.watching import group_timeout, watched
@@ -44,7 +54,6 @@ from workers.environment_pool import EnvironmentPool
 from workers.profiling import followed_by_profilers, profiled
 
 LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
-_LOG = logging.getLogger(__name__)
 
 
 def train(options: RunOptions, loaded: LoadedConfig) -> int:
@@ -70,21 +79,24 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
     set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
+    timeout = group_timeout(run, session.device)
     try:
-        with (
-            process_group(
-                place, session.device, run.start_timeout, group_timeout(run, session.device)
-            ) as elsewhere,
-            peer_errors(place, elsewhere),
-            memory_errors(),
-        ):
+        with ExitStack() as stack:
+            with stop.leaving_at_once(functools.partial(leave_unbegun, place)):
+                elsewhere = stack.enter_context(
+                    process_group(place, session.device, run.start_timeout, timeout)
+                )
+            stack.enter_context(peer_errors(place, elsewhere))
+            stack.enter_context(memory_errors())
             outcome = _train_in_group(session, options, loaded, stop)
     except ScoutError as error:
         if not error.repeated:
-            _leave_word(session, error.exit_code, str(error))
+            leave_word(session, error.exit_code, str(error))
         raise
     except BaseException as error:
-        _leave_word(session, 1, f"{type(error).__name__}: {error}")
+        reason = f"{type(error).__name__}: {error}"
+        leave_last_word(1, reason)
+        leave_word(session, 1, reason)
         raise
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
 
@@ -117,12 +129,20 @@ def _train_in_group(
             ready = _prepare(parts, start, stack)
             ranks.any(flag=False)
         opened = on_first_rank(
-            ranks, lambda: RunFolder.open(LOGS, start.options.log_name, mode=start.mode)
+            ranks,
+            lambda: RunFolder.open(
+                LOGS,
+                start.options.log_name,
+                mode=start.mode,
+                checkpoint=start.options.save_model_path if start.mode == "overwrite" else None,
+            ),
         )
         session.folder = opened or folder
         session.source = start.source
         if opened is not None:
             lock.enter_context(opened)
+            warn_of_loss(opened)
+        stop.last_words = functools.partial(say_it_ends_now, session)
         on_first_rank(ranks, lambda: discard_replaced(start))
         with watched(session, loaded.config.run) as watchdog:
 
@@ -132,11 +152,12 @@ def _train_in_group(
 
             parts, payload, pool = ready or _prepare(parts, start, stack)
             parts = replace(parts, folder=session.folder, stop=should_stop)
+            on_first_rank(ranks, lambda: _take_checkpoint(opened, start))
             trainer, beginning = assemble(parts, payload, pool, stack)
             with profiled():
                 outcome = trainer.run(beginning)
     if ranks.rank == 0:
-        _say_how_it_ended(session, outcome, stop)
+        say_how_it_ended(session, outcome, stop)
     # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.
     stop.ignore_signals()
     ranks.any(flag=False)
@@ -156,6 +177,19 @@ def _prepare(
     return parts, payload, stack.enter_context(make_pool(parts, env_steps_of(payload)))
 
 
+def _take_checkpoint(folder: RunFolder | None, start: Start) -> None:
+    """Keep other runs from the checkpoint, once nothing is refused that would leave it alone."""
+    assert folder is not None  # it is rank 0's
+    if start.mode == "overwrite":
+        return  # it was taken before the run was replaced
+    try:
+        folder.lock_checkpoint(start.options.save_model_path)
+    except OSError as error:
+        raise storage_error(start.options.save_model_path, error) from error
+    if start.mode == "fresh":  # another run may have come and gone
+        check_free(start.options.save_model_path)
+
+
 def _load_everywhere(ranks: Ranks, start: Start, wanted: Config) -> Payload | None:
     """Read the checkpoint on rank 0 and give it to all ranks, which may not see its disk.
 
@@ -166,27 +200,3 @@ def _load_everywhere(ranks: Ranks, start: Start, wanted: Config) -> Payload | No
         return None
     data = on_first_rank(ranks, lambda: source_bytes(start, wanted))
     return unpack(ranks.broadcast_bytes(data or b""))
-
-
-def _leave_word(session: Session, code: int, reason: str) -> None:
-    """Leave the last word of a run that failed; a full disk must not take the reason's place."""
-    try:
-        session.write_status(code, reason)
-    except StorageError as error:
-        _LOG.warning("%s", error)
-
-
-def _say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:
-    saved = session.last_checkpoint
-    where = f"saved to {saved}" if saved is not None else "nothing to save yet"
-    steps = f"{session.clock.env_steps:,} env steps"
-    if outcome is Outcome.DONE:
-        session.write_status(0, "done")
-        final_message(f"done: {steps}; {where}")
-        return
-    reason = stop.signal_name or "a stop was asked for on another rank"
-    session.write_status(STOPPED_EXIT_CODE, f"stopped on request ({reason})")
-    final_message(
-        f"stopped on request ({reason}) at {steps}; {where}; "
-        "the same command with --resume continues"
-    )

@@ -11,10 +11,14 @@ from training.ranks.distributed import Place
 
 @dataclass
 class Clock:
-    """Updates done, and env steps of all ranks (frames = env steps x frame skip)."""
+    """Updates done, and env steps of all ranks (frames = env steps x frame skip).
+
+    Those of random play before the first update are apart: they are not learnt from.
+    """
 
     updates: int = 0
     env_steps: int = 0
+    random_steps: int = 0
 
 
 @dataclass
@@ -50,5 +54,6 @@ class Session:
                 rank=self.place.rank,
                 update=self.clock.updates,
                 env_steps=self.clock.env_steps,
+                random_steps=self.clock.random_steps,
                 checkpoint=self.last_checkpoint,
             )

@@ -24,7 +24,7 @@ from contextlib import suppress
 END = signal.SIGRTMIN  # the pool's order to end all
 PARENT_ENDED = signal.SIGCONT  # the kernel's word; it wakes a keeper that was stopped, too
 HEARD = {signal.SIGCHLD, PARENT_ENDED, END}
-UNHEARD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
+UNHEARD = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1}
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 PROGRAM_GRACE = 1.0  # seconds that a program has after SIGTERM
 GIVE_UP = 3.0  # seconds after which what not even SIGKILL has ended is left alone

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 
 from workers import keeper
+from workers.lost_terminal import outlive_terminal
 from workers.parent import die_with_parent
 
 UNHEARD_SIGNALS = tuple(keeper.UNHEARD)
@@ -27,6 +28,7 @@ def begin_kept(lifeline: "Connection[None, None]") -> None:
             if int(name) > 2:
                 os.set_inheritable(int(name), False)
     hear_no_signals()
+    outlive_terminal()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, UNHEARD_SIGNALS)
     os.register_at_fork(after_in_child=_hear_signals)
     # The kernel's word reaches a process that a C call keeps from running any thread; the life-line

@@ -21,6 +21,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"make peers_venv|make bench PART=peers": "downloads other trainers",
     r"make start_tensorboard_profiles": "downloads TensorBoard's profile plugin",
     r"scalene view ": "opens a browser",
+    r"nohup |setsid |tmux ": "goes on after the shell; tests/test_ends.py closes terminals",
 }
 # These run until they are stopped: the test stops them as soon as their page answers.
 SERVERS = re.compile(r"make start_tensorboard\b(?!_)")

@@ -32,7 +32,7 @@ PHASES = {
 UPDATES_PER_STOP = 12
 
 # torchrun itself would die of SIGUSR1.
-TORCHRUN = ("--signals-to-handle", "SIGTERM,SIGINT,SIGUSR1")
+TORCHRUN = ("--signals-to-handle", "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1")
 
 pytestmark = pytest.mark.timeout(3600)
 

@@ -136,7 +136,13 @@ def test_the_time_for_which_a_whole_run_is_stopped_does_not_count(tmp_path: Path
 def test_workers_and_keepers_ignore_the_signals_that_end_a_run() -> None:
     with make_pool() as pool:
         pool.reset()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
+        for number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+            signal.SIGUSR1,
+            signal.SIGHUP,
+            signal.SIGQUIT,
+        ):
             for pid in (*workers(), *keeper_ids().values()):
                 os.kill(pid, number)
         pool.send(0, np.zeros(4, np.int64))

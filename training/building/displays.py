@@ -1,5 +1,6 @@
 """What a run shows: its figures and its state on the terminal."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -8,6 +9,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from configs.loading import dump_config, render_conf
+from training.building.notes import crowded_cores, undone_nohup
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -45,7 +47,8 @@ def open_displays(
         launcher=launcher(),
     )
     rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
-    all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes)
+    started = (*crowded_cores(parts.session.place), *undone_nohup(os.environ))
+    all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)
     start_banner([*rows, *(("note", note) for note in all_notes)])
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
@@ -81,7 +84,7 @@ def pages_of(parts: Parts, versions: Mapping[str, str]) -> Pages:
     )
 
 
-def setup_of(parts: Parts, pool: EnvironmentPool) -> Setup:
+def setup_of(parts: Parts, pool: EnvironmentPool, learner: torch.nn.Module) -> Setup:
     """Return what this rank has, for hints on what holds the run up."""
     run = parts.config.run
     return Setup(
@@ -90,6 +93,7 @@ def setup_of(parts: Parts, pool: EnvironmentPool) -> Setup:
         cores=parts.session.place.cores,
         threads=torch.get_num_threads(),
         on_gpu=parts.session.device.type == "cuda",
+        parameters=sum(parameter.numel() for parameter in learner.parameters()),
         checkpoint_every=run.checkpoint_every,
         log_every=run.log_every,
     )

@@ -13,6 +13,7 @@ from configs.errors import CheckpointError, ConfigurationError
 from configs.former import with_former_values
 from configs.loading import LoadedConfig, config_from_mapping
 from configs.schema import Config
+from configs.typed import typed
 from training.checkpoints.compatibility import check_fit
 from training.checkpoints.payload_form import check_facts, check_form
 from training.checkpoints.storage import (
@@ -56,13 +57,14 @@ def check_load_flags(options: RunOptions, loaded: LoadedConfig) -> None:
     wanted = loaded.config.run.load_model
     if wanted and options.load_model_path is None and not options.resume:
         raise ConfigurationError(
-            "loadModel = True, but no checkpoint is named; add --load_model_path=FILE (or --resume "
-            "to continue the run of this name), or set loadModel = False"
+            "loadModel = True, but no checkpoint is named; add "
+            f"{typed('--load_model_path', 'FILE')} (or {typed('--resume')} to continue the run of "
+            "this name), or set loadModel = False"
         )
     if not wanted and options.load_model_path and loaded.sources["loadModel"] != "default":
         raise ConfigurationError(
-            f"--load_model_path={options.load_model_path} contradicts loadModel = False, set by "
-            f"the {loaded.sources['loadModel']}; remove that key or set it to True"
+            f"{typed('--load_model_path', options.load_model_path)} contradicts loadModel = False, "
+            f"set by the {loaded.sources['loadModel']}; remove that key or set it to True"
         )
 
 
@@ -93,7 +95,7 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
         options = _with_free_names(options)
     mode: Literal["fresh", "overwrite"] = "overwrite" if options.overwrite else "fresh"
     if mode == "fresh":
-        _check_free(options.save_model_path)
+        check_free(options.save_model_path)
     return Start(options, options.load_model_path, mode)
 
 
@@ -175,13 +177,13 @@ def _goes_on_under_its_name(options: RunOptions) -> bool:
 
 def _check_places(path: Path) -> None:
     """Refuse a checkpoint that could not be written, before any run is replaced for it."""
-    check_writable(path, "--save_model_path")
+    check_writable(path, typed("--save_model_path"))
     for file in companions(path):
         try:
             check_is_file(file)
         except OSError as error:
             raise ConfigurationError(
-                f"--save_model_path={path} would also write {file}: {error.strerror}"
+                f"{typed('--save_model_path', path)} would also write {file}: {error.strerror}"
             ) from error
 
 
@@ -211,7 +213,7 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
             raise ConfigurationError(
                 f"{source} belongs to run {owner!r}, not to {options.log_name!r}, which has "
                 f"results of its own in {run.path}; give the "
-                "--save_model_path that belongs to the name"
+                f"{typed('--save_model_path')} that belongs to the name"
             )
         return Start(options, source, "resume")
     if any(file.exists() for file in companions(path)):
@@ -223,7 +225,8 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
         return _anew(options)
     raise CheckpointError(
         f"{path}: there is no checkpoint, but run {options.log_name!r} has results in {run.path}; "
-        "give the --save_model_path it was started with, or --overwrite it"
+        f"give the {typed('--save_model_path')} it was started with, or replace it with "
+        f"{typed('--overwrite')}"
     )
 
 
@@ -239,13 +242,19 @@ def _with_free_names(options: RunOptions) -> RunOptions:
     )
 
 
-def _check_free(path: Path) -> None:
+def check_free(path: Path) -> None:
+    """Refuse a checkpoint to write that belongs to another run.
+
+    Raises:
+        ConfigurationError: names the file that is there.
+    """
     taken = _taken(path)
     if taken is not None:
         companion = "" if taken == path else f": {taken}"
         raise ConfigurationError(
-            f"--save_model_path={path}{companion} exists and belongs to an earlier run; continue "
-            "it with --resume, replace it with --overwrite, or choose another file"
+            f"{typed('--save_model_path', path)}{companion} exists and belongs to an earlier run; "
+            f"continue it with {typed('--resume')}, replace it with {typed('--overwrite')}, or "
+            "choose another file"
         )
 
 

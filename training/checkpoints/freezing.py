@@ -10,6 +10,7 @@ from typing import Any
 from agents.learner import Learner
 from configs.errors import ConfigurationError
 from configs.schema import Config
+from configs.typed import typed
 from training.checkpoints.continuation import Start
 from training.checkpoints.storage import Payload
 
@@ -24,8 +25,8 @@ def check_frozen_source(start: Start, config: Config) -> None:
     if section.freeze_backbone and section.pretraining_updates == 0 and start.source is None:
         raise ConfigurationError(
             "FreezeSharedBackbone = True without pretraining and without a checkpoint to begin "
-            "from: the backbone would stay random; add --load_model_path=FILE, or set "
-            "SSLPretraining to a number of updates"
+            f"from: the backbone would stay random; add {typed('--load_model_path', 'FILE')}, or "
+            "set SSLPretraining to a number of updates"
         )
 
 

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import psutil
 
+from training.folders.lost_runs import LOST, note_lost
 from training.folders.run_folder import LOCK_FILE
 
 GRACE = 30.0  # seconds a run gets to finish its update and save
 POLL = 0.1  # seconds between two looks
+KILLED = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def stop_runs(
             continue
         processes = processes_of(run, project)
         if not processes:
-            lines.append(f"{run.name}: had ended already")
+            lost = note_lost(project / "logs", run.name)
+            lines.append(f"{run.name}: {LOST if lost else 'had ended already'}")
             continue
         stopping[run.name] = processes
         send(processes if force else processes[:1], signal.SIGKILL if force else signal.SIGTERM)
@@ -132,6 +135,7 @@ def stop_runs(
             pids = ", ".join(str(process.pid) for process in alive)
             lines.append(f"{name}: still there, pid {pids}; make kill ARGS=--force ends it now")
         else:
+            note_lost(project / "logs", name, "ended at once by make kill ARGS=--force", KILLED)
             lines.append(f"{name}: stopped")
     return lines
 

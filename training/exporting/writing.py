@@ -7,6 +7,7 @@ import safetensors.torch
 
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
+from configs.typed import typed
 from training.building.stacking import stack_size
 from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import how_to_play
@@ -44,7 +45,9 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         StorageError: a file cannot be written.
     """
     if read_place().world_size != 1:
-        raise ConfigurationError("--export needs exactly one process; use --nproc_per_node 1")
+        raise ConfigurationError(
+            f"--export needs exactly one process; use {typed('--nproc_per_node', 1)}"
+        )
     folder = options.out or EXPORTS / validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     agent = load_agent(options.load_model_path, loaded, CPU, greedy=False)

@@ -6,6 +6,7 @@ The rules are explained in docs/guide.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from configs.typed import typed
 from training.figures.time_split import TimeSplit
 
 # Least share of the wall-clock time at which a part is named.
@@ -13,6 +14,9 @@ LIMITS = {"workers": 0.5, "learner": 0.6, "policy": 0.35, "ranks": 0.15, "writin
 WINDOW_SECONDS = 30.0
 FIRST_SECONDS = 5.0  # of the first window, after which there is a hint already
 SECONDS_BETWEEN_LINES = 600.0
+# Of fewer rows, what is written once at the beginning and the end is too large a share.
+LEAST_ROWS_TO_JUDGE_WRITING = 10
+LARGE_NETWORK = 1_000_000  # parameters; a GPU waits for a smaller one's Python
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Setup:
         environments, workers, cores: of a rank; workers are processes, or the emulator's threads.
         threads: with which torch computes on the CPU.
         on_gpu: whether the networks are on one.
+        parameters: of all networks.
         checkpoint_every, log_every: updates between two of each.
     """
 
@@ -31,6 +36,7 @@ class Setup:
     cores: int
     threads: int
     on_gpu: bool
+    parameters: int
     checkpoint_every: int
     log_every: int
 
@@ -43,12 +49,15 @@ class Bottleneck:
     text: str
 
 
-def find_bottleneck(ranks: Sequence[TimeSplit], setup: Setup) -> Bottleneck | None:
+def find_bottleneck(
+    ranks: Sequence[TimeSplit], setup: Setup, *, judge_writing: bool = True
+) -> Bottleneck | None:
     """Return what takes most of the time, of what takes more than its limit; None if nothing does.
 
     Args:
         ranks: each rank's split.
         setup: of a rank; all ranks have the same.
+        judge_writing: whether enough was written to judge by.
     """
     mean = TimeSplit.mean((1.0, split) for split in ranks)
     shares = {
@@ -56,7 +65,7 @@ def find_bottleneck(ranks: Sequence[TimeSplit], setup: Setup) -> Bottleneck | No
         "learner": mean.learn,
         "policy": mean.act,
         "ranks": mean.sync if len(ranks) > 1 else 0.0,
-        "writing": mean.save,
+        "writing": mean.save if judge_writing else 0.0,
     }
     above = [part for part, share in shares.items() if share >= LIMITS[part]]
     if not above:
@@ -74,7 +83,8 @@ def find_bottleneck(ranks: Sequence[TimeSplit], setup: Setup) -> Bottleneck | No
 
 def _workers(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
     if setup.workers < min(setup.cores, setup.environments):
-        help_ = f"--num_workers {min(setup.cores, setup.environments)} would use all cores"
+        workers = min(setup.cores, setup.environments)
+        help_ = f"{typed('--num_workers', workers)} would use all cores"
     else:
         help_ = "more cores would help, a faster learner would not"
     return (
@@ -86,18 +96,22 @@ def _workers(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
 
 def _learner(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
     where = "on the GPU" if setup.on_gpu else f"on the CPU, {_count(setup.threads, 'thread')}"
-    gpu = "" if setup.on_gpu else ", or a GPU"
+    if setup.parameters < LARGE_NETWORK:
+        remedy = "fewer Epoch or MiniBatch"
+    else:
+        remedy = "fewer Epoch, a smaller network" + ("" if setup.on_gpu else ", or a GPU")
     return (
         f"learning is the bottleneck: {share} ({where}{_per_rank(ranks)}), and the workers wait "
-        f"meanwhile; fewer Epoch, a smaller network{gpu} would help, more workers would not"
+        f"meanwhile; {remedy} would help, more workers would not"
     )
 
 
 def _policy(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
+    smaller = "" if setup.parameters < LARGE_NETWORK else "a smaller network would help, and "
     together = f"{_count(setup.environments, 'environment')}{_per_rank(ranks)}"
     return (
         f"acting is the bottleneck: {share} goes to the policy's answers, one pass per env step of "
-        f"{together}; a smaller network would help, and more environments in a rank share a pass"
+        f"{together}; {smaller}more environments in a rank share a pass"
     )
 
 
@@ -151,6 +165,7 @@ class TimeWatch:
         self._window: list[tuple[float, TimeSplit]] = []
         self._window_seconds = 0.0
         self._seconds = 0.0
+        self._rows = 0
         self._last: Bottleneck | None = None
         self._said: Bottleneck | None = None
         self._said_at = -SECONDS_BETWEEN_LINES
@@ -158,6 +173,7 @@ class TimeWatch:
 
     def add(self, seconds: float, ranks: Sequence[TimeSplit]) -> str | None:
         """Take an interval; return a line where two windows in a row found something new."""
+        self._rows += 1
         self._seconds += seconds
         self._window_seconds += seconds
         self._whole = _added(self._whole, seconds, ranks)
@@ -188,7 +204,8 @@ class TimeWatch:
         return f"where the time went: {_over_ranks(self._whole)}{hint}"
 
     def _judge(self, sums: list[tuple[float, TimeSplit]]) -> Bottleneck | None:
-        return find_bottleneck([split for _, split in sums], self._setup)
+        enough = self._rows >= LEAST_ROWS_TO_JUDGE_WRITING
+        return find_bottleneck([split for _, split in sums], self._setup, judge_writing=enough)
 
 
 def _added(

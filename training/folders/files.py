@@ -50,7 +50,7 @@ def check_writable(path: Path, flag: str) -> None:
 
     Args:
         path: the file, which need not be there, nor its folder.
-        flag: how the user gives it.
+        flag: how the user gives it (`typed`).
 
     Raises:
         ConfigurationError: it is a folder, no file name, or in a folder that cannot be written.

@@ -1,4 +1,4 @@
-"""The lock of a run's folder: one process writes to one name."""
+"""Locks: one process writes to a run's folder, and one to a checkpoint."""
 
 import fcntl
 import json
@@ -12,11 +12,19 @@ from configs.errors import ConfigurationError
 from training.folders.files import read_json
 
 
-def acquire_lock(path: Path, name: str) -> int:
+def acquire_lock(path: Path, what: str, remedy: str) -> int:
     """Return the descriptor of the locked file; the kernel frees it with its holder's death.
 
     The holder's host, process id and start time stand in the file for the message, and for file
     systems without locks, where they alone decide.
+
+    Args:
+        path: the lock's file.
+        what: is locked by it, in words.
+        remedy: what to do while another process holds it, in words.
+
+    Raises:
+        ConfigurationError: another process holds it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     holder = read_json(path) or {}
@@ -30,9 +38,12 @@ def acquire_lock(path: Path, name: str) -> int:
     if held:
         os.close(descriptor)
         raise ConfigurationError(
-            f"run {name!r} is in use by process {holder.get('pid', '?')} on host "
-            f"{holder.get('host', '?')} (lock {path}); wait for it or choose another --log_name"
+            f"{what} is in use by process {holder.get('pid', '?')} on host "
+            f"{holder.get('host', '?')} (lock {path}); {remedy}"
         )
+    if not _leads_to(path, descriptor):  # its last holder has just removed it
+        os.close(descriptor)
+        return acquire_lock(path, what, remedy)
     record = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
@@ -43,6 +54,20 @@ def acquire_lock(path: Path, name: str) -> int:
     return descriptor
 
 
+def release_lock(descriptor: int, remove: Path | None = None) -> None:
+    """Free a lock; its empty file says that nobody holds it, unless that is to be removed."""
+    os.ftruncate(descriptor, 0)
+    if remove is not None and _leads_to(remove, descriptor):
+        remove.unlink()
+    os.close(descriptor)
+
+
+def checkpoint_lock(path: Path) -> Path:
+    """Return the lock's file of a checkpoint, by whichever link it is named."""
+    place = Path(os.path.realpath(path))
+    return place.with_name(f".{place.name}.lock")
+
+
 def holder_is_gone(path: Path) -> bool:
     """Whether nobody holds the lock, as far as its file tells: a holder elsewhere is believed.
 
@@ -50,6 +75,14 @@ def holder_is_gone(path: Path) -> bool:
     """
     holder = read_json(path) or {}
     return not holder or _is_gone(holder)
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    """Whether the file at `path` is the one that the descriptor is open on."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _is_gone(holder: Mapping[str, Any]) -> bool:

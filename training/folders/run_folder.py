@@ -14,12 +14,14 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from configs.errors import ConfigurationError, PeerLostError, ScoutError
+from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
-from training.folders.lock import acquire_lock
+from training.folders.lock import acquire_lock, checkpoint_lock, release_lock
 
 RunMode = Literal["fresh", "resume", "overwrite"]
 
@@ -35,8 +37,8 @@ def validate_log_name(name: str) -> str:
     """Return `name` if it can name a run's folders, else raise ConfigurationError."""
     if not _LOG_NAME.fullmatch(name):
         raise ConfigurationError(
-            f"--log_name {name!r} cannot name a run: allowed are 1 to 128 letters, digits, "
-            "'.', '_' and '-', not starting with '.' or '-'"
+            f"{typed('--log_name')} {name!r} cannot name a run: allowed are 1 to 128 letters, "
+            "digits, '.', '_' and '-', not starting with '.' or '-'"
         )
     return name
 
@@ -44,11 +46,12 @@ def validate_log_name(name: str) -> str:
 class RunFolder:
     """The paths and the start and end records of the run `name` under `root`.
 
-    `open` makes the folders and holds the run's lock until `close`. An instance made directly holds
-    no lock: a rank that is not the first one leaves its last word through it.
+    `open` makes the folders and holds the run's locks until `close`. An instance made directly
+    holds none: a rank that is not the first one leaves its last word through it.
 
     Attributes:
         path, tensorboard_path, profiler_path: the run's three folders.
+        was_left_open: whether `open` met a run to resume that had left no word of its end.
     """
 
     def __init__(self, root: Path, name: str) -> None:
@@ -56,18 +59,21 @@ class RunFolder:
         self.path = root / "runs" / name
         self.tensorboard_path = root / "tb_logs" / name
         self.profiler_path = root / "torch_profiler_logs" / name
-        self._lock: int | None = None
+        self.was_left_open = False
+        self._locks = ExitStack()
 
     @classmethod
-    def open(cls, root: Path, log_name: str, *, mode: RunMode) -> Self:
-        """Lock the run's folder and make it ready for `mode`.
+    def open(
+        cls, root: Path, log_name: str, *, mode: RunMode, checkpoint: Path | None = None
+    ) -> Self:
+        """Lock the run's folder, and the checkpoint if one is given, and make it ready for `mode`.
 
         fresh refuses a name that holds results; resume keeps what is there; overwrite removes what
         this name holds, and nothing else.
 
         Raises:
-            ConfigurationError: the name is bad or taken, its run is under way, or a folder cannot
-                be written.
+            ConfigurationError: the name is bad or taken, its run is under way, another run writes
+                the checkpoint, or a folder cannot be written.
         """
         run = cls(root, log_name)
         try:
@@ -75,7 +81,11 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError(13, "no permission to write", str(folder))
-            run._lock = acquire_lock(run.path / LOCK_FILE, log_name)
+            remedy = f"wait for it or choose another {typed('--log_name')}"
+            lock = acquire_lock(run.path / LOCK_FILE, f"run {log_name!r}", remedy)
+            run._locks.callback(release_lock, lock)
+            if checkpoint is not None:
+                run.lock_checkpoint(checkpoint)
             run._prepare(mode)
         except OSError as error:
             run.close()
@@ -88,12 +98,21 @@ class RunFolder:
             raise
         return run
 
+    def lock_checkpoint(self, path: Path) -> None:
+        """Keep other runs from writing the checkpoint at `path`, until `close`.
+
+        Raises:
+            ConfigurationError: another run writes it.
+        """
+        place = checkpoint_lock(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        what = typed("--save_model_path", path)
+        lock = acquire_lock(place, what, "wait for it or choose another file")
+        self._locks.callback(release_lock, lock, place)
+
     def close(self) -> None:
-        """Release the lock."""
-        if self._lock is not None:
-            os.ftruncate(self._lock, 0)
-            os.close(self._lock)
-            self._lock = None
+        """Release the locks."""
+        self._locks.close()
 
     def __enter__(self) -> Self:
         return self
@@ -157,16 +176,18 @@ class RunFolder:
         update: int,
         env_steps: int,
         checkpoint: Path | None,
+        random_steps: int = 0,
     ) -> None:
         """Write the run's last word (exit code, reason in words, who, when, last checkpoint).
 
         `code` is None while the run is under way. A rank that lost its peer does not overwrite the
-        word of the rank that failed. A start that ended before it saved anything, because it was
-        refused perhaps, does not take away what is known of the run: its last checkpoint, and
-        where it was.
+        word of the rank that failed, or was ended by a signal. A start that ended before it saved
+        anything, because it was refused perhaps, does not take away what is known of the run: its
+        last checkpoint, and where it was.
         """
         earlier = self.read_status() or {}
-        if code == PeerLostError.exit_code and earlier.get("code") in {1, 2, 3, 4, 5, 7}:
+        found = earlier.get("code")
+        if code == PeerLostError.exit_code and (found in {1, 2, 3, 4, 5, 7} or (found or 0) > 128):
             return
         if checkpoint is None and earlier.get("checkpoint"):
             checkpoint = Path(earlier["checkpoint"])
@@ -178,6 +199,7 @@ class RunFolder:
             "rank": rank,
             "update": update,
             "env_steps": env_steps,
+            "random_steps": random_steps or earlier.get("random_steps", 0),
             "checkpoint": None if checkpoint is None else str(checkpoint),
             "time": _now(),
         }
@@ -194,10 +216,12 @@ class RunFolder:
         if mode == "fresh" and self.holds_results():
             raise ConfigurationError(
                 f"run {self.name!r} already holds results in {self.path} or "
-                f"{self.tensorboard_path}; continue it with --resume, replace it with --overwrite, "
-                f"or choose another name, for instance --log_name={_next_name(self)}"
+                f"{self.tensorboard_path}; continue it with {typed('--resume')}, replace it with "
+                f"{typed('--overwrite')}, or choose another name, for instance "
+                f"{typed('--log_name', _next_name(self))}"
             )
         earlier = (self.read_status() or {}) if mode == "resume" else {}
+        self.was_left_open = bool(earlier) and earlier.get("code") is None
         if mode != "resume":
             for folder in (self.path, self.tensorboard_path, self.profiler_path):
                 _clear(folder)

@@ -23,11 +23,11 @@ def head_lines(view: View, columns: int, *, only_ascii: bool) -> list[Text]:
 
 
 def _bar(view: View, columns: int, *, only_ascii: bool) -> Text:
-    done, total = view.status.env_steps, view.total_env_steps
+    done, total = view.done, view.total
     remaining = "--" if view.remaining is None else duration(view.remaining)
     text = f" {percent(done, total)}  ETA {remaining}"
     width = max(columns - len(text), 0)
-    full = round(width * min(done / total, 1.0))
+    full = round(width * min(done / total, 1.0)) if total else 0
     glyph, rest = ("#", "-") if only_ascii else ("━", "─")
     line = Text().append(glyph * full, style="green").append(rest * (width - full), style="dim")
     return line.append(text, style="bold")
@@ -36,7 +36,8 @@ def _bar(view: View, columns: int, *, only_ascii: bool) -> Text:
 def _speed(view: View, columns: int, *, only_ascii: bool) -> Text:
     """Return how far, how fast, and what is done now; the curve of the speed takes what is left."""
     status, rate, skip = view.status, view.steps_per_second, view.frame_skip
-    line = Text(f"{short(status.env_steps)} of {short(view.total_env_steps)} env steps  ")
+    total = f" of {short(view.total)}" if view.total else ""
+    line = Text(f"{short(view.done)}{total} {view.unit}  ")
     if rate is not None:
         unit = "frames/s" if skip > 1 else "env steps/s"
         line.append(f"{rate * skip:,.0f} {unit} ", style="bold")

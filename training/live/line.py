@@ -11,7 +11,7 @@ _Part = tuple[int, str, str, str]  # importance, label in front, value, unit beh
 def live_line(view: View, width: int) -> Text:
     """Return the line in less than `width` columns; what matters least is left out first."""
     status, rate, skip = view.status, view.steps_per_second, view.frame_skip
-    done, total = status.env_steps, view.total_env_steps
+    done, total = view.done, view.total
     remaining = "--" if view.remaining is None else duration(view.remaining)
     parts: list[_Part] = [
         (9, "", "" if status.phase == TRAINING else status.phase, ""),

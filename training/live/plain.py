@@ -33,8 +33,9 @@ def plain_line(view: View) -> str:
     status = view.status
     parts = [
         f"[{duration(view.elapsed)}] {status.phase}",
-        f"{status.env_steps:,} of {view.total_env_steps:,} env steps "
-        f"({percent(status.env_steps, view.total_env_steps)})",
+        f"{view.done:,} of {view.total:,} {view.unit} ({percent(view.done, view.total)})"
+        if view.total
+        else f"{view.done:,} {view.unit}",
     ]
     rate, remaining = view.steps_per_second, view.remaining
     if rate is not None and remaining is not None:

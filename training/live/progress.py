@@ -82,6 +82,7 @@ class Progress:
         self._clock = clock
         self._start_time = self._last_shown = clock()
         self._measured = Rate(self._start_time, start_env_steps)
+        self._at_random = Rate(self._start_time, 0)
         self._history = History(tuple(chart.name for chart in CHARTS))
         self._status: Status | None = None
         self._rate: float | None = None
@@ -108,7 +109,10 @@ class Progress:
         """Show the state of the run, unless one was shown just now."""
         now, is_first = self._clock(), self._status is None
         self._rate = self._measured.measure(now, status.env_steps)
-        self._history.add(status.values, self._rate)
+        if status.random_play is None:
+            self._history.add(status.values, self._rate)
+        else:
+            self._rate = self._at_random.measure(now, status.random_play.done)
         self._status, self._status_is_shown = status, False
         if is_first or self._is_due(now):
             self._show(now)

@@ -27,6 +27,19 @@ class RankFigures:
 
 
 @dataclass(frozen=True)
+class RandomPlay:
+    """How far the random play before the first update is.
+
+    Attributes:
+        done: env steps of all ranks in this phase.
+        total: of the whole phase, as far as that is known; 0 before there is anything to go by.
+    """
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Status:
     """One update's figures.
 
@@ -37,6 +50,7 @@ class Status:
         values: the row of figures, as in metrics.jsonl.
         ranks: every agent process, in order; empty before the first row.
         hint: what holds the run up, in words; "" where nothing does.
+        random_play: how far that is, while nothing is learnt yet.
     """
 
     env_steps: int
@@ -45,6 +59,7 @@ class Status:
     values: Mapping[str, float] = field(default_factory=dict)
     ranks: Sequence[RankFigures] = ()
     hint: str = ""
+    random_play: RandomPlay | None = None
 
     @property
     def score(self) -> float | None:
@@ -73,7 +88,7 @@ class View:
         total_env_steps: where the run ends.
         frame_skip: frames per env step.
         elapsed: seconds since the run began.
-        steps_per_second: None before there is a rate.
+        steps_per_second: None before there is a rate; of random play while that goes on.
         activity: what this process does at this moment; "" where that is not known.
         history: what was, by the names of the figures, and the rate as SPEED.
     """
@@ -88,9 +103,25 @@ class View:
     history: Mapping[str, Series]
 
     @property
+    def done(self) -> int:
+        """Env steps so far: of the run, or of random play while that goes on."""
+        play = self.status.random_play
+        return self.status.env_steps if play is None else play.done
+
+    @property
+    def total(self) -> int:
+        """Env steps at the end of that; 0 where it is not known."""
+        play = self.status.random_play
+        return self.total_env_steps if play is None else play.total
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "env steps" if self.status.random_play is None else "env steps of random play"
+
+    @property
     def remaining(self) -> float | None:
         """Seconds to the end at this rate."""
-        if self.steps_per_second is None:
+        if self.steps_per_second is None or self.total == 0:
             return None
-        left = max(0, self.total_env_steps - self.status.env_steps)  # a rollout may go past it
-        return left / self.steps_per_second
+        return max(0, self.total - self.done) / self.steps_per_second  # a rollout may go past it

@@ -2,7 +2,9 @@
 
 
 def percent(done: int, total: int) -> str:
-    """Return how much of `total` is done, at most 100.0%."""
+    """Return how much of `total` is done, at most 100.0%; nothing of an unknown total."""
+    if total == 0:
+        return "0.0%"
     return f"{min(100 * done / total, 100):.1f}%"
 
 

@@ -49,7 +49,7 @@ class Pretraining:
         settings: how long and how fast.
         ranks: all agent processes.
         generator: this rank's random stream.
-        show: told how far it is, in words.
+        show: told how far it is, in words and as a share.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Pretraining:
         settings: PretrainingSettings,
         ranks: Ranks,
         generator: torch.Generator,
-        show: Callable[[str], None],
+        show: Callable[[str, float], None],
     ) -> None:
         self._best = representation
         self._settings = settings
@@ -105,9 +105,8 @@ class Pretraining:
             if found < best:
                 best, rollouts_since_best = found, 0
                 self._best.load_state_dict(training.state_dict())
-            self._show(
-                f"pretraining {updates}/{self._settings.max_updates}, held-out loss {found:.4g}"
-            )
+            most = self._settings.max_updates
+            self._show(f"pretraining {updates}/{most}, held-out loss {found:.4g}", updates / most)
             rollout.carry_over()
             if not collect():
                 return False

@@ -58,19 +58,26 @@ def torch_profiler(
     Args:
         folder: where all ranks write.
         rank: this rank.
-        say: prints the table.
+        say: prints the table, and what takes long.
         all_threads: also record what other threads than this one compute on the CPU.
     """
     activities = [ProfilerActivity.CPU]
     if torch.cuda.is_available():
         activities.append(ProfilerActivity.CUDA)
     folder.mkdir(parents=True, exist_ok=True)
+    write = trace_handler(str(folder), worker_name=f"rank{rank}", use_gzip=True)
+
+    def write_trace(profiler: profile) -> None:
+        if profiler.step_num > SKIPPED_UPDATES + WARM_UPDATES:  # else it is all but empty
+            say(f"writing the trace to {folder} and adding up its operators, which takes a while")
+        write(profiler)
+
     with profile(
         activities=activities,
         schedule=schedule(
             wait=SKIPPED_UPDATES, warmup=WARM_UPDATES, active=RECORDED_UPDATES, repeat=1
         ),
-        on_trace_ready=trace_handler(str(folder), worker_name=f"rank{rank}", use_gzip=True),
+        on_trace_ready=write_trace,
         record_shapes=True,
         with_stack=True,
         experimental_config=_ExperimentalConfig(profile_all_threads=all_threads),

@@ -12,7 +12,7 @@ from training.figures.collapse_watch import CollapseWatch
 from training.figures.metrics import MetricsRecorder
 from training.figures.time_split import PARTS, TimeSplit
 from training.live.progress import ProgressReporter
-from training.live.status import RankFigures, Status
+from training.live.status import RandomPlay, RankFigures, Status
 from training.loop.episodes import EpisodeLog
 from training.loop.stopwatch import Stopwatch
 from training.session import Clock
@@ -51,6 +51,7 @@ class Reporter:
         self._time_watch = TimeWatch(setup)
         self._process = psutil.Process()
         self._steps_before: int | None = None
+        self._random_steps = 0
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +66,23 @@ class Reporter:
         """Count steps from here: the env steps at the start of this process."""
         self._steps_before = env_steps
 
-    def prepare(self, phase: str) -> None:
-        """Show what is done before the first update, and how far it is."""
-        self._progress.update(Status(self._steps_before or 0, phase=phase))
+    def count_random(self, env_steps: int) -> None:
+        """Count env steps of random play, of all ranks."""
+        self._random_steps += env_steps
+
+    def prepare(self, phase: str, share: float, total: int = 0) -> None:
+        """Show what is done before the first update, and how far it is.
+
+        Args:
+            phase: in words.
+            share: of the phase; 0 begins it.
+            total: env steps of the phase, where they are known beforehand.
+        """
+        if share == 0:
+            self._random_steps = 0
+        done = self._random_steps
+        play = RandomPlay(done, total or (round(done / share) if share else 0))
+        self._progress.update(Status(self._steps_before or 0, phase=phase, random_play=play))
 
     def report(
         self,

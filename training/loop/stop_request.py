@@ -4,32 +4,44 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGQUIT)
 ONE_WISH_SECONDS = 1.0
 GRACE_SECONDS = 1.0  # for Python's own handler, before a thread takes its place
 
+Word = Callable[[str], None]
+
 
 class StopRequest:
-    """Set by the first SIGTERM, SIGINT or SIGUSR1; a later one ends the process at once.
+    """Set by the first of the stop signals; a later one ends the process at once.
 
     Signals within a second are one wish: torchrun passes on what a terminal has already sent to
-    every process.
+    every process. A signal that was ignored at the start stays ignored: nohup asks for that.
 
     Python's handlers run between two of its own steps: not while the process waits in C, for a peer
     say. So a thread sees to it that a later signal ends the process there too.
+
+    Attributes:
+        signal_name: of the first signal.
+        last_words: told the name of a later signal, before it ends the process.
     """
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self.last_words: Word | None = None
+        self._leave: Word | None = None
+        self._taken: tuple[signal.Signals, ...] = ()
         self._since = 0.0
         self._writer = -1
         self._thread: threading.Thread | None = None
 
     def install(self) -> None:
         """Take over the signals; from the main thread only."""
-        for number in STOP_SIGNALS:
+        self._taken = tuple(n for n in STOP_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN)
+        for number in self._taken:
             signal.signal(number, self._handle)
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
@@ -52,15 +64,31 @@ class StopRequest:
 
     def ignore_signals(self) -> None:
         """Take no more wishes: the run is over and everything is written."""
-        for number in STOP_SIGNALS:
+        for number in self._taken:
             signal.signal(number, signal.SIG_IGN)
+
+    @contextmanager
+    def leaving_at_once(self, leave: Word) -> Iterator[None]:
+        """Let the first signal end the process within the block, which waits in C for others.
+
+        Args:
+            leave: says why, by the signal's name, and ends the process.
+        """
+        self._leave = leave
+        if self.signal_name is not None:
+            leave(self.signal_name)
+        try:
+            yield
+        finally:
+            self._leave = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal_name is None:
-            self.signal_name = signal.Signals(number).name
             self._since = time.monotonic()
+            self.signal_name = signal.Signals(number).name
         elif time.monotonic() - self._since > ONE_WISH_SECONDS:
             signal.signal(number, signal.SIG_DFL)
+            self._say(number)
             os.kill(os.getpid(), number)
 
     def _follow(self, reader: int) -> None:
@@ -73,6 +101,17 @@ class StopRequest:
                 now = time.monotonic()
                 if first is None:
                     first = now
+                    if self._leave is not None:
+                        self._leave(signal.Signals(number[0]).name)
                 elif now - first > ONE_WISH_SECONDS:
                     time.sleep(GRACE_SECONDS)
+                    self._say(number[0])
                     os._exit(128 + number[0])
+
+    def _say(self, number: int) -> None:
+        """Leave the last words, unless the disk takes them for ever."""
+        if self.last_words is not None:
+            words = (signal.Signals(number).name,)
+            speaker = threading.Thread(target=self.last_words, args=words, daemon=True)
+            speaker.start()
+            speaker.join(GRACE_SECONDS)

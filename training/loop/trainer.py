@@ -134,21 +134,25 @@ class Trainer:
         return self._clock.updates > self._first_update and self._clock.updates % interval == 0
 
     def _warm_up(self) -> bool:
-        """Seed the observation statistics with random actions; these env steps do not count."""
+        """Seed the observation statistics with random actions; these env steps count apart."""
         total = self._schedule.warmup_rollouts if self._agent.needs_warm_up else 0
+        steps = total * self._steps_per_update
+        if total:
+            self._reporter.prepare(f"warm-up 0/{total}", 0.0, steps)
         for index in range(total):
             if not self._play_at_random():
                 return False
             self._agent.observe(self._collector.rollout)
             self._collector.rollout.carry_over()
-            self._reporter.prepare(f"warm-up {index + 1}/{total}")
+            self._reporter.prepare(f"warm-up {index + 1}/{total}", (index + 1) / total, steps)
         self._stopwatch.read()
         return True
 
     def _pretrain(self) -> bool:
-        """Train the backbone on random play, if asked for; these env steps do not count."""
+        """Train the backbone on random play, if asked for; these env steps count apart."""
         if self._pretraining is None:
             return True
+        self._reporter.prepare("pretraining", 0.0)
         complete = self._pretraining.run(
             self._agent.learner, self._collector.rollout, self._play_at_random
         )
@@ -160,6 +164,8 @@ class Trainer:
         if self._ranks.any(flag=not complete):
             return False
         self._look_at_scale(self._collector.rollout)
+        self._clock.random_steps += self._steps_per_update
+        self._reporter.count_random(self._steps_per_update)
         return True
 
     def _look_at_scale(self, rollout: RolloutBuffer) -> None:

@@ -1,5 +1,6 @@
 """How long a rank may be silent, and what is said of one that is silent for longer."""
 
+import contextlib
 import faulthandler
 import functools
 import sys
@@ -11,6 +12,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from configs.errors import PeerLostError
 from configs.schema import RunSection
+from configs.typed import typed
+from training.folders.last_word import leave_last_word
 from training.ranks.watchdog import GRACE, Watchdog
 from training.session import Session
 
@@ -47,10 +50,12 @@ def tell_of_silence(session: Session, seconds: float) -> None:
     where = f"update {session.clock.updates + 1} (after {session.clock.env_steps:,} env steps)"
     message = (
         f"rank {session.place.rank} made no progress for {seconds:.0f} seconds in {where}; the "
-        "stacks of its threads are above, the command with --resume continues"
+        f"stacks of its threads are above, the command with {typed('--resume')} continues"
     )
-    terminal.write(f"error: {message}\n")
-    terminal.flush()
+    with contextlib.suppress(OSError):  # it may be gone
+        terminal.write(f"error: {message}\n")
+        terminal.flush()
+    leave_last_word(PeerLostError.exit_code, message)
     session.write_status(PeerLostError.exit_code, message)
     if session.folder is not None:
         with (session.folder.path / f"stacks-rank{session.place.rank}.txt").open("w") as file:

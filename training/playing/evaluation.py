@@ -6,6 +6,7 @@ from pathlib import Path
 
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
+from configs.typed import typed
 from training.checkpoints.protocol import changes_text, protocol_of
 from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
@@ -86,7 +87,8 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     if place.world_size != 1:
         raise ConfigurationError(
             f"--eval needs exactly one process, but there are {place.world_size}: the episodes "
-            "asked for are played and counted once; use --nproc_per_node 1 and --nnodes 1"
+            "asked for are played and counted once; use one node and "
+            f"{typed('--nproc_per_node', 1)}"
         )
     log_name = validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it

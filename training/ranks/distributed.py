@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch.distributed import HashStore, Store  # type: ignore[attr-defined] # not in its __all__
 
 from configs.errors import ConfigurationError, PeerLostError
+from configs.typed import typed
 from training.ranks.preflight import join_store
 
 PEER_ERROR = re.compile(
@@ -73,21 +74,21 @@ def choose_device(place: Place, gpu_id: int | None) -> torch.device:
     if gpu_id is not None:
         if place.world_size != 1:
             raise ConfigurationError(
-                f"--gpu_id needs exactly one process, but there are {place.world_size}; leave it "
-                "out and every process takes a GPU of its own"
+                f"{typed('--gpu_id')} needs exactly one process, but there are {place.world_size}; "
+                "leave it out and every process takes a GPU of its own"
             )
         if not 0 <= gpu_id < count:
             raise ConfigurationError(
-                f"--gpu_id={gpu_id}: this machine has {count} usable GPU(s)"
-                + (f", numbered 0 to {count - 1}" if count else "; leave --gpu_id out")
+                f"{typed('--gpu_id', gpu_id)}: this machine has {count} usable GPU(s)"
+                + (f", numbered 0 to {count - 1}" if count else f"; leave {typed('--gpu_id')} out")
             )
         return torch.device("cuda", gpu_id)
     if count == 0:
         return torch.device("cpu")
     if place.local_world_size > count:
         raise ConfigurationError(
-            f"--nproc_per_node {place.local_world_size}, but this machine has {count} GPU(s); use "
-            f'at most {count}, or CUDA_VISIBLE_DEVICES="" to train on the CPU'
+            f"{typed('--nproc_per_node', place.local_world_size)}, but this machine has {count} "
+            f'GPU(s); use at most {count}, or CUDA_VISIBLE_DEVICES="" to train on the CPU'
         )
     return torch.device("cuda", place.local_rank)
 
@@ -160,7 +161,7 @@ def peer_errors(place: Place, elsewhere: str = "") -> Iterator[None]:
             raise PeerLostError(
                 f"rank {place.rank} lost a peer or waited too long for it: {_plain(error)}; see "
                 f"that rank's own last message{_about_nodes(place, elsewhere)}, then continue with "
-                "--resume"
+                f"{typed('--resume')}"
             ) from error
         raise
 

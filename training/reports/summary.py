@@ -98,11 +98,14 @@ def commands(record: Record) -> Markup:
 
 def _progress(record: Record) -> str:
     done = steps_text(record.last_step, record.frames_per_step)
-    total = record.setting("TotalEnvSteps")
+    total, played = record.setting("TotalEnvSteps"), record.status.get("random_steps")
+    at_random = (
+        f"; {played:,} more of random play before" if isinstance(played, int) and played else ""
+    )
     if not total.isdigit() or not int(total):
-        return done
+        return done + at_random
     share = percent_text(min(record.last_step / int(total), 1.0))
-    return f"{done}; {share} of {int(total):,} env steps"
+    return f"{done}; {share} of {int(total):,} env steps{at_random}"
 
 
 def _speed(record: Record, seconds: float) -> str:

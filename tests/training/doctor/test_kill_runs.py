@@ -1,6 +1,7 @@
 """make kill: only this project's runs, checked by what the process is, not by its number alone."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.architecture.test_floors import ROOT
 from training.doctor.kill_runs import RecordedRun, main, recorded_runs, stop_runs
+from training.folders.lost_runs import LOST
 from training.folders.run_folder import LOCK_FILE, RunFolder
 
 SLEEPER = """\
@@ -116,3 +119,18 @@ def test_without_a_recorded_run_it_says_so(
     monkeypatch.chdir(tmp_path)
     assert main([]) == 0
     assert capsys.readouterr().out == "no run of this project is recorded\n"
+
+
+def test_a_run_that_died_without_a_word_is_told_and_its_status_says_so(tmp_path: Path) -> None:
+    """Its process takes the run's lock and leaves without closing it."""
+    script = (
+        "import os; from pathlib import Path;"
+        "from training.folders.run_folder import RunFolder;"
+        "RunFolder.open(Path('logs'), 'demo', mode='fresh'); os._exit(0)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True)
+    (run,) = recorded_runs(tmp_path / "logs" / "runs")
+    assert stop_runs([run], tmp_path, force=False) == [f"demo: {LOST}"]
+    status = RunFolder(tmp_path / "logs", "demo").read_status() or {}
+    assert (status["code"], status["reason"]) == (None, LOST)

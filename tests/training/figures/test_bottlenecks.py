@@ -13,6 +13,7 @@ SETUP = Setup(
     cores=2,
     threads=2,
     on_gpu=False,
+    parameters=3_000_000,
     checkpoint_every=10,
     log_every=1,
 )
@@ -40,10 +41,10 @@ def test_workers_that_are_waited_for_are_named_with_what_they_have() -> None:
 def test_cores_without_a_worker_are_pointed_out() -> None:
     text = hint(WAITING, setup=replace(SETUP, cores=8))
     assert text is not None
-    assert text.endswith("--num_workers 8 would use all cores")
+    assert text.endswith("--num_workers=8 would use all cores")
     text = hint(WAITING, setup=replace(SETUP, cores=8, environments=4))
     assert text is not None
-    assert "--num_workers 4 " in text
+    assert "--num_workers=4 " in text
 
 
 def test_the_policys_answers_do_not_count_as_waiting_for_workers() -> None:
@@ -60,6 +61,16 @@ def test_learning_says_where_it_computes(on_gpu: bool, where: str) -> None:
     assert text is not None
     assert f"learning is the bottleneck: 71% of the time ({where})" in text
     assert ("or a GPU" in text) is not on_gpu
+
+
+def test_a_small_network_is_advised_neither_a_gpu_nor_to_shrink() -> None:
+    small = replace(SETUP, parameters=64 * 64)
+    for split in (LEARNING, replace(WAITING, act=0.4)):
+        text = hint(split, setup=small)
+        assert text is not None
+        assert "GPU" not in text
+        assert "smaller network" not in text
+    assert "fewer Epoch or MiniBatch" in (hint(LEARNING, setup=small) or "")
 
 
 def test_the_rank_that_others_wait_for_is_named() -> None:
@@ -90,6 +101,18 @@ def test_writing_names_the_keys_that_spread_it_out() -> None:
     text = hint(replace(EVEN, collect=0.4, save=0.14))
     assert text is not None
     assert text.endswith("raise saveCkptEvery (now 10) or LogEvery (now 1)")
+
+
+def test_a_run_of_a_few_rows_says_nothing_about_writing() -> None:
+    """The first row and the last checkpoint are most of what a profiling run writes."""
+    writing = replace(EVEN, learn=0.1, save=0.4)
+    short, long = TimeWatch(SETUP), TimeWatch(SETUP)
+    for _ in range(3):
+        short.add(2.0, [writing])
+    for _ in range(10):
+        long.add(2.0, [writing])
+    assert "bottleneck" not in (short.summary() or "")
+    assert "writing is the bottleneck" in (long.summary() or "")
 
 
 def said(watch: TimeWatch, split: TimeSplit, seconds: int) -> list[str]:

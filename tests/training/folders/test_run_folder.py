@@ -2,10 +2,12 @@
 
 import errno
 import fcntl
+import functools
 import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,8 @@ from hypothesis import strategies as st
 
 from configs.errors import ConfigurationError, PeerLostError, StorageError
 from training.folders.files import replace_file
+from training.folders.lock import checkpoint_lock
+from training.folders.lost_runs import LOST, note_lost
 from training.folders.run_folder import RunFolder, RunMode, next_free_name, validate_log_name
 from training.folders.versions import collect_versions, project_commit
 
@@ -24,6 +28,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 HOLD_THE_LOCK = """
 import sys, time
 from pathlib import Path
+from training.folders.lock import checkpoint_lock
 from training.folders.run_folder import RunFolder
 
 with RunFolder.open(Path(sys.argv[1]), "demo", mode="fresh"):
@@ -189,6 +194,38 @@ class TestModes:
 
 
 class TestLock:
+    def test_two_runs_do_not_write_to_one_checkpoint(self, tmp_path: Path) -> None:
+        checkpoint = tmp_path / "kept" / "one.ckpt"
+        link = tmp_path / "link.ckpt"
+        link.symlink_to(checkpoint)
+        with RunFolder.open(tmp_path, "first", mode="fresh", checkpoint=checkpoint):
+            for path in (checkpoint, link):
+                with pytest.raises(ConfigurationError, match=f"in use by process {os.getpid()}"):
+                    RunFolder.open(tmp_path, "second", mode="fresh", checkpoint=path)
+            other = tmp_path / "kept" / "two.ckpt"
+            RunFolder.open(tmp_path, "second", mode="fresh", checkpoint=other).close()
+        assert list(checkpoint.parent.iterdir()) == []
+        RunFolder.open(tmp_path, "third", mode="fresh", checkpoint=checkpoint).close()
+
+    def test_a_run_to_be_replaced_stays_where_its_checkpoint_is_in_use(
+        self, tmp_path: Path
+    ) -> None:
+        run = with_results(tmp_path, "demo")
+        checkpoint = tmp_path / "one.ckpt"
+        with (
+            RunFolder.open(tmp_path, "other", mode="fresh", checkpoint=checkpoint),
+            pytest.raises(ConfigurationError),
+        ):
+            RunFolder.open(tmp_path, "demo", mode="overwrite", checkpoint=checkpoint)
+        assert run.holds_results()
+
+    def test_the_lock_of_a_dead_holder_is_no_hindrance(self, tmp_path: Path) -> None:
+        checkpoint = tmp_path / "one.ckpt"
+        lock = checkpoint_lock(checkpoint)
+        record = {"pid": 2**22 + 1, "host": socket.gethostname(), "process_start": "1"}
+        lock.write_text(json.dumps(record))
+        RunFolder.open(tmp_path, "demo", mode="fresh", checkpoint=checkpoint).close()
+
     def test_a_live_holder_is_named_and_a_killed_one_is_succeeded(self, tmp_path: Path) -> None:
         holder = hold_the_lock(tmp_path)
         try:
@@ -334,3 +371,44 @@ class TestVersions:
         assert project_commit(tmp_path) == f"{commit}+changes"
         (tmp_path / "inner").mkdir()
         assert project_commit(tmp_path / "inner") == "unknown"
+
+
+class TestLostRuns:
+    def lose(self, root: Path) -> RunFolder:
+        """Kill a process in the middle of the run demo."""
+        holder = hold_the_lock(root)
+        assert not note_lost(root, "demo")
+        holder.kill()
+        holder.communicate()
+        return RunFolder(root, "demo")
+
+    def test_who_looks_next_says_that_it_died(self, tmp_path: Path) -> None:
+        run = self.lose(tmp_path)
+        assert note_lost(tmp_path, "demo")
+        status = run.read_status() or {}
+        assert (status["code"], status["reason"]) == (None, LOST)
+
+    def test_what_is_known_of_its_death_is_kept(self, tmp_path: Path) -> None:
+        run = self.lose(tmp_path)
+        assert note_lost(tmp_path, "demo", "killed by hand", 137)
+        assert not note_lost(tmp_path, "demo")
+        status = run.read_status() or {}
+        assert (status["code"], status["reason"]) == (137, "killed by hand")
+
+    def test_the_run_that_goes_on_knows_it(self, tmp_path: Path) -> None:
+        self.lose(tmp_path)
+        with RunFolder.open(tmp_path, "demo", mode="resume") as run:
+            assert run.was_left_open
+            run.write_status(75, "stopped", rank=0, update=1, env_steps=2, checkpoint=None)
+        with RunFolder.open(tmp_path, "demo", mode="resume") as run:
+            assert not run.was_left_open
+
+    def test_env_steps_of_random_play_are_kept_by_a_run_that_goes_on(self, tmp_path: Path) -> None:
+        known = functools.partial(
+            RunFolder.write_status, rank=0, update=1, env_steps=2, checkpoint=None
+        )
+        with RunFolder.open(tmp_path, "demo", mode="fresh") as run:
+            known(run, 75, "stopped", random_steps=640)
+        with RunFolder.open(tmp_path, "demo", mode="resume") as run:
+            known(run, 0, "done")
+            assert (run.read_status() or {})["random_steps"] == 640

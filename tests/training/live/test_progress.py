@@ -11,7 +11,7 @@ from tests.training.live.terminals import Terminal, console_on
 from training.live.console import ConsoleLogHandler, final_message, start_banner
 from training.live.line import live_line
 from training.live.progress import NullProgress, Progress, ProgressReporter
-from training.live.status import Status, View
+from training.live.status import RandomPlay, Status, View
 
 
 class FakeClock:
@@ -80,6 +80,43 @@ def test_a_phase_and_what_is_no_number_on_the_line() -> None:
     assert live_line(view(1000, 1, warm_up, None), 80).plain == "warm-up 3/50  0.0% 0/1000  ETA --"
     state = status(10, score=float("nan"))
     assert live_line(view(1000, 1, state, None), 80).plain == "1.0% 10/1000  ETA --"
+
+
+def warm_up_for_a_while(progress: Progress, clock: FakeClock) -> None:
+    """Play 12 of 50 rollouts of 600 env steps at random, one in two seconds."""
+    for index in range(13):
+        clock.now = 1000.0 + 2 * index
+        play = RandomPlay(600 * index, 600 * 50)
+        progress.update(Status(0, phase=f"warm-up {index}/50", random_play=play))
+
+
+def test_the_warm_up_has_a_speed_and_an_end_of_its_own_in_plain_lines() -> None:
+    file, clock = File(), FakeClock()
+    with Progress(72_000, 4, console=file.console, clock=clock) as progress:
+        warm_up_for_a_while(progress, clock)
+        clock.now += 5
+        progress.update(status(1200))
+        clock.now += 5
+        progress.update(status(2400))
+    assert file.lines()[:3] == [
+        "[0s] warm-up 0/50, 0 of 30,000 env steps of random play (0.0%)",
+        "[10s] warm-up 5/50, 3,000 of 30,000 env steps of random play (10.0%), 1,200 frames/s, "
+        "300 env steps/s, ETA 1m30s",
+        "[20s] warm-up 10/50, 6,000 of 30,000 env steps of random play (20.0%), 1,200 frames/s, "
+        "300 env steps/s, ETA 1m20s",
+    ]
+    assert "2,400 of 72,000 env steps (3.3%)" in file.lines()[-1]
+    assert "240 env steps/s" in file.lines()[-1]  # nothing of the warm-up's
+
+
+def test_the_warm_up_has_a_speed_and_an_end_of_its_own_on_the_screen() -> None:
+    terminal, clock = Terminal(100, 24), FakeClock()
+    with Progress(72_000, 4, console=console_on(terminal), clock=clock) as progress:
+        warm_up_for_a_while(progress, clock)
+        text = "\n".join(terminal.lines())
+    assert "24.0%  ETA 1m16s" in text
+    assert "7200 of 30.0k env steps of random play  1,200 frames/s" in text
+    assert "warm-up 12/50" in text
 
 
 def test_a_terminal_is_drawn_on_twice_a_second_and_keeps_the_last_state() -> None:

@@ -46,7 +46,9 @@ def make_pretraining(
     with drawn_from(1):
         representation = make_representation(kind, learner.policy)
     stream = torch.Generator().manual_seed(0)
-    return Pretraining(representation, settings, ranks, stream, show), representation
+    return Pretraining(
+        representation, settings, ranks, stream, lambda text, _: show(text)
+    ), representation
 
 
 class Play:

@@ -43,7 +43,8 @@ def names_in_trace(folder: Path) -> list[str]:
 
 
 def test_a_trace_holds_parts_of_the_loop_operators_and_python_functions(tmp_path: Path) -> None:
-    (said,) = record(tmp_path, PROFILED_UPDATES)
+    announced, said = record(tmp_path, PROFILED_UPDATES)
+    assert announced.startswith("writing the trace to ")
     names = names_in_trace(tmp_path)
     assert names.count("scout/learn") == 2
     assert "aten::linear" in names
@@ -72,7 +73,7 @@ def test_learning_in_a_thread_of_its_own_is_in_the_trace_where_it_is_asked_for(
 
 
 def test_the_table_has_parts_and_operators_and_no_python_functions(tmp_path: Path) -> None:
-    (said,) = record(tmp_path, PROFILED_UPDATES)
+    _, said = record(tmp_path, PROFILED_UPDATES)
     parts, operators = said.split("\n\n")
     assert "scout/learn" in parts
     rows = operators.splitlines()[1:-1]

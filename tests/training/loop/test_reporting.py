@@ -25,6 +25,7 @@ SETUP = Setup(
     cores=2,
     threads=1,
     on_gpu=False,
+    parameters=3_000_000,
     checkpoint_every=10,
     log_every=1,
 )

@@ -74,7 +74,10 @@ signal.raise_signal(signal.SIGTERM)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGQUIT]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_asks_for_a_stop_and_a_later_one_ends_the_process(number: signal.Signals) -> None:
     with looping() as process:
         process.send_signal(number)
@@ -95,6 +98,72 @@ def test_a_later_signal_ends_a_process_that_waits_in_c_too() -> None:
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 128 + signal.SIGINT
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored() -> None:
+    """So nohup protects a run from a closed terminal."""
+    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    with looping(ignoring + LOOP) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert read_line(process) == "asked by SIGTERM\n"
+
+
+LAST_WORDS = """
+stop.last_words = lambda name: print("ended by", name, flush=True)
+"""
+
+
+@pytest.mark.parametrize("script", [LOOP, BLOCKED], ids=["in Python", "in C"])
+def test_a_later_signal_has_last_words(script: str) -> None:
+    installed = "stop.install()\n"
+    with looping(script.replace(installed, installed + LAST_WORDS)) as process:
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.3)
+        process.send_signal(signal.SIGHUP)
+        words = [read_line(process), read_line(process)]
+        assert "ended by SIGHUP\n" in words
+        assert process.wait(30) in (-signal.SIGHUP, 128 + signal.SIGHUP)
+
+
+WAITING = """
+import ctypes, os
+from training.loop.stop_request import StopRequest
+
+stop = StopRequest()
+stop.install()
+mutex = ctypes.create_string_buffer(64)
+lock = ctypes.CDLL(None).pthread_mutex_lock
+lock(mutex)
+
+def leave(name):
+    print("left by", name, flush=True)
+    os._exit(9)
+
+with stop.leaving_at_once(leave):
+    print("ready", stop(), flush=True)
+    lock(mutex)
+"""
+
+
+def test_a_first_signal_ends_a_process_that_waits_for_others_in_c() -> None:
+    with looping(WAITING) as process:
+        process.send_signal(signal.SIGINT)
+        assert read_line(process) == "left by SIGINT\n"
+        assert process.wait(30) == 9
+
+
+def test_a_signal_from_before_the_wait_ends_it_too() -> None:
+    early = WAITING.replace("with stop", "signal.raise_signal(signal.SIGTERM)\nwith stop")
+    ended = subprocess.run(
+        [sys.executable, "-c", "import signal\n" + early],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (9, "left by SIGTERM\n")
 
 
 def test_what_it_opened_is_closed_again() -> None:

@@ -1,0 +1,74 @@
+"""The last words of a run: in its folder, on the terminal, and for whoever speaks after it."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from configs.errors import STOPPED_EXIT_CODE, StorageError
+from configs.typed import typed
+from training.folders.last_word import leave_last_word
+from training.live.console import final_message
+from training.loop.stop_request import StopRequest
+from training.loop.trainer import Outcome
+from training.ranks.distributed import Place
+from training.session import Session
+
+_LOG = logging.getLogger(__name__)
+
+
+def leave_word(session: Session, code: int, reason: str) -> None:
+    """Leave the last word of a run that failed; a full disk must not take the reason's place."""
+    try:
+        session.write_status(code, reason)
+    except StorageError as error:
+        _LOG.warning("%s", error)
+
+
+def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:
+    """Say, on rank 0, that a run is done, or was stopped and how it goes on."""
+    saved = session.last_checkpoint
+    where = f"saved to {saved}" if saved is not None else "nothing to save yet"
+    steps = f"{session.clock.env_steps:,} env steps"
+    if outcome is Outcome.DONE:
+        session.write_status(0, "done")
+        _say_last(0, f"done: {steps}; {where}")
+        return
+    reason = stop.signal_name or "a stop was asked for on another rank"
+    session.write_status(STOPPED_EXIT_CODE, f"stopped on request ({reason})")
+    _say_last(
+        STOPPED_EXIT_CODE,
+        f"stopped on request ({reason}) at {steps}; {where}; "
+        f"the same command with {typed('--resume')} continues",
+    )
+
+
+def _say_last(code: int, text: str) -> None:
+    leave_last_word(code, text)
+    final_message(text)
+
+
+def leave_unbegun(place: Place, signal_name: str) -> None:
+    """End at once: the ranks still wait for each other, in C, and there is nothing to save."""
+    if place.local_rank == 0:
+        text = f"stopped on request ({signal_name}) before all ranks had come; nothing was begun"
+        leave_last_word(STOPPED_EXIT_CODE, text)
+        _write_plainly(text)
+    os._exit(STOPPED_EXIT_CODE)
+
+
+def say_it_ends_now(session: Session, signal_name: str) -> None:
+    """Leave the last word of a run that a second signal ends, wherever it is."""
+    code = 128 + signal.Signals[signal_name]
+    text = f"ended at once by a second {signal_name}; what came after the last save is lost"
+    if session.place.local_rank == 0:
+        leave_last_word(code, text)
+        _write_plainly(text)
+    leave_word(session, code, text)
+
+
+def _write_plainly(text: str) -> None:
+    """Print without the console, which the main thread may hold."""
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        os.write(sys.stderr.fileno(), f"\n{text}\n".encode())
