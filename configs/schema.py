@@ -508,8 +508,11 @@ class RunSection(Section):
         le=MOST_STEPS,
         description="updates between two checkpoints",
     )
-    log_every: int = Field(
-        1, alias="LogEvery", ge=1, le=MOST_STEPS, description="updates between two log rows"
+    log_every: Auto | Annotated[int, Field(ge=1, le=MOST_STEPS)] = Field(
+        1,
+        alias="LogEvery",
+        description="updates between two log rows; auto: about 2,048 env steps, where updates are "
+        "shorter",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "float32",

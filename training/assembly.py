@@ -15,6 +15,7 @@ from configs.loading import dump_config
 from configs.schema import Config
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
+from training.building.intervals import updates_per_row
 from training.building.learner import (
     build_learner,
     build_optimizer,
@@ -116,7 +117,7 @@ def assemble(
         evidence=Evidence(agent, ranks, facts, parts.folder.path),
         reporter=reporter,
         profiler=profiler,
-        schedule=make_schedule(config, max_updates),
+        schedule=make_schedule(config, ranks, max_updates),
         clock=session.clock,
         stopwatch=stopwatch,
         random_policy=random_policy(pool.spec, agent.generator),
@@ -194,14 +195,14 @@ def build_agent(
     return agent, rollout
 
 
-def make_schedule(config: Config, max_updates: int | None) -> Schedule:
+def make_schedule(config: Config, ranks: Ranks, max_updates: int | None) -> Schedule:
     """Return when the run ends and what happens how often."""
     return Schedule(
         total_env_steps=config.run.total_env_steps,
         max_updates=max_updates,
         warmup_rollouts=config.intrinsic.warmup_rollouts,
         checkpoint_every=config.run.checkpoint_every,
-        log_every=config.run.log_every,
+        log_every=updates_per_row(config, ranks.world_size),
     )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from agents.adam import told_of_steps
 from configs.loading import dump_config, render_conf
+from training.building.intervals import updates_per_row
 from training.building.notes import crowded_cores, undone_nohup
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
@@ -95,7 +96,7 @@ def setup_of(parts: Parts, pool: EnvironmentPool, learner: torch.nn.Module) -> S
         on_gpu=parts.session.device.type == "cuda",
         parameters=sum(parameter.numel() for parameter in learner.parameters()),
         checkpoint_every=run.checkpoint_every,
-        log_every=run.log_every,
+        log_every=updates_per_row(parts.config, parts.ranks.world_size),
     )
 
 
@@ -132,8 +133,5 @@ class EachStep:
 @contextmanager
 def drawn_while_learning(progress: ProgressReporter) -> Iterator[None]:
     """Keep the terminal up at every step of an optimiser."""
-    hook = register_optimizer_step_post_hook(lambda *_: progress.tick("learning"))
-    try:
+    with told_of_steps(lambda: progress.tick("learning")):
         yield
-    finally:
-        hook.remove()

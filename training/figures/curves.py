@@ -28,11 +28,13 @@ class Curves:
 
     def add(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
         """Add a point to each curve, and put it into its file."""
-        for name, value in values.items():
-            self._by_env_steps.add_scalar(name, value, env_steps)
-            if name.startswith(_CHARTS):
-                name_by_frames = _CHARTS_BY_FRAMES + name.removeprefix(_CHARTS)
-                self._by_frames.add_scalar(name_by_frames, value, frames)
+        by_frames = {
+            _CHARTS_BY_FRAMES + name.removeprefix(_CHARTS): value
+            for name, value in values.items()
+            if name.startswith(_CHARTS)
+        }
+        _add_row(self._by_env_steps, values, env_steps)
+        _add_row(self._by_frames, by_frames, frames)
         self._by_env_steps.flush()
         self._by_frames.flush()
 
@@ -44,6 +46,17 @@ class Curves:
         """Write out what is pending."""
         self._by_env_steps.close()
         self._by_frames.close()
+
+
+def _add_row(writer: "SummaryWriter", values: Mapping[str, float], step: int) -> None:
+    """Add a point to each curve as one record: thirty of their own cost a short update a tenth."""
+    # Imported here as in summary_writer.
+    from tensorboard.compat.proto.summary_pb2 import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        Summary,
+    )
+
+    points = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+    writer._get_file_writer().add_summary(Summary(value=points), step)
 
 
 def summary_writer(path: Path, purge_step: int | None, suffix: str = "") -> "SummaryWriter":
