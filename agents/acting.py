@@ -1,6 +1,7 @@
 """How a policy acts, and a policy that stays as it was while the learner trains."""
 
 import copy
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ class Decision(NamedTuple):
 @torch.no_grad()
 def decide(
     policy: nn.Module,
-    precision: torch.autocast,
+    precision: AbstractContextManager[object],
     observations: Tensor,
     generator: torch.Generator,
 ) -> Decision:

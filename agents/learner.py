@@ -1,5 +1,6 @@
 """The one module under DistributedDataParallel: policy, bonus, head, and their losses."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,9 +78,11 @@ class Learner(nn.Module):
         self._weights = weights
         self._autocast = autocast
 
-    def precision(self, device: torch.device) -> torch.autocast:
+    def precision(self, device: torch.device) -> AbstractContextManager[object]:
         """Return the context in which the networks compute."""
-        return torch.autocast(device.type, self._autocast, enabled=self._autocast is not None)
+        if self._autocast is None:
+            return nullcontext()
+        return torch.autocast(device.type, self._autocast)
 
     def experience(self, rollout: RolloutBuffer) -> Experience:
         """Return a rollout as the bonus sees it."""
@@ -159,12 +162,13 @@ class Learner(nn.Module):
             )
         else:
             value_extrinsic = value_loss(output.value_extrinsic, batch.returns_extrinsic)
+        settled = log_prob.detach()  # figures to watch need no gradient
         losses = {
             "policy": policy,
             "value_extrinsic": value_extrinsic,
             "entropy": entropy,
-            "approx_kl": approximate_kl(log_prob, batch.log_probs),
-            "clip_fraction": clip_fraction(log_prob, batch.log_probs, weights.clip_range),
+            "approx_kl": approximate_kl(settled, batch.log_probs),
+            "clip_fraction": clip_fraction(settled, batch.log_probs, weights.clip_range),
         }
         weighted = policy - weights.entropy * entropy + weights.value * value_extrinsic
         if self.intrinsic is not None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from agents.acting import Decision, decide
+from agents.adam import Optimizer
 from agents.gradient_steps import GradientSteps
 from agents.intrinsic.base import Sampler
 from agents.learner import Learner, Minibatch
@@ -14,7 +15,7 @@ from agents.minibatches import MinibatchPlan, draw_minibatches
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.state_statistics import observe_states, state_statistics
-from agents.targets import Discounting, Targets, compute_targets
+from agents.targets import Discounting, SampleTable, Targets, compute_targets
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class PPOAgent:
     def __init__(
         self,
         learner: Learner,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         settings: LearningSettings,
         ranks: Ranks,
         generator: torch.Generator,
@@ -135,7 +136,8 @@ class PPOAgent:
         plan = MinibatchPlan(samples, samples, 2 * one, 0 * one, one)
         zeros = torch.zeros(2, device=self.device)
         targets = Targets(zeros, zeros, zeros)
-        self._steps.rehearse(self._minibatch(rollout, targets, sampler, plan, generator))
+        table = SampleTable.of(rollout, targets)
+        self._steps.rehearse(self._minibatch(rollout, table, sampler, plan, generator))
 
     @torch.no_grad()
     def values_of(self, observations: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,36 +180,38 @@ class PPOAgent:
                 ranks=self._ranks,
             )
         )
-        sums: dict[str, Tensor] = {}
+        table = SampleTable.of(rollout, targets)
+        losses: list[dict[str, Tensor]] = []
         for plan in plans:
-            batch = self._minibatch(rollout, targets, sampler, plan, self.generator)
-            for name, value in self._steps.take(batch, self._progress).items():
-                sums[name] = sums.get(name, torch.zeros_like(value)) + value
+            batch = self._minibatch(rollout, table, sampler, plan, self.generator)
+            losses.append(self._steps.take(batch, self._progress))
         self._steps.settle()
-        return {name: value / len(plans) for name, value in sums.items()}, batch
+        means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
+        return means, batch
 
     def _minibatch(
         self,
         rollout: RolloutBuffer,
-        targets: Targets,
+        table: SampleTable,
         sampler: Sampler | None,
         plan: MinibatchPlan,
         generator: torch.Generator,
     ) -> Minibatch:
         samples = plan.samples
-        advantages = targets.advantages[samples]
+        actions, numbers = table.rows(samples)
+        advantages, log_probs, values_extrinsic, returns_extrinsic, returns_intrinsic = numbers
         if self._settings.normalize_advantage:
             advantages = (advantages - plan.advantage_mean) / (plan.advantage_std + 1e-8)
         observations = rollout.observations(samples)
         representation = self.learner.representation
         return Minibatch(
             observations=observations,
-            actions=rollout.actions.flatten(0, 1)[samples],
-            log_probs=rollout.log_probs.flatten()[samples],
+            actions=actions,
+            log_probs=log_probs,
             advantages=advantages,
-            values_extrinsic=rollout.values_extrinsic.flatten()[samples],
-            returns_extrinsic=targets.returns_extrinsic[samples],
-            returns_intrinsic=targets.returns_intrinsic[samples],
+            values_extrinsic=values_extrinsic,
+            returns_extrinsic=returns_extrinsic,
+            returns_intrinsic=returns_intrinsic,
             intrinsic=None if sampler is None else sampler(plan),
             views=(
                 None

@@ -21,6 +21,9 @@ def bytes_tensor(data: bytes) -> Tensor:
 class Ranks:
     """The process group of all agent processes, as seen from this one.
 
+    A single rank answers by itself: through the group each question would cost two hand-overs
+    between threads.
+
     Args:
         device: where collectives want their tensors (the GPU under NCCL, else the CPU).
     """
@@ -32,16 +35,22 @@ class Ranks:
 
     def sum(self, values: Tensor) -> Tensor:
         """Return the element-wise sum of `values` over all ranks, on the device of `values`."""
-        total = values.to(self.device, copy=True)
+        if self.world_size == 1:
+            return values.clone()
+        total = values.to(self.device, copy=True, memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total.to(values.device)
 
     def any(self, *, flag: bool) -> bool:
         """Whether `flag` is set on at least one rank."""
+        if self.world_size == 1:
+            return flag
         return bool(self.sum(torch.tensor(float(flag))).item() > 0)
 
     def gather(self, values: Tensor) -> list[Tensor]:
         """Return `values` of every rank, in the order of ranks; shapes must agree."""
+        if self.world_size == 1:
+            return [values.clone()]
         local = values.to(self.device).contiguous()
         gathered = [torch.empty_like(local) for _ in range(self.world_size)]
         dist.all_gather(gathered, local)
@@ -49,6 +58,8 @@ class Ranks:
 
     def gather_bytes(self, payload: bytes) -> list[bytes]:
         """Return the payload of every rank, in the order of ranks; lengths may differ."""
+        if self.world_size == 1:
+            return [payload]
         lengths = [int(n) for n in self.gather(torch.tensor(len(payload)))]
         padded = torch.zeros(max(*lengths, 1), dtype=torch.uint8)
         padded[: len(payload)] = bytes_tensor(payload)
@@ -59,6 +70,8 @@ class Ranks:
 
     def broadcast_bytes(self, payload: bytes) -> bytes:
         """Return rank 0's payload on every rank; the argument of other ranks is not looked at."""
+        if self.world_size == 1:
+            return payload
         length = torch.tensor(len(payload), device=self.device)
         dist.broadcast(length, src=0)
         data = torch.zeros(int(length.item()), dtype=torch.uint8, device=self.device)

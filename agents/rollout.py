@@ -154,19 +154,27 @@ class RolloutBuffer:
         self.terminated[t, envs] = self._fetched(terminated)
         self.truncated[t, envs] = self._fetched(truncated)
         ended = terminated | truncated
-        age = (self._ages[t, envs] + 1).clamp_max(self.shape.stack_size - 1)
-        self._ages[t + 1, envs] = age.masked_fill(self._fetched(ended), 0)
+        if self.shape.stack_size > 1:  # alone in its stack, a frame is always of age 0
+            age = (self._ages[t, envs] + 1).clamp_max(self.shape.stack_size - 1)
+            self._ages[t + 1, envs] = age.masked_fill(self._fetched(ended), 0)
         if bool(ended.any()):
             where = ended.nonzero().flatten()
             self._store_final(t, where + envs.start, final_observations[where])
 
     def observation(self, t: int, envs: slice) -> Tensor:
-        """Return the policy's input at time t: [n, S * C, H, W], oldest frame first, or [n, D]."""
+        """Return the policy's input at time t: [n, S * C, H, W], oldest frame first, or [n, D].
+
+        Without a stack it is a view, valid until time t is stored anew.
+        """
+        if self.shape.stack_size == 1:
+            return self._time_slots(t, t + 1)[0, envs]
         env_indices = torch.arange(envs.start, envs.stop, device=self.device)
         return self._stacked(self._stack_rows(torch.full_like(env_indices, t), env_indices))
 
     def observations(self, samples: Tensor) -> Tensor:
         """Return the policy's inputs of samples [B], each an index t * N + n: [B, S * C, H, W]."""
+        if self.shape.stack_size == 1:
+            return self._gather(samples)
         N = self.shape.num_envs
         return self._stacked(self._stack_rows(samples // N, samples % N))
 

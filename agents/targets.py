@@ -33,6 +33,37 @@ class Targets(NamedTuple):
     returns_intrinsic: Tensor
 
 
+class SampleTable(NamedTuple):
+    """What learning needs of each sample but its observation, laid out so that one read gives it.
+
+    Attributes:
+        actions: [T * N] or [T * N, A].
+        numbers: [5, T * N]; see `rows`.
+    """
+
+    actions: Tensor
+    numbers: Tensor
+
+    @classmethod
+    def of(cls, rollout: RolloutBuffer, targets: Targets) -> "SampleTable":
+        """Lay out a rollout and what it teaches."""
+        numbers = (
+            targets.advantages,
+            rollout.log_probs.flatten(),
+            rollout.values_extrinsic.flatten(),
+            targets.returns_extrinsic,
+            targets.returns_intrinsic,
+        )
+        return cls(rollout.actions.flatten(0, 1), torch.stack(numbers))
+
+    def rows(self, samples: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the actions of samples [B], and advantages, log-probabilities, extrinsic values,
+        extrinsic and intrinsic returns, [B] each.
+        """
+        numbers = self.numbers.index_select(1, samples)
+        return self.actions.index_select(0, samples), numbers.unbind()
+
+
 @torch.no_grad()
 def compute_targets(
     rollout: RolloutBuffer, bonuses: Tensor, values_of: ValuesOf, discounting: Discounting

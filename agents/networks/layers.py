@@ -44,6 +44,8 @@ class FullPrecisionLinear(nn.Linear):
 
     def forward(self, features: Float[Tensor, "B D"]) -> Float32[Tensor, "B K"]:
         """Map features [B, D] to float32 [B, K]."""
+        if not torch.is_autocast_enabled(features.device.type):  # entering a context costs a third
+            return nn.functional.linear(features.float(), self.weight, self.bias)
         with torch.autocast(features.device.type, enabled=False):
             return nn.functional.linear(features.float(), self.weight, self.bias)
 

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from agents.adam import FusedAdam
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.scaling import BoundScaling, NoScaling, RunningScaling
@@ -88,7 +89,7 @@ def build_scaling(config: Config, spec: EnvironmentSpec) -> nn.Module:
             return BoundScaling(spec.observation_low, spec.observation_high)
 
 
-def build_optimizer(config: Config, learner: Learner) -> torch.optim.Optimizer:
+def build_optimizer(config: Config, learner: Learner) -> FusedAdam:
     """Build Adam, with a step size of its own for the bonus where the recipe gives one."""
     rate, chosen = config.ppo.learning_rate, config.intrinsic.predictor_learning_rate
     common = _trained(learner.policy)
@@ -98,7 +99,7 @@ def build_optimizer(config: Config, learner: Learner) -> torch.optim.Optimizer:
     if learner.intrinsic is not None:
         bonus_rate = rate if chosen == "auto" else chosen
         groups.append({"params": _trained(learner.intrinsic), "lr": bonus_rate})
-    return torch.optim.Adam(groups, eps=config.ppo.adam_epsilon, fused=True)
+    return FusedAdam(groups, eps=config.ppo.adam_epsilon)
 
 
 def _trained(module: nn.Module) -> list[nn.Parameter]:

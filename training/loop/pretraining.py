@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from agents.adam import tell_of_step
 from agents.gradient_steps import replicate
 from agents.learner import Learner
 from agents.ranks import Ranks
@@ -98,6 +99,7 @@ class Pretraining:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
+                tell_of_step()
                 updates += 1
                 training.after_step(updates / self._settings.max_updates)
             found = self._held_out_loss(training, learner, seen)

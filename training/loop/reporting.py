@@ -6,6 +6,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from agents.adam import Optimizer
 from agents.ranks import Ranks
 from training.figures.bottlenecks import Setup, TimeWatch
 from training.figures.collapse_watch import CollapseWatch
@@ -39,7 +40,7 @@ class Reporter:
         pool: EnvironmentPool,
         metrics: MetricsRecorder,
         progress: ProgressReporter,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         setup: Setup,
     ) -> None:
         self._ranks = ranks

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from agents.adam import told_of_steps
 from configs.errors import PeerLostError
 from configs.schema import RunSection
 from configs.typed import typed
@@ -35,12 +35,11 @@ def group_timeout(run: RunSection, device: torch.device) -> float:
 def watched(session: Session, run: RunSection) -> Iterator[Watchdog]:
     """Watch over this rank: its optimiser's steps say that it goes on, as its env steps must."""
     last_words = functools.partial(tell_of_silence, session)
-    with Watchdog(longest_silence(run), run.start_timeout, last_words) as watchdog:
-        hook = register_optimizer_step_post_hook(lambda *_: watchdog.kick())
-        try:
-            yield watchdog
-        finally:
-            hook.remove()
+    with (
+        Watchdog(longest_silence(run), run.start_timeout, last_words) as watchdog,
+        told_of_steps(watchdog.kick),
+    ):
+        yield watchdog
 
 
 def tell_of_silence(session: Session, seconds: float) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from agents.adam import FusedAdam
 from agents.intrinsic.base import IntrinsicReward
 from agents.intrinsic.byol_explore import BYOLExplore
 from agents.intrinsic.drnd import DistributionalNetworkDistillation
@@ -251,7 +252,7 @@ def test_a_gradient_against_ppos_is_projected_away_where_that_is_asked_for(
         torch.testing.assert_close(parameter.grad, torch.full_like(parameter, left))
 
 
-def rates(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+def rates(learner: Learner, optimizer: FusedAdam) -> dict[str, float]:
     """Return the step size of every parameter in the optimiser, by the parameter's name."""
     found = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
     assert len(found) == sum(len(group["params"]) for group in optimizer.param_groups)
