@@ -87,16 +87,18 @@ def test_an_environment_that_leaves_costs_no_run_that_it_was_to_replace(
     assert read_status(tmp_path, NAME)["code"] == 0
 
 
-def test_an_environment_that_leaves_while_it_is_filmed_has_failed(
+def test_an_environment_that_leaves_while_it_is_drawn_costs_the_film_and_nothing_else(
     tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipe_of(tmp_path, "Leaving")
     monkeypatch.setenv(MOMENT, "render")
     assert train(tmp_path, recipe) == 0
-    assert evaluate(tmp_path, recipe, "--video") == 4
-    message = capsys.readouterr().err
-    assert "was lost while drawing" in message
-    assert "it asked to leave the program" in message
+    assert evaluate(tmp_path, recipe, "--video") == 0
+    said = capsys.readouterr().out
+    assert "no video    the environment" in said
+    assert "was lost while drawing" in said
+    assert "it asked to leave the program" in said
+    assert "evaluated " in said
 
 
 def test_an_evaluation_without_end_ends_with_a_reason(tmp_path: Path) -> None:

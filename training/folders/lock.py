@@ -5,6 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def acquire_lock(path: Path, what: str, remedy: str) -> int:
         "process_start": process_start(os.getpid()),
     }
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(record).encode(), 0)
+    with suppress(OSError):  # a full disk: the lock holds without the record
+        os.pwrite(descriptor, json.dumps(record).encode(), 0)
     return descriptor
 
 

@@ -50,12 +50,7 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
         StorageError: the film cannot be written.
     """
     spec = agent.player.spec
-    run = agent.config.run
-    environment = EnvironmentProcess(
-        functools.partial(make_environment, agent.config.environment),
-        step_timeout=run.step_timeout,
-        reset_timeout=run.reset_timeout,
-    )
+    environment = _environment_of(agent.config)
     try:
         recording = record_game(environment, agent.player, stream_seed(seed, "evaluation video"))
         parts = make_parts(agent, recording, environment, _picture_height(recording))
@@ -83,16 +78,24 @@ def why_no_film(config: Config, seed: int) -> str | None:
     Raises:
         ConfigurationError: there can be no such environment at all.
     """
-    environment = make_environment(config.environment)
+    environment = _environment_of(config)
     try:
         environment.reset(seed=stream_seed(seed, "evaluation video"))
         environment.render()
-    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
-        is_ours = isinstance(error, ScoutError)
-        return str(error) if is_ours else f"{type(error).__name__}: {error}"
+    except ScoutError as error:
+        return str(error).splitlines()[0]  # what follows is a traceback
     finally:
         environment.close()
     return None
+
+
+def _environment_of(config: Config) -> EnvironmentProcess:
+    """Return an environment in a process of its own, with the time limits of the run."""
+    return EnvironmentProcess(
+        functools.partial(make_environment, config.environment),
+        step_timeout=config.run.step_timeout,
+        reset_timeout=config.run.reset_timeout,
+    )
 
 
 def compose(recording: Recording, parts: Sequence[Part], name: str, moment: int) -> Picture:
