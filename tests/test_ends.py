@@ -51,6 +51,7 @@ def made_on_terminal(folder: Path, *variables: str) -> Iterator[OnTerminal]:
         yield program
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_stops_a_run_which_saves_in_silence(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, CARTPOLE, TotalEnvSteps=MOST)
     command = (sys.executable, str(MAIN), "--train", f"--config_path={recipe}")

@@ -38,6 +38,7 @@ def stop_this_process(folder: Path, updates: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_that_goes_on_equals_the_calm_one(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "calm", OVERLAP, TotalEnvSteps=80 * 32)
     launch(tmp_path / "calm", None, f"--config_path={recipe}")

@@ -3,6 +3,7 @@
 import re
 import resource
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,16 @@ def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:
     assert_equal_runs(calm, tmp_path / "resumed")
 
 
-@pytest.mark.parametrize("name", [*COMPONENTS, *ENVIRONMENTS])
+def in_the_fast_suite(names: Iterable[str]) -> list[object]:
+    """Each kind of state once: head, bonus with memory, second rollout, floats, statistics."""
+    fast = {"BYOL", "BYOL-Explore", "overlap", "continuous actions", "running scaling"}
+    return [
+        pytest.param(name, marks=() if name in fast else pytest.mark.slow, id=name)
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize("name", in_the_fast_suite([*COMPONENTS, *ENVIRONMENTS]))
 def test_a_run_with_any_component_or_environment_goes_on_as_if_nothing_had_been(
     name: str, tmp_path: Path
 ) -> None:
@@ -105,8 +115,8 @@ def test_a_run_with_any_component_or_environment_goes_on_as_if_nothing_had_been(
 @pytest.mark.parametrize(
     ("text", "ranks"),
     [
-        pytest.param(CARTPOLE, 3, id="cartpole on 3 ranks"),
-        pytest.param(CARTPOLE, 2, id="cartpole on 2 ranks", marks=pytest.mark.slow),
+        pytest.param(CARTPOLE, 2, id="cartpole on 2 ranks"),
+        pytest.param(CARTPOLE, 3, id="cartpole on 3 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 2, id="pong on 2 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 3, id="pong on 3 ranks", marks=pytest.mark.slow),
         *(

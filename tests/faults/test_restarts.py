@@ -39,7 +39,8 @@ def kill_a_rank_and_wait(run: StartedRun, rank: int) -> float:
     return time.monotonic() - killed
 
 
-@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [2, 3])
 def test_lost_ranks_are_started_again_and_go_on_from_the_newest_checkpoint(
     ranks: int, figures: Figures, tmp_path: Path
 ) -> None:

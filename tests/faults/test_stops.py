@@ -72,14 +72,8 @@ def how_to_continue(output: str) -> str:
     return next(line for line in reversed(output.splitlines()) if line.startswith("stopped on"))
 
 
-@pytest.mark.parametrize(
-    "phase",
-    [
-        "learning",
-        pytest.param("collecting", marks=pytest.mark.slow),
-        pytest.param("saving", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["learning", "collecting", "saving"])
 def test_a_run_stopped_at_random_moments_goes_on_as_if_nothing_had_happened(
     phase: str, figures: Figures, tmp_path: Path
 ) -> None:

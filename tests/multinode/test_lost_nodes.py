@@ -46,6 +46,7 @@ def assert_names_the_other(run: NodeRun, here: Node, other: Node) -> None:
     assert "--resume" in message
 
 
+@pytest.mark.slow
 def test_two_nodes_train_and_when_one_dies_the_other_names_it(nodes: Nodes, tmp_path: Path) -> None:
     """Without GLOO_SOCKET_IFNAME: the host names lead nowhere, so the way to the other is taken."""
     first, second = nodes

@@ -126,7 +126,11 @@ def all_outcomes(ranks: Ranks) -> dict[str, Outcome]:
     )
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["two ranks", "three ranks"])
+@pytest.fixture(
+    scope="module",
+    params=[2, pytest.param(3, marks=pytest.mark.slow)],
+    ids=["two ranks", "three ranks"],
+)
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
     """What each rank of a world returned."""
     folder: Path = tmp_path_factory.mktemp("ranks")

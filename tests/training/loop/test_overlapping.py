@@ -50,6 +50,7 @@ def test_it_equals_collecting_with_the_old_policy_and_then_learning(
     assert not any(torch.equal(rollouts[0], other) for other in rollouts[1:])
 
 
+@pytest.mark.slow
 def test_two_ranks_that_overlap_equal_two_that_do_not(tmp_path: Path) -> None:
     results = run_in_ranks(partial(both, loaded=recipe(tmp_path, "vectors")), 2, tmp_path)
     for found, wanted in results:
