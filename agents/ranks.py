@@ -37,6 +37,7 @@ class Ranks:
         """Return the element-wise sum of `values` over all ranks, on the device of `values`."""
         if self.world_size == 1:
             return values.clone()
+        # gloo adds up memory as it lies: ranks must agree on its order.
         total = values.to(self.device, copy=True, memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total.to(values.device)

@@ -20,6 +20,20 @@ def contradictions(config: Config) -> list[str]:
 
 def warnings(config: Config) -> list[str]:
     """Return one message for each choice that will do, but not all that the user may expect."""
+    return [*_without_effect(config), *_unsafe(config)]
+
+
+def _without_effect(config: Config) -> list[str]:
+    intrinsic = config.intrinsic
+    if not intrinsic.use_slow_backbone or intrinsic.rnd_input == "features":
+        return []
+    return [
+        f"UseEmaBackboneForRND = True with RNDInput = {intrinsic.rnd_input}: has no effect, since "
+        "the bonus does not look at the policy's features; set RNDInput = features for that"
+    ]
+
+
+def _unsafe(config: Config) -> list[str]:
     run = config.run
     if run.worker_backend == "ale_vector":
         return [

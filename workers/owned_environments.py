@@ -51,6 +51,12 @@ class OwnedEnvironments:
         """What the worker is doing, for a message."""
         return describe_progress(int(self._progress[0]), int(self._progress[1]))
 
+    @property
+    def step_under_way(self) -> str:
+        """Which action is being obeyed, for a message; "" outside of a step."""
+        row, phase = self._progress.tolist()
+        return self._arrays.describe_step(row) if phase == Phase.STEP else ""
+
     def build(
         self, make: MakeEnvironment, tell: Callable[[int], None], seeds: tuple[int, ...]
     ) -> EnvironmentSpec:

@@ -190,14 +190,15 @@ class Done(NamedTuple):
 class Failed(NamedTuple):
     """An exception in the worker, after which it closes its environments and exits.
 
-    `activity` says what it was doing, `summary` is "type: text"; `error` is the exception itself
-    where its own words are meant for the user.
+    `activity` says what it was doing, `step` with which action where that was a step; `summary` is
+    "type: text"; `error` is the exception itself where its own words are meant for the user.
     """
 
     activity: str
     summary: str
     traceback: str
     error: ScoutError | None
+    step: str = ""
 
     @property
     def place(self) -> str:
@@ -206,14 +207,14 @@ class Failed(NamedTuple):
         return "\n".join(line for line in lines if line.lstrip().startswith('File "'))
 
 
-def failure_of(activity: str, error: BaseException) -> Failed:
-    """Return what the pool is to hear of an exception."""
+def failure_of(activity: str, error: BaseException, step: str = "") -> Failed:
+    """Return what the pool is to hear of an exception; see `Failed`."""
     lines = "".join(traceback.format_exception(error)).rstrip()
     summary = "".join(traceback.format_exception_only(error)).rstrip()
     if isinstance(error, SystemExit):
         summary += " (it asked to leave the program, as sys.exit does)"
     own_words = error if isinstance(error, ScoutError) and _travels(error) else None
-    return Failed(activity, summary, lines, own_words)
+    return Failed(activity, summary, lines, own_words, step)
 
 
 def _travels(error: ScoutError) -> bool:

@@ -91,6 +91,13 @@ class SharedArrays:
             setattr(self, name, flat.reshape(field.shape))
             offset += _padded(field.num_bytes)
 
+    def describe_step(self, row: int) -> str:
+        """Say what an environment is stepped with: "action 3, env step 17 of its game"."""
+        action = np.array2string(
+            np.asarray(self.actions[row]), precision=3, threshold=8, separator=", "
+        )
+        return f"action {action}, env step {self.lengths[row] + 1} of its game"
+
 
 def allocate(table: dict[str, Field]) -> int:
     """Make a zeroed memory file that holds `table`; return its descriptor, the caller's to close.

@@ -171,6 +171,12 @@ class Supervisor:
         environment, phase = self._arrays.progress[worker.index].tolist()
         return environment, phase
 
+    def _step_under_way(self, worker: WorkerProcess) -> str:
+        environment, phase = self._progress(worker)
+        if self._arrays is None or phase != Phase.STEP:
+            return ""
+        return self._arrays.describe_step(environment)
+
     def _lose_overdue(self, awaited: list[WorkerProcess], now: float) -> None:
         for worker in awaited:
             allowance = self._allowance(worker)
@@ -215,7 +221,8 @@ class Supervisor:
     def _lose(self, worker: WorkerProcess, reason: str, failure: Failed | None = None) -> None:
         """Name a lost worker, end what is left of it, and put a new process in its place."""
         activity = failure.activity if failure else describe_progress(*self._progress(worker))
-        story = f"{worker} was lost {activity}: {reason}"
+        step = failure.step if failure else self._step_under_way(worker)
+        story = f"{worker} was lost {activity}: {reason}" + (f" ({step})" if step else "")
         if failure:
             story = f"{story}: {failure.summary}{self._traceback_once(failure)}"
         if not worker.has_stepped:

@@ -113,4 +113,4 @@ def _send_home(
 ) -> None:
     """Report an exception to the pool, if it is still there."""
     with suppress(BrokenPipeError, ConnectionResetError):
-        post(connection, failure_of(owned.activity, error))
+        post(connection, failure_of(owned.activity, error, owned.step_under_way))

@@ -54,3 +54,16 @@ def test_every_command_shown_is_one_that_the_command_line_takes(command: str) ->
     if not arguments.config_options:
         checked_verb(parser, arguments)
         assert (ROOT / arguments.config_path).is_file()
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    tests = list((ROOT / "tests").rglob("*.py"))
+    places = {path.stem for path in tests}
+    places |= {name for path in tests for name in re.findall(r"def (test_\w+)", path.read_text())}
+    named = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"`[^`\n]*?\b(test_\w+)[^`\n]*`", document.read_text())
+    }
+    targets = set(re.findall(r"^(test_\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert named - places - targets == set()

@@ -161,3 +161,8 @@ def test_jcwleos_recipe_is_the_papers_but_for_the_preset() -> None:
     port = values_of("MontezumaRevenge/config_jcwleo00.conf")
     differing = {key for key in paper if paper[key] != port[key]}
     assert differing == {"Preset", "ThirdKernel", "RNDLeakySlope", "UpdateProportion"}
+
+
+def test_the_recipe_with_512_environments_is_the_papers_but_for_them() -> None:
+    paper = values_of("MontezumaRevenge/config_rnd00.conf")
+    assert values_of("MontezumaRevenge/config_rnd512.conf") == paper | {"NumEnv": 512}

@@ -64,12 +64,19 @@ def some_data(rank: int) -> Tensor:
     return torch.randn(4 * rank, 2, 3, generator=generator) + 100 * rank
 
 
+def by_columns(rank: int) -> Tensor:
+    """The numbers 0 to 5 in two rows, which rank 0 alone keeps column by column."""
+    table = torch.arange(6.0).reshape(2, 3)
+    return table.t().contiguous().t() if rank == 0 else table
+
+
 def messages(ranks: Ranks) -> dict[str, Any]:
     """Use every kind of message once or twice."""
     rank, last = ranks.rank, ranks.world_size - 1
     summed = torch.tensor([float(rank), 1.0])
     return {
         "sum": ranks.sum(summed),
+        "sum of columns": ranks.sum(by_columns(rank)),
         "summed": summed,
         "any": [ranks.any(flag=flag) for flag in (False, rank == last, True)],
         "gather": ranks.gather(torch.tensor([rank, 10 * rank])),

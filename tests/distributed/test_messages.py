@@ -18,6 +18,12 @@ def test_sums_are_over_all_ranks_and_leave_the_argument_alone(results: Results) 
         assert messages["summed"].tolist() == [rank, 1]
 
 
+def test_sums_are_of_elements_however_a_rank_keeps_them_in_memory(results: Results) -> None:
+    for result in results:
+        total = torch.arange(6).reshape(2, 3) * len(results)
+        assert result["messages"]["sum of columns"].tolist() == total.tolist()
+
+
 def test_a_flag_on_one_rank_is_known_to_all(results: Results) -> None:
     for result in results:
         assert result["messages"]["any"] == [False, True, True]

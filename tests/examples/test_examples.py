@@ -1,5 +1,6 @@
 """Every example runs, and says what it should."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.test_floors import ROOT
-from tests.runs import CARTPOLE, run_here, write_recipe
+from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,6 +50,31 @@ def test_checkpoint_weights_and_graph_play_the_same_games(trained: Path) -> None
     ]
     assert len(SCORES.findall(outputs[0])) == 20
     assert outputs[0] == outputs[1] == outputs[2]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("nes_py") is None, reason="gym-super-mario-bros is not installed"
+)
+def test_a_checkpoint_of_mario_with_a_bonus_plays(tmp_path: Path) -> None:
+    """rllte 49, RLeXplore 16: what was trained there could not be played."""
+    text = PONG.replace("EnvType = atari", "EnvType = mario")
+    recipe = write_recipe(tmp_path, text, EnvID="SuperMarioBros-v0", TotalEnvSteps=16)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--log_name=demo") == 0
+    told = run("play_checkpoint", recipe, tmp_path / "checkpoints" / "demo.ckpt")
+    assert len(SCORES.findall(told)) == 20
+
+
+def test_the_bonus_alone_fades_and_comes_back_where_nobody_had_been() -> None:
+    """RLeXplore 3: a bonus on another library's rollouts."""
+    told = run("bonus_alone")
+    fading = [float(reward) for reward in re.findall(r"reward (\S+) a step", told)]
+    assert fading == sorted(fading, reverse=True)
+    assert fading[-1] < fading[0] / 20
+    (before,), (behind,) = (
+        re.findall(rf"(\d\S+) {side}", told) for side in ("before the", "behind")
+    )
+    assert float(behind) > 100 * float(before)
 
 
 def test_the_pool_plays_without_an_agent() -> None:

@@ -1,7 +1,9 @@
 """Small environments, registered as a user's package would do it, that show a certain fault."""
 
+import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -82,6 +84,22 @@ class Steady(Counted):
         return self.seen(), float(self.steps > 1), False, False, {}
 
 
+class Uneven(Counted):
+    """Games of 3 steps on rank 0, of 40 on all others, where a worker dies once, in its 25th step.
+
+    The file that the variable DIED names tells that it has.
+    """
+
+    def step(self, action: Any) -> Step:
+        del action
+        self.advance()
+        first, died = os.environ["RANK"] == "0", Path(os.environ["DIED"])
+        if not first and self.obeyed == 25 and not died.exists():
+            died.touch()
+            os._exit(3)
+        return self.seen(), 1.0, self.steps == (3 if first else 40), False, {}
+
+
 def resets_itself() -> gymnasium.Env[Any, Any]:
     """An environment that answers the step after an end by a reset, and obeys no action then."""
     return Autoreset(Obedient())
@@ -90,6 +108,7 @@ def resets_itself() -> gymnasium.Env[Any, Any]:
 gymnasium.register("OthersObedient-v0", f"{__name__}:Obedient")
 gymnasium.register("OthersResetsItself-v0", f"{__name__}:resets_itself")
 gymnasium.register("OthersRich-v0", f"{__name__}:Rich")
+gymnasium.register("OthersUneven-v0", f"{__name__}:Uneven")
 gymnasium.register("OthersSteady-v0", f"{__name__}:Steady", max_episode_steps=5)
 
 

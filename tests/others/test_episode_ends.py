@@ -1,6 +1,5 @@
 """What happens where an episode ends: rows, flags, and what the value is taken to be."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,19 +10,12 @@ from agents.rollout import RolloutBuffer
 from tests.agents.small import Kind, make_agent, make_learner, settings_with
 from tests.others.environments import maker
 from tests.others.games import breakout, lives_lost_at, open_pool, step
-from tests.ranks import only_rank
 from training.loop.collector import Collector
 from training.loop.stopwatch import Stopwatch
 from workers.pool import WorkerPool
 
 T, N = 16, 2
 KIND = Kind(bonus=False)
-
-
-@pytest.fixture
-def ranks() -> Iterator[Ranks]:
-    with only_rank() as ranks:
-        yield ranks
 
 
 @pytest.mark.parametrize("env_id", ["OthersObedient-v0", "OthersResetsItself-v0"])

@@ -10,7 +10,7 @@ import torch
 from agents.adam import told_of_steps
 from configs.loading import dump_config, render_conf
 from training.building.intervals import updates_per_row
-from training.building.notes import crowded_cores, undone_nohup
+from training.building.notes import crowded_cores, few_environments, undone_nohup
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -48,7 +48,12 @@ def open_displays(
         launcher=launcher(),
     )
     rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
-    started = (*crowded_cores(parts.session.place), *undone_nohup(os.environ))
+    total_envs = pool.num_environments * parts.ranks.world_size
+    started = (
+        *crowded_cores(parts.session.place),
+        *few_environments(config.environment.env_id, total_envs),
+        *undone_nohup(os.environ),
+    )
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)
     start_banner([*rows, *(("note", note) for note in all_notes)])
     if parts.options.use_wandb:

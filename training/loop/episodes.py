@@ -42,6 +42,11 @@ class EpisodeLog:
         return fmean(episode["score"] for episode in self._last) if self._last else None
 
     @property
+    def num_last(self) -> int:
+        """How many episodes that mean is of."""
+        return len(self._last)
+
+    @property
     def full_mean_score(self) -> float | None:
         """The mean raw score of 100 episodes, or None before there are as many."""
         return self.mean_score if len(self._last) == WINDOW else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.typed import typed
+from training.checkpoints.payload_form import laid_out
 from training.checkpoints.protocol import changes_text, protocol_of
 from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
@@ -14,6 +15,7 @@ from training.folders.files import replace_file
 from training.folders.run_folder import LOGS, validate_log_name
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
+from training.loop.episodes import EpisodeLog
 from training.options import RunOptions
 from training.playing.film import make_film, why_no_film
 from training.playing.loaded_agent import LoadedAgent, load_agent
@@ -38,6 +40,8 @@ class EvaluationReport:
 
     Attributes:
         environments: the seed of each and how many episodes it played, in the order of `scores`.
+        training_score: the mean raw score of the last episodes of training, which are
+            `training_episodes`, at most 100; None where none had ended.
         protocol: key -> value of the rules that the episodes were played by.
         protocol_changes: key -> value in training and here, where they differ.
     """
@@ -54,6 +58,8 @@ class EvaluationReport:
     rooms: list[int]
     scores: list[float]
     environments: list[dict[str, int]]
+    training_score: float | None
+    training_episodes: int
     protocol: dict[str, str]
     protocol_changes: dict[str, dict[str, str]]
 
@@ -139,6 +145,9 @@ def make_report(
     """Summarise the episodes."""
     scores = [episode.score for episode in episodes]
     names = sorted({name for episode in episodes for name in episode.metrics})
+    in_training = EpisodeLog()
+    with laid_out("episodes", agent.path):
+        in_training.restore(agent.payload["episodes"])
     return EvaluationReport(
         checkpoint=str(options.load_model_path),
         env_id=agent.config.environment.env_id,
@@ -162,6 +171,8 @@ def make_report(
                 strict=True,
             )
         ],
+        training_score=in_training.mean_score,
+        training_episodes=in_training.num_last,
         protocol=protocol_of(agent.config),
         protocol_changes={key: dict(each) for key, each in agent.protocol_changes.items()},
     )
@@ -176,7 +187,8 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
     replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
     lines = [
         f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "
-        f"{report.env_id}, {report.episodes} episodes, actions {report.action_choice}",
+        f"{report.env_id}, {report.episodes} episodes, actions {report.action_choice}, "
+        f"{_beside_training(report)}",
         *_protocol_lines(report),
         f"score       {_figures(report.score)}",
         f"length      {_figures(report.length)}, in env steps",
@@ -192,6 +204,17 @@ def _protocol_lines(report: EvaluationReport) -> list[str]:
     """Return a line that says in what the protocol was not training's, if it was not."""
     words = changes_text(report.protocol_changes)
     return [f"protocol    not that of training: {words}"] if words else []
+
+
+def _beside_training(report: EvaluationReport) -> str:
+    """Say whose protocol it was, and what training scored, whose actions are always sampled."""
+    protocol = "another protocol" if report.protocol_changes else "training's protocol"
+    if report.training_score is None:
+        return f"{protocol}; in training no episode had ended"
+    return (
+        f"{protocol}; in training mean {report.training_score:,.1f} "
+        f"(last {report.training_episodes}, sampled)"
+    )
 
 
 def _figures(summary: Summary) -> str:
