@@ -6,6 +6,7 @@ Worker processes are spawned and run this file's top level again: it imports not
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from commands.one_voice import is_first_of_node, let_the_first_speak, say_last
@@ -51,8 +52,9 @@ def leave(code: int) -> "NoReturn":
     program = next((word for word in sys.orig_argv[1:] if not word.startswith("-")), "")
     if Path(program).name != Path(__file__).name:
         sys.exit(code)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the disk is full, which was said where there was room
+            stream.flush()
     os._exit(code)
 
 

@@ -1,6 +1,7 @@
 """Flags that several verbs share."""
 
 import argparse
+import os
 from pathlib import Path
 
 from commands.parser import COMMON_TITLE, Parser
@@ -8,10 +9,21 @@ from commands.parser import COMMON_TITLE, Parser
 
 def positive_int(text: str) -> int:
     """Parse a whole number of 1 or more."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
     return value
+
+
+def path(text: str) -> Path:
+    """Parse a path; a shell leaves the ~ of --flag=~/file to the program.
+
+    That of an unknown user stays as it is, where pathlib would raise.
+    """
+    return Path(os.path.expanduser(text))
 
 
 def add_common_flags(parser: Parser) -> None:
@@ -19,7 +31,7 @@ def add_common_flags(parser: Parser) -> None:
     common = parser.group(COMMON_TITLE)
     common.add_argument(
         "--config_path",
-        type=Path,
+        type=path,
         default=Path("configs/demo_config.conf"),
         help="recipe (default %(default)s)",
     )
@@ -33,7 +45,7 @@ def add_common_flags(parser: Parser) -> None:
     )
     common.add_argument("--log_name", help="name of the run (default: from the recipe's path)")
     common.add_argument(
-        "--load_model_path", type=Path, help="checkpoint to continue from, evaluate or export"
+        "--load_model_path", type=path, help="checkpoint to continue from, evaluate or export"
     )
     common.add_argument("--seed", type=int, help="the run's seed (key Seed)")
     common.add_argument(
@@ -57,7 +69,7 @@ def add_out(parser: Parser) -> None:
         return
     parser.group("report and export (--report, --export)").add_argument(
         "--out",
-        type=Path,
+        type=path,
         metavar="PATH",
         help="where the report of one run, or the comparison of several, is written as .html "
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 PATIENCE = 20.0  # seconds
 
@@ -25,4 +26,5 @@ def say_last(code: int, text: str) -> None:
     from training.folders.last_word import leave_last_word
 
     leave_last_word(code, text)
-    print(text, file=sys.stderr)
+    with suppress(OSError):  # the terminal's file is full; the record above has it
+        print(text, file=sys.stderr)

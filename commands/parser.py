@@ -62,6 +62,8 @@ class Parser(argparse.ArgumentParser):
         import difflib
 
         name = argument.split("=", maxsplit=1)[0]
+        if name in ("--local-rank", "--local_rank"):
+            return f"{name} comes from python -m torch.distributed.launch; start it by torchrun"
         near = difflib.get_close_matches(name, self._option_string_actions, n=1, cutoff=0.5)
         return f"unknown argument {name}" + (f"; did you mean {near[0]}?" if near else "")
 

@@ -1,6 +1,7 @@
 """--report: write pages with the curves and tables of runs."""
 
 import argparse
+import os
 
 from commands.common import add_out
 from commands.parser import VERBS_TITLE, Parser
@@ -13,6 +14,7 @@ def add_flags(parser: Parser) -> None:
     parser.group(VERBS_TITLE).add_argument(
         "--report",
         nargs="+",
+        type=os.path.expanduser,  # runs that lie elsewhere are named by their folder
         metavar="LOG_NAME",
         help="write a page with curves and tables for each run, and one that compares several",
     )

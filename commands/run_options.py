@@ -16,7 +16,8 @@ def default_log_name(config_path: Path) -> str:
     """Return a run's name from its recipe: configs/Pong/config_ppo00.conf -> Pong_ppo00."""
     stem = re.sub(r"(^config_|_config$)", "", config_path.stem)
     folder = config_path.parent.name
-    return stem if folder in ("", "configs") else f"{folder}_{stem}"
+    name = stem if folder in ("", "configs") else f"{folder}_{stem}"
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)  # what a file may be called, and a run may not
 
 
 def collect_overrides(args: argparse.Namespace) -> list[str]:

@@ -1,9 +1,8 @@
 """--train: train an agent."""
 
 import argparse
-from pathlib import Path
 
-from commands.common import positive_int, refuse_out
+from commands.common import path, positive_int, refuse_out
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -17,7 +16,7 @@ def add_flags(parser: Parser) -> None:
     parser.group(VERBS_TITLE).add_argument("--train", action="store_true", help="train an agent")
     training = parser.group("training (--train)")
     training.add_argument(
-        "--save_model_path", type=Path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
+        "--save_model_path", type=path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
     )
     training.add_argument(
         "--resume",

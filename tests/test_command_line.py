@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 import main
 from commands import one_voice, run_options
+from commands.verbs import build_parser
 from configs.loading import load_config
 from configs.options import all_options
 from tests.records import checkpoint_path, figures, read_status, run_path
@@ -102,6 +103,44 @@ def test_an_unknown_flag_is_refused_with_the_nearest_one(
     assert f"unknown argument {typed.partition('=')[0]}; did you mean {nearest}?" in line
 
 
+@pytest.mark.parametrize("given", ["--local-rank=0", "--local_rank=3"])
+def test_the_flag_of_torchs_older_launcher_is_known_as_that(given: str, capsys: Captured) -> None:
+    line = refusal(["--train", given], capsys)
+    flag = given.partition("=")[0]
+    assert f"main.py: {flag} comes from python -m torch.distributed.launch; start it by" in line
+
+
+def test_output_into_a_full_disk_is_one_message_and_a_storage_error() -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, MAIN, "--train", "--config_options"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 7
+    assert re.fullmatch("error: the output cannot be written: No space left .*\n", ended.stderr)
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "few", "1.5"])
+def test_a_count_that_is_none_is_refused_in_words(count: str, capsys: Captured) -> None:
+    line = refusal(["--eval", f"--episodes={count}"], capsys)
+    assert f"--episodes: {count!r} is no whole number of 1 or more" in line
+
+
+def test_a_tilde_that_the_shell_has_left_is_the_home_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = ("--config_path", "--load_model_path", "--save_model_path", "--out")
+    typed = [f"{flag}=~/a b.ckpt" for flag in flags]
+    args = build_parser().parse_args([*typed, "--report", "~/run", "plain"])
+    assert {getattr(args, flag[2:]) for flag in flags} == {tmp_path / "a b.ckpt"}
+    assert args.report == [str(tmp_path / "run"), "plain"]
+    assert build_parser().parse_args(["--out=~nobody-here/x"]).out == Path("~nobody-here/x")
+
+
 def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Captured) -> None:
     assert "unknown argument --xyzzy (" in refusal(["--train", "--xyzzy"], capsys)
 
@@ -170,6 +209,7 @@ def test_config_options_prints_every_key_and_does_nothing_else(
         ("configs/Pong/config_ppo00.conf", "Pong_ppo00"),
         ("./configs/MontezumaRevenge/config_rnd00.conf", "MontezumaRevenge_rnd00"),
         ("mine.conf", "mine"),
+        ("my runs/größe (2).conf", "my_runs_gr__e__2_"),
     ],
 )
 def test_a_run_is_named_after_its_recipe(path: str, name: str) -> None:

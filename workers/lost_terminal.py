@@ -1,8 +1,13 @@
-"""A process that outlives its terminal: what it prints then goes nowhere, and nothing fails."""
+"""A process that outlives its terminal: what it prints then goes nowhere, and nothing fails.
+
+Nor does a letter that the terminal's encoding lacks: it is shown by its number, as stderr does.
+"""
 
 import errno
 import io
 import sys
+
+from configs.errors import StorageError
 
 TYPE_CHECKING = False  # main.py -h does without typing: see commands/__init__.py
 if TYPE_CHECKING:
@@ -12,16 +17,27 @@ if TYPE_CHECKING:
 _NOBODY_READS = (errno.EIO, errno.EPIPE)
 
 
+class OutputError(StorageError, OSError):
+    """What is printed cannot be written; an OSError to whoever minds those alone."""
+
+
 class _Forgiving(io.FileIO):
     """A descriptor that takes everything once nobody reads any more."""
 
     def write(self, data: "Any") -> int:
-        """Write to the descriptor, or do as if."""
+        """Write to the descriptor, or do as if.
+
+        Raises:
+            OutputError: it is a file, and its disk is full.
+        """
         try:
             return super().write(data)
         except OSError as error:
             if error.errno not in _NOBODY_READS:
-                raise
+                raise OutputError(
+                    f"the output cannot be written: {error.strerror}; it goes to a file: make room "
+                    "there, or name another one"
+                ) from error
             return memoryview(data).nbytes
 
 
@@ -40,6 +56,6 @@ def _forgiving(stream: "TextIO") -> "TextIO":
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=True,
     )

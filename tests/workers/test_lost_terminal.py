@@ -1,5 +1,6 @@
 """A process prints on where nobody reads any more."""
 
+import os
 import subprocess
 import sys
 
@@ -66,3 +67,16 @@ def test_letters_and_colours_stay_what_they_are() -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True
     )
     assert ended.stdout.decode() == "café ━ that must not be lost in silence\n"
+
+
+def test_letters_that_the_terminal_lacks_are_shown_by_their_numbers() -> None:
+    script = TO_A_FULL_DISK.replace("a line", "café \\udcff")
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    shown = ended.stdout.decode("ascii")
+    assert shown == "caf\\xe9 \\udcff that must not be lost in silence\n"

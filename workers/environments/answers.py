@@ -1,9 +1,11 @@
 """What an environment that is not ours answers to reset and step, taken at its word or refused.
 
-An answer that can only mean one thing is read: a reward in an array of one number, 0 for False. Any
-other that Gymnasium's interface does not allow is named, with what was wanted and what was found.
+An answer that can only mean one thing is read: a reward in an array of one number, a bare number
+for an observation of one, 0 for False. Any other that Gymnasium's interface does not allow is
+named, with what was wanted and what was found.
 """
 
+import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -81,6 +83,8 @@ def read_vector(observation: Any, shape: tuple[int, ...]) -> NDArray[np.float32]
         BadAnswerError: it has another shape, or holds something else.
     """
     values = observation if isinstance(observation, np.ndarray) else _array(observation)
+    if values is not None and values.size == math.prod(shape) == 1:
+        values = values.reshape(shape)  # one number can only mean one thing
     if values is None or values.shape != shape or values.dtype.kind not in NUMBERS:
         raise BadAnswerError("observation", f"numbers {list(shape)}", described(observation))
     if values.dtype == np.float32:

@@ -59,6 +59,11 @@ def rom_of(env_id: str) -> str:
     rom = games.get(match["name"] or match["v5"]) if match else None
     if rom is not None:
         return rom
+    if "-ram" in env_id:
+        raise ConfigurationError(
+            f"EnvID = {env_id}: EnvType = atari shows the screen of a game, not its RAM; leave out "
+            "-ram, or register an environment of yours that observes it, with EnvType = gymnasium"
+        )
     word = re.split(r"NoFrameskip|Deterministic|-", env_id.removeprefix("ALE/"))[0]
     spelled = {name.lower(): name for name in games}
     near = difflib.get_close_matches(word.lower(), spelled, n=3, cutoff=0.5)

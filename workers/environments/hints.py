@@ -14,7 +14,7 @@ REGISTER = "register that under an id of your own"
 
 def observation_hint(space: spaces.Space[Any]) -> str:
     """Say how observations of another kind become one Box."""
-    if isinstance(spaces.flatten_space(space), spaces.Box):
+    if _has_vector(space):
         wrapper = "gymnasium.wrappers.FlattenObservation(env)"
         part = (
             ", or take a part of it by gymnasium.wrappers.TransformObservation"
@@ -22,10 +22,26 @@ def observation_hint(space: spaces.Space[Any]) -> str:
             else ""
         )
         return f"wrap it in {wrapper}{part}, and {REGISTER}"
+    if isinstance(space, spaces.Dict) and any(map(_has_vector, space.spaces.values())):
+        kept = [key for key, part in space.spaces.items() if _has_vector(part)]
+        left_out = ", ".join(str(key) for key in space.spaces if key not in kept)
+        filtered = f"gymnasium.wrappers.FilterObservation(env, {kept})"
+        return (
+            f"wrap it in gymnasium.wrappers.FlattenObservation({filtered}), and {REGISTER}; that "
+            f"leaves out {left_out}"
+        )
     return (
-        "they have no fixed size: make them a Box by gymnasium.wrappers.TransformObservation with "
-        f"a function of yours, and {REGISTER}"
+        "they have no fixed size, or are of a kind of their own: make them a Box by "
+        f"gymnasium.wrappers.TransformObservation with a function of yours, and {REGISTER}"
     )
+
+
+def _has_vector(space: spaces.Space[Any]) -> bool:
+    """Tell whether Gymnasium can make a vector of it; of a space of a user's own it cannot."""
+    try:
+        return isinstance(spaces.flatten_space(space), spaces.Box)
+    except NotImplementedError:
+        return False
 
 
 def action_hint(space: spaces.Space[Any]) -> str:

@@ -9,8 +9,8 @@ from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.hints import REGISTER, observation_hint
 from workers.environments.images import is_byte_image, is_image, is_stack, may_be_either
+from workers.environments.render_modes import PICTURES
 
-RENDER_MODE = "rgb_array"
 STACKED_HERE = "StateStackSize stacks frames here"
 EITHER = (
     "read as red, green, blue and opacity, which is left out; if these are 4 frames, register it "
@@ -51,7 +51,7 @@ def observed_space(
             raise ConfigurationError(
                 f"{env_id} observes {space}, which is no image: set ObservationType = state, or "
                 "wrap it in gymnasium.wrappers.AddRenderObservation(env), with render_mode = "
-                f"{RENDER_MODE}, and {REGISTER}"
+                f"{PICTURES}, and {REGISTER}"
             )
         shape = (1, section.frame_height, section.frame_width)
         return gymnasium.spaces.Box(0, 255, shape, np.uint8)

@@ -2,9 +2,7 @@
 
 import functools
 import importlib
-import inspect
 import sys
-from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +26,12 @@ from workers.environments.answers import (
 from workers.environments.base import Environment, Observation
 from workers.environments.global_streams import GlobalStreams, layers_of, spaces_of
 from workers.environments.images import as_bytes, is_image
-from workers.environments.observed import RENDER_MODE, box_of, notes_on, observed_space
+from workers.environments.observed import box_of, notes_on, observed_space
 from workers.environments.pictures import as_picture
+from workers.environments.render_modes import PICTURES, render_modes, render_option
 from workers.environments.spaces import legal_action, spec_of
+
+ONE_ALONE = "register one environment, of which NumEnv makes as many as you want, not a vector"
 
 
 class RegisteredEnvironment(Environment):
@@ -108,8 +109,8 @@ class RegisteredEnvironment(Environment):
             ConfigurationError: it draws none.
         """
         env_id = self.environment_spec.env_id
-        if self._simulator.render_mode != RENDER_MODE:
-            raise ConfigurationError(f"{env_id} draws no pictures (no render mode {RENDER_MODE})")
+        if self._simulator.render_mode != PICTURES:
+            raise ConfigurationError(f"{env_id} draws no pictures (no render mode {PICTURES})")
         try:
             drawn: Any = self._simulator.render()
         except Exception as error:
@@ -168,14 +169,17 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
             importlib.import_module(module)
         registered = gymnasium.spec(env_id)
         creator = _creator(registered)
-        modes = _render_modes(creator)
+        modes = render_modes(creator)
         if modes is None:  # gymnasium would refuse it; pictures are all that it lacks
             without_metadata = functools.partial(creator)
             registered = replace(registered, entry_point=without_metadata)
             return gymnasium.make(registered, disable_env_checker=True, **options)
-        if RENDER_MODE in modes and "render_mode" in inspect.signature(creator).parameters:
-            options["render_mode"] = RENDER_MODE
-        return gymnasium.make(env_id, disable_env_checker=True, **options)
+        drawing: dict[str, Any] = render_option(registered, creator, modes)
+        if None in drawing.values():
+            with suppress(AssertionError, ValueError):  # a few take no None, and draw
+                return gymnasium.make(env_id, disable_env_checker=True, **options, **drawing)
+            drawing = {}
+        return gymnasium.make(env_id, disable_env_checker=True, **options, **drawing)
     except gymnasium.error.DependencyNotInstalled as error:
         raise ConfigurationError(f"EnvID = {section.env_id} needs a package: {error}") from error
     except (gymnasium.error.Error, ImportError) as error:
@@ -187,8 +191,9 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
     except TypeError as error:
         if "gymnasium.Env" not in str(error):  # else said by gymnasium.make of the class
             raise
+        reason = ONE_ALONE if "VectorEnv" in str(error) else OLD_INTERFACE
         raise ConfigurationError(
-            f"EnvID = {section.env_id} is no environment of Gymnasium's ({error}): {OLD_INTERFACE}"
+            f"EnvID = {section.env_id} is no environment of Gymnasium's ({error}): {reason}"
         ) from error
 
 
@@ -224,23 +229,20 @@ def _creator(registered: gymnasium.envs.registration.EnvSpec) -> Any:
 
     Raises:
         ImportError: there is nothing of that name.
+        ConfigurationError: it makes vectors of environments alone.
     """
     entry_point = registered.entry_point
+    if entry_point is None:
+        raise ConfigurationError(
+            f"EnvID = {registered.id} is no environment of Gymnasium's (it has a "
+            f"vector_entry_point alone): {ONE_ALONE}"
+        )
     if not isinstance(entry_point, str):
         return entry_point
     try:
         return load_env_creator(entry_point)
     except AttributeError as error:
         raise ImportError(f"its entry point is {entry_point}: {error}") from error
-
-
-def _render_modes(creator: Any) -> Collection[Any] | None:
-    """Return the render modes that the metadata name; None where they have not gymnasium's form."""
-    metadata = getattr(creator, "metadata", {"render_modes": ()})
-    if isinstance(metadata, property):  # of a wrapper, which is known only once it is made
-        return ()
-    modes = metadata.get("render_modes") if isinstance(metadata, dict) else None
-    return tuple(modes) if isinstance(modes, Iterable) else None
 
 
 def _acted_space(space: gymnasium.Space[Any], reach: ActionMap) -> gymnasium.Space[Any]:

@@ -33,6 +33,43 @@ class Echo(gymnasium.Env[Any, Any]):
         return self.observation_space.sample(), np.float64(1.5), self.num_steps >= 10, False, {}
 
 
+class Words(spaces.Space[str]):
+    """A space of a package's own, of which Gymnasium makes no vector."""
+
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
+        return "find the key"
+
+
+class Drawing(Echo):
+    """Draws for people unless it is told not to, and has no pictures."""
+
+    metadata = {"render_modes": ["human"], "render_fps": 5}  # noqa: RUF012
+
+    def __init__(self, render_mode: str | None = "human") -> None:
+        super().__init__(observations=spaces.Box(0, 1, (2,)), actions=spaces.Discrete(2))
+        self.render_mode = render_mode
+
+
+class AlwaysDrawing(Drawing):
+    """Takes no other mode."""
+
+    def __init__(self, render_mode: str | None = "human") -> None:
+        assert render_mode in self.metadata["render_modes"]
+        super().__init__(render_mode)
+
+
+gymnasium.register(id="ScoutDrawing-v0", entry_point=f"{__name__}:Drawing")
+gymnasium.register(id="ScoutAlwaysDrawing-v0", entry_point=f"{__name__}:AlwaysDrawing")
+gymnasium.register(
+    id="ScoutCartPoleOnScreen-v0",
+    entry_point="gymnasium.envs.classic_control:CartPoleEnv",
+    kwargs={"render_mode": "human"},
+)
+
+VECTOR = "gymnasium.envs.classic_control.cartpole:CartPoleVectorEnv"
+gymnasium.register(id="ScoutVector-v0", vector_entry_point=VECTOR)
+gymnasium.register(id="ScoutVectorAsOne-v0", entry_point=VECTOR, kwargs={"num_envs": 2})
+
 SPACES = {
     "Matrix": (spaces.Box(-1, 1, (2, 3), np.float64), spaces.Discrete(3, start=-1)),
     "Image": (spaces.Box(0, 255, (50, 60, 3), np.uint8), spaces.Box(-1, 1, (2, 2), np.float32)),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.workers.environments import foreign_probes as foreign
-from workers.environments.answers import BadAnswerError
+from workers.environments.answers import BadAnswerError, read_vector
 from workers.environments.registered import adapted
 
 
@@ -93,6 +93,12 @@ def test_numbers_of_another_kind_become_float32(observation: Any) -> None:
     found = answer(foreign.Lamp(observation=observation))[0]
     assert found.dtype == np.float32
     assert found.tolist() == list(observation)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("observation", [3, np.uint8(3), [3], np.array([[3.0]])])
+def test_one_number_is_read_whatever_it_stands_in(observation: Any, shape: tuple[int, ...]) -> None:
+    assert read_vector(observation, shape).tolist() == [3.0]
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.int64, np.int8])

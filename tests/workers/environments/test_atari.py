@@ -107,6 +107,12 @@ def test_an_unknown_game_is_refused_with_the_nearest_ids(wrong: str, nearest: st
         rom_of(wrong)
 
 
+@pytest.mark.parametrize("env_id", ["ALE/Pong-ram-v5", "Pong-ramNoFrameskip-v4"])
+def test_the_memory_of_a_game_is_refused_as_that(env_id: str) -> None:
+    with pytest.raises(ConfigurationError, match="the screen of a game, not its RAM"):
+        rom_of(env_id)
+
+
 def test_a_missing_emulator_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ale_py", None)
     with pytest.raises(ConfigurationError, match="pip install ale-py"):

@@ -14,7 +14,7 @@ from gymnasium import spaces
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from tests.workers.environments.foreign_probes import Lamp
-from tests.workers.environments.registered_probes import Echo
+from tests.workers.environments.registered_probes import Echo, Words
 from workers.environments.registered import RegisteredEnvironment, adapted
 
 MODULE = "tests.workers.environments.registered_probes"
@@ -155,7 +155,39 @@ def test_the_wrapper_hinted_at_makes_actions_that_an_agent_can_use(
     assert len(set(taken)) >= (num_choices or 3)
 
 
-@pytest.mark.parametrize("kind", [spaces.Sequence(BOX), spaces.Graph(BOX, None)])
+@pytest.mark.parametrize("odd", [Words(), spaces.Sequence(BOX)], ids=["of its own", "Sequence"])
+def test_parts_of_which_there_is_no_vector_are_left_out_by_the_wrapper_hinted_at(odd: Any) -> None:
+    env = Echo(
+        observations=spaces.Dict(task=odd, grid=BOX, facing=spaces.Discrete(4)),
+        actions=spaces.Discrete(2),
+    )
+    with pytest.raises(ConfigurationError, match=r"that leaves out task$") as caught:
+        adapted(env)
+    wrapped = adapted(eval(hinted(str(caught.value)), {"gymnasium": gymnasium, "env": env}))
+    assert wrapped.environment_spec.observation_shape == (6,)
+    wrapped.reset(seed=0)
+    assert wrapped.step(0)[0].shape == (6,)
+
+
+@pytest.mark.parametrize("name", ["Vector", "VectorAsOne"])
+def test_a_vector_of_environments_is_refused_as_that(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"no environment of Gymnasium's.*not a vector"):
+        build(f"{MODULE}:Scout{name}-v0")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("Drawing", None), ("AlwaysDrawing", "human"), ("CartPoleOnScreen", "rgb_array")],
+)
+def test_nothing_is_drawn_for_people_unless_it_cannot_be_helped(
+    name: str, mode: str | None
+) -> None:
+    environment = build(f"{MODULE}:Scout{name}-v0")
+    assert environment._simulator.render_mode == mode
+    environment.close()
+
+
+@pytest.mark.parametrize("kind", [spaces.Sequence(BOX), spaces.Graph(BOX, None), Words()])
 def test_no_wrapper_is_promised_where_none_works(kind: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"no fixed size.*TransformObservation"):
         adapted(Echo(observations=kind, actions=spaces.Discrete(2)))
