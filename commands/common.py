@@ -58,7 +58,8 @@ def add_common_flags(parser: Parser) -> None:
         "--num_workers",
         type=positive_int,
         metavar="N",
-        help="worker processes or emulator threads of each rank (default: its share of the cores)",
+        help="worker processes or emulator threads of each rank (default: its share of the cores; "
+        "no workers where the rank steps cheap environments itself, see WorkerBackend)",
     )
     common.add_argument("--gpu_id", type=int, help="the GPU to use, with one process only")
 

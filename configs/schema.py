@@ -532,12 +532,15 @@ class RunSection(Section):
         "that is one update old; a stop then waits for the end of the update, and a checkpoint "
         "holds a rollout",
     )
-    worker_backend: Literal["processes", "ale_vector"] = Field(
-        "processes",
+    worker_backend: Literal["auto", "processes", "in_process", "ale_vector"] = Field(
+        "auto",
         alias="WorkerBackend",
-        description="what steps the environments in training: processes = worker processes, "
-        "watched and replaced; ale_vector = threads of ale-py within the rank, without rooms, "
-        "exact resumption or replacement (atari); evaluation always uses processes",
+        description="what steps the environments; the results are the same: processes = worker "
+        "processes, watched and replaced, always with --num_workers; in_process = the rank itself, "
+        "which ends with an environment that fails; auto = in_process for classic_control and "
+        "minigrid where a step takes up to 100 microseconds, else processes; ale_vector = threads "
+        "of ale-py within the rank, without rooms, exact resumption or replacement (atari; "
+        "evaluation then uses processes)",
     )
     learner_threads: Auto | Annotated[int, Field(ge=1, le=MOST_THREADS)] = Field(
         "auto",

@@ -55,6 +55,9 @@ NumEnv = 2
 saveCkptEvery = 4
 """
 
+# For runs whose workers are looked at: without it, CartPole needs none.
+WITH_WORKERS = "WorkerBackend = processes\n"
+
 # The cap of 30 env steps is no multiple of the rollout: updates end within episodes.
 PONG = """\
 [Environment]

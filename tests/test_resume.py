@@ -72,6 +72,29 @@ def test_two_halves_equal_the_calm_run(
     assert_equal_runs(calm, tmp_path)
 
 
+WORKERS = "--num_workers=1"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((WORKERS,), ()), ((), (WORKERS,))], ids=["workers first", "rank first"]
+)
+def test_halves_whose_environments_step_in_workers_and_in_the_rank_equal_the_calm_run(
+    first: tuple[str, ...],
+    second: tuple[str, ...],
+    cartpole: CalmRun,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = f"--config_path={cartpole.recipe}"
+    launch(tmp_path, None, command, f"--max_env_steps={cartpole.total // 2}", *first)
+    launch(tmp_path, None, command, "--resume", *second)
+    told = capsys.readouterr().out
+    assert "on 1 worker process(es) per rank" in told
+    assert "in the rank itself" in told
+    assert "not exact" not in told
+    assert_equal_runs(cartpole, tmp_path)
+
+
 def test_a_run_continued_by_its_checkpoints_path_equals_the_calm_run(
     cartpole: CalmRun, tmp_path: Path
 ) -> None:

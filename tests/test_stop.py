@@ -8,7 +8,7 @@ import pytest
 
 from tests.calm import NAME, STOPPED, assert_equal_runs, assert_stopped_and_saved, run_calmly
 from tests.records import checkpoint_path, read_status
-from tests.runs import CARTPOLE, run_main, started, write_recipe
+from tests.runs import CARTPOLE, WITH_WORKERS, run_main, started, write_recipe
 from training.checkpoints.storage import load_payload
 
 SECONDS_TO_CLEAN_UP = 10.0
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def test_ctrl_c_in_a_terminal_saves_and_says_how_to_continue(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, CARTPOLE, TotalEnvSteps=1_000_000)
+    recipe = write_recipe(tmp_path, CARTPOLE + WITH_WORKERS, TotalEnvSteps=1_000_000)
     command = ("--train", f"--config_path={recipe}", f"--log_name={NAME}")
     with started(tmp_path, *command) as run:
         run.wait_for_rows(NAME, 3)
@@ -52,7 +52,7 @@ def test_a_run_stopped_in_its_warm_up_begins_anew(tmp_path: Path) -> None:
 def test_a_rank_killed_under_torchrun_ends_the_run_and_resume_goes_on(
     tmp_path: Path,
 ) -> None:
-    calm = run_calmly(tmp_path / "calm", CARTPOLE, ranks=2, env_steps=80 * 64)
+    calm = run_calmly(tmp_path / "calm", CARTPOLE + WITH_WORKERS, ranks=2, env_steps=80 * 64)
     with started(tmp_path, *calm.command, ranks=2) as run:
         run.wait_for_rows(NAME, 12)
         run.rank(0).kill()

@@ -1,6 +1,5 @@
 """The composition root: from options and a configuration to a trainer."""
 
-import functools
 import json
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -51,8 +50,7 @@ from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import output_bounds
 from workers.environments.base import EnvironmentSpec
-from workers.environments.make import make_environment
-from workers.pool import WorkerPool
+from workers.opening import Sizes, open_pool
 
 
 def assemble(
@@ -144,33 +142,15 @@ def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
     groups = run.environment_groups
     if groups == "auto":
         groups = 2 if ranks.device.type == "cuda" else 1
-    num_groups = min(groups, run.num_envs)
-    num_workers = min(parts.options.num_workers or parts.session.place.cores, run.num_envs)
-    base_seed = stream_seed(run.seed, f"environments from env step {steps_before}")
-    first_index = ranks.rank * run.num_envs
-    if run.worker_backend == "ale_vector":
-        # Other runs do without the emulator and its memory in the rank itself.
-        from workers.ale_vector import AleVectorPool  # noqa: PLC0415
-
-        return AleVectorPool(
-            parts.config.environment,
-            num_environments=run.num_envs,
-            num_threads=num_workers,
-            num_groups=num_groups,
-            base_seed=base_seed,
-            first_index=first_index,
-        )
-    return WorkerPool(
-        functools.partial(make_environment, parts.config.environment),
+    sizes = Sizes(
         num_environments=run.num_envs,
-        num_processes=num_workers,
-        num_groups=num_groups,
-        base_seed=base_seed,
-        first_index=first_index,
-        step_timeout=run.step_timeout,
-        reset_timeout=run.reset_timeout,
-        max_restarts=run.max_worker_restarts,
+        num_groups=min(groups, run.num_envs),
+        base_seed=stream_seed(run.seed, f"environments from env step {steps_before}"),
+        first_index=ranks.rank * run.num_envs,
+        num_workers=parts.options.num_workers,
+        cores=parts.session.place.cores,
     )
+    return open_pool(parts.config, sizes)
 
 
 def build_agent(

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
+from workers.environment_pool import TakeSnapshots
 from workers.environments.atari import MAX_FRAMES_PER_EPISODE, AtariEnvironment
 from workers.environments.atari_games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.lost_games import Seeds
-from workers.protocol import EpisodeSummary, GroupState, PoolStateError, StepBatch, WorkerError
+from workers.protocol import EpisodeSummary, GroupState, StepBatch, WorkerError
+from workers.turns import Turns
 
 # In 0.12.0 the reset of some games among others waits forever.
 OLDEST_ALE_PY = (0, 12, 1)
@@ -40,6 +42,7 @@ class AleVectorPool:
         num_groups: G.
         num_processes: threads that step a group.
         worker_restarts: always 0.
+        place: where the games step, in words.
         shared_memory: None, the emulators hand out arrays of their own.
     """
 
@@ -73,11 +76,12 @@ class AleVectorPool:
         self.num_environments = num_environments
         self.num_groups = num_groups
         self.num_processes = layout.num_workers
+        self.place = f"on {layout.num_workers} emulator thread(s) per rank"
         self.worker_restarts = 0
         self.shared_memory = None
         self._seeds = Seeds(base_seed, first_index)
         self._rows = layout.groups
-        self._states = [GroupState.NEW] * num_groups
+        self._turns = Turns(num_groups)
         self._games = [_Games(section, rows, layout.num_workers) for rows in layout.groups]
 
     def __enter__(self) -> Self:
@@ -97,13 +101,13 @@ class AleVectorPool:
         Returns:
             the observations uint8 [N, 1, H, W].
         """
-        is_first = self._states[0] is GroupState.NEW
-        self._expect_all(GroupState.NEW if is_first else GroupState.IDLE)
+        is_first = self._turns.has(GroupState.NEW)
+        self._turns.expect_all(GroupState.NEW if is_first else GroupState.IDLE)
         observations = [
             games.reset(self._seeds.initial(rows) if is_first else None)
             for games, rows in zip(self._games, self._rows, strict=True)
         ]
-        self._states = [GroupState.IDLE] * self.num_groups
+        self._turns.put_all(GroupState.IDLE)
         return np.concatenate(observations)
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
@@ -116,7 +120,7 @@ class AleVectorPool:
         Raises:
             ValueError: actions of another shape or dtype, or one that the game does not have.
         """
-        self._expect(group, GroupState.IDLE)
+        self._turns.expect(group, GroupState.IDLE)
         n = len(self._rows[group])
         if actions.shape != (n,) or actions.dtype != np.int64:
             raise ValueError(
@@ -126,18 +130,22 @@ class AleVectorPool:
         if actions.min() < 0 or actions.max() >= self.spec.num_actions:
             raise ValueError(f"actions must lie in [0, {self.spec.num_actions}): {actions}")
         self._games[group].send(actions)
-        self._states[group] = GroupState.STEPPING
+        self._turns.put(group, GroupState.STEPPING)
 
     def recv(self, group: int) -> StepBatch:
         """Wait for the step that `send` began, however long it takes."""
-        self._expect(group, GroupState.STEPPING)
+        self._turns.expect(group, GroupState.STEPPING)
         batch = self._games[group].recv()
-        self._states[group] = GroupState.IDLE
+        self._turns.put(group, GroupState.IDLE)
         return batch
+
+    def capture(self) -> TakeSnapshots:
+        """Return what gives `snapshot`."""
+        return self.snapshot
 
     def snapshot(self) -> list[bytes | None]:
         """Return None for every game: none can give its state."""
-        self._expect_all(GroupState.IDLE)
+        self._turns.expect_all(GroupState.IDLE)
         return [None] * self.num_environments
 
     def restore(self, snapshots: list[bytes]) -> None:
@@ -152,17 +160,8 @@ class AleVectorPool:
 
     def close(self) -> None:
         """End the threads and the emulators; may be called again."""
-        self._states = [GroupState.CLOSED] * self.num_groups
+        self._turns.put_all(GroupState.CLOSED)
         self._games = []
-
-    def _expect(self, group: int, wanted: GroupState) -> None:
-        state = self._states[group]
-        if state is not wanted:
-            raise PoolStateError(f"call out of order for group {group}: {state.value}")
-
-    def _expect_all(self, wanted: GroupState) -> None:
-        for group in range(self.num_groups):
-            self._expect(group, wanted)
 
 
 class _Games:

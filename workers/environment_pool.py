@@ -1,5 +1,6 @@
 """What every pool of environments is, whoever steps them: what the training loop knows of it."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.protocol import StepBatch
 
+TakeSnapshots = Callable[[], list[bytes | None]]
+"""Returns the state of every environment as it was when this was made."""
+
 
 class EnvironmentPool(Protocol):
     """N environments in G groups that step independently of each other; a context manager.
@@ -15,7 +19,12 @@ class EnvironmentPool(Protocol):
     Calls come in order: `reset`, then for each group `send` and `recv` in turns. An environment
     whose episode ends is reset within the same step. Environment i of the run has a random stream
     of its own, whichever rank and group it is in.
+
+    Attributes:
+        place: where the environments step, in words that follow "8 environments, ".
     """
+
+    place: str
 
     @property
     def spec(self) -> EnvironmentSpec:
@@ -31,7 +40,7 @@ class EnvironmentPool(Protocol):
 
     @property
     def num_processes(self) -> int:
-        """Worker processes, or threads, that step a group."""
+        """Worker processes, or threads, that step a group; 0 where the rank itself does."""
 
     @property
     def worker_restarts(self) -> int:
@@ -63,6 +72,9 @@ class EnvironmentPool(Protocol):
 
     def recv(self, group: int) -> StepBatch:
         """Wait for the step that `send` began."""
+
+    def capture(self) -> TakeSnapshots:
+        """Return what gives `snapshot` of now, also when the environments have gone on."""
 
     def snapshot(self) -> list[bytes | None]:
         """Return the state of every environment; None for one that cannot give it."""

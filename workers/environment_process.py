@@ -1,7 +1,8 @@
 """One environment in a process of its own, for who must see more of it than a pool shows: a film.
 
-No environment is built in a process that trains or evaluates: its constructor may move that to
-another folder, read its command line, end it, or change what it does at a signal.
+Only cheap environments of Scout's own are built in a process that trains or evaluates: the
+constructor of another may move that to another folder, read its command line, end it, or change
+what it does at a signal.
 """
 
 import logging

@@ -1,12 +1,12 @@
-"""The environments that one worker owns: built, reset, stepped, and their values checked.
+"""The environments that one worker, or one process alone, owns: built, reset, stepped, checked.
 
 This is all of a worker that knows nothing of processes and pipes. Rows are indices in the pool,
 [0, N); the worker writes only its own.
 """
 
-import math
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -14,22 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.answers import BadAnswerError
-from workers.environments.base import Environment, EnvironmentSpec, Observation
-from workers.environments.global_streams import GlobalStreams
-from workers.protocol import (
-    BadTransitionError,
-    EpisodeSummary,
-    Phase,
-    WorkerError,
-    describe_progress,
+from workers.environments.base import (
+    Batch,
+    Environment,
+    EnvironmentSpec,
+    Observation,
+    TakeSnapshot,
 )
+from workers.environments.global_streams import GlobalStreams
+from workers.protocol import EpisodeSummary, Phase, WorkerError, describe_progress
 from workers.shared_arrays import SharedArrays
+from workers.values import ObservationCheck, bad_value, check_flags, check_rewards
 
 MakeEnvironment = Callable[[], gymnasium.Env[Any, Any]]
 
-LARGEST_REWARD = float(np.finfo(np.float32).max)  # rewards are handed on as float32
 BUILD_STREAM = 1  # its streams while it is made are not those of its first reset
-_FLAG_TYPES = (bool, np.bool_)
+FEWEST_TOGETHER = 4  # of fewer, one after the other is as fast
 _TALLY = struct.Struct("<dq")  # running score and length, ahead of the environment's own snapshot
 
 
@@ -44,6 +44,7 @@ class OwnedEnvironments:
         """`rows[group]` are the worker's environments of that group."""
         self._rows = rows
         self._environments: dict[int, Environment] = {}
+        self._batches: dict[int, Batch] = {}  # by group, see `step_together`
         self._progress: NDArray[np.int32] = np.zeros(2, np.int32)
 
     @property
@@ -84,8 +85,7 @@ class OwnedEnvironments:
             if other != spec:
                 raise WorkerError(f"environments {first} and {row} differ: {spec} and {other}")
         self._spec = spec
-        self._dtype = np.dtype(spec.observation_dtype)
-        self._can_be_infinite = self._dtype.kind == "f"
+        self._check_observation = ObservationCheck(spec)
         self._mark(0, Phase.IDLE)
         return spec
 
@@ -95,6 +95,18 @@ class OwnedEnvironments:
         self._progress = arrays.progress[worker]
         self._mark(0, Phase.IDLE)
 
+    def step_together(self) -> None:
+        """Step each group whose environments can be stepped at once in that way from now on.
+
+        The results are the same to the last bit; what is lost is which environment failed.
+        """
+        for group, rows in enumerate(self._rows):
+            environments = [self._environments[row] for row in rows]
+            if len(environments) >= FEWEST_TOGETHER:
+                batch = environments[0].together(environments)
+                if batch is not None:
+                    self._batches[group] = batch
+
     def reset(self, group: int, slot: int, seeds: tuple[int | None, ...]) -> None:
         """Begin a new episode in every environment of the group, and write the observations."""
         rows = self._rows[group]
@@ -103,6 +115,7 @@ class OwnedEnvironments:
             observations[row] = self._reset_one(row, seed)
         self._arrays.scores[rows.start : rows.stop] = 0.0
         self._arrays.lengths[rows.start : rows.stop] = 0
+        self._load(group)
         self._mark(rows.start, Phase.IDLE)
 
     def step(self, group: int, slot: int) -> list[EpisodeSummary]:
@@ -111,6 +124,8 @@ class OwnedEnvironments:
         What can be done for all environments at once is done at the end: between two emulators the
         caches are cold, and every line of Python costs several times what it does elsewhere.
         """
+        if group in self._batches:
+            return self._step_batch(self._batches[group], self._rows[group], slot)
         rows = self._rows[group]
         here = slice(rows.start, rows.stop)
         arrays, environments = self._arrays, self._environments
@@ -124,14 +139,14 @@ class OwnedEnvironments:
             try:
                 observation, reward, terminated, truncated, info = environments[row].step(action)
             except BadAnswerError as error:
-                raise _bad(row, error.field, error.wanted, error.found) from error
+                raise bad_value(row, error.field, error.wanted, error.found) from error
             self._check_observation(row, observation)
-            _check_flags(row, terminated, truncated)
+            check_flags(row, terminated, truncated)
             results.append((reward, terminated, truncated))
             if terminated or truncated:
                 arrays.final_observations[row] = observation
                 if not isinstance(info, dict):
-                    raise _bad(row, "info", "a dict", repr(info))
+                    raise bad_value(row, "info", "a dict", repr(info))
                 if info.get("game_over", True):
                     games.append((row, info.get("rooms", ()), dict(info.get("metrics", {}))))
                 observation = self._reset_one(row, None)
@@ -141,18 +156,56 @@ class OwnedEnvironments:
         self._mark(rows.start, Phase.IDLE)
         return [self._finish_game(*game) for game in games]
 
-    def snapshot(self, group: int) -> list[bytes | None]:
-        """Return the state of each environment of the group; None where it has none to give."""
+    def _step_batch(self, batch: Batch, rows: range, slot: int) -> list[EpisodeSummary]:
+        """Do what `step` does, for environments that are stepped at once and tell no `info`."""
+        here = slice(rows.start, rows.stop)
+        arrays = self._arrays
+        self._mark(rows.start, Phase.STEP)
+        stepped, rewards, terminated, truncated = batch.step(arrays.actions[here])
+        if not np.isfinite(stepped).all():
+            for row, observation in zip(rows, stepped, strict=True):
+                self._check_observation(row, observation)
+        observations = arrays.observations[slot]
+        observations[here] = stepped
+        arrays.rewards[here], arrays.terminated[here], arrays.truncated[here] = (
+            rewards,
+            terminated,
+            truncated,
+        )
+        arrays.scores[here] += rewards
+        arrays.lengths[here] += 1
+        games = []
+        for index in np.flatnonzero(terminated | truncated).tolist():
+            row = rows[index]
+            arrays.final_observations[row] = stepped[index]
+            observations[row] = self._reset_one(row, None)
+            batch.load(index)
+            games.append(self._finish_game(row, (), {}))
+        self._mark(rows.start, Phase.IDLE)
+        return games
+
+    def capture(self, group: int) -> list[TakeSnapshot | None]:
+        """Return, of each environment of the group, what gives its present state as bytes.
+
+        None where it has none to give. Making bytes takes most of the time of a snapshot, and may
+        be done later, or not at all.
+        """
         rows = self._rows[group]
         if not self._spec.can_snapshot:
             return [None] * len(rows)
-        snapshots: list[bytes | None] = []
+        if group in self._batches:
+            self._batches[group].store()
+        captured: list[TakeSnapshot | None] = []
         for row in rows:
             self._mark(row, Phase.SNAPSHOT)
             tally = _TALLY.pack(self._arrays.scores[row], self._arrays.lengths[row])
-            snapshots.append(tally + self._environments[row].snapshot())
+            captured.append(partial(_with_tally, tally, self._environments[row].capture()))
         self._mark(rows.start, Phase.IDLE)
-        return snapshots
+        return captured
+
+    def snapshot(self, group: int) -> list[bytes | None]:
+        """Return the state of each environment of the group; None where it has none to give."""
+        return [None if take is None else take() for take in self.capture(group)]
 
     def restore(self, group: int, snapshots: tuple[bytes, ...]) -> None:
         """Continue each environment of the group from what `snapshot` returned."""
@@ -161,42 +214,48 @@ class OwnedEnvironments:
             score, length = _TALLY.unpack_from(snapshot)
             self._arrays.scores[row], self._arrays.lengths[row] = score, length
             self._environments[row].restore(snapshot[_TALLY.size :])
+        self._load(group)
         self._mark(self._rows[group].start, Phase.IDLE)
 
     def close(self) -> None:
         """Close every environment; raise what they raised after the last one is closed."""
-        errors: list[BaseException] = []
+        errors: dict[int, BaseException] = {}
         for row, environment in self._environments.items():
             self._mark(row, Phase.CLOSE)
             try:
                 environment.close()
             except BaseException as error:  # noqa: BLE001 - raised below, when all had their turn
                 error.add_note(f"while closing environment {row}")
-                errors.append(error)
+                errors[row] = error
         self._environments.clear()
         if errors:
-            raise BaseExceptionGroup("environments that failed to close", errors)
+            self._mark(min(errors), Phase.CLOSE)
+            words = "environments that failed to close"
+            raise BaseExceptionGroup(words, list(errors.values()))
 
     def _mark(self, row: int, phase: int) -> None:
         self._progress[0] = row
         self._progress[1] = phase
+
+    def _load(self, group: int) -> None:
+        """Let what steps the group at once go on from where its environments are."""
+        if group in self._batches:
+            for index in range(len(self._rows[group])):
+                self._batches[group].load(index)
 
     def _reset_one(self, row: int, seed: int | None) -> Observation:
         self._mark(row, Phase.RESET)
         try:
             observation, _ = self._environments[row].reset(seed=seed)
         except BadAnswerError as error:
-            raise _bad(row, error.field, error.wanted, error.found) from error
+            raise bad_value(row, error.field, error.wanted, error.found) from error
         self._check_observation(row, observation)
         return observation
 
     def _count_rewards(self, rows: range, rewards: tuple[Any, ...]) -> None:
         """Write the rewards of a step and add them to the running scores, if all are fine."""
         here = slice(rows.start, rows.stop)
-        if not _are_numbers(rewards):
-            for row, reward in zip(rows, rewards, strict=True):
-                if not _are_numbers((reward,)):
-                    raise _bad(row, "reward", "a finite float32 number", repr(reward))
+        check_rewards(rows, rewards)
         self._arrays.rewards[here] = rewards
         self._arrays.scores[here] += rewards
         self._arrays.lengths[here] += 1
@@ -216,20 +275,6 @@ class OwnedEnvironments:
         arrays.scores[row], arrays.lengths[row] = 0.0, 0
         return episode
 
-    def _check_observation(self, row: int, observation: object) -> None:
-        """Refuse what is not an array of the spec's shape and dtype with finite values."""
-        spec = self._spec
-        if not isinstance(observation, np.ndarray):
-            raise _bad(row, "observation", "an array", type(observation).__name__)
-        if observation.shape != spec.observation_shape or observation.dtype != self._dtype:
-            found = f"{observation.dtype} {list(observation.shape)}"
-            wanted = f"{spec.observation_dtype} {list(spec.observation_shape)}"
-            raise _bad(row, "observation", wanted, found)
-        if self._can_be_infinite and not _is_finite(observation):
-            index = np.argwhere(~np.isfinite(observation))[0]
-            found = f"{observation[tuple(index)]} at {index.tolist()}"
-            raise _bad(row, "observation", "finite values", found)
-
 
 def _as_ours(environment: gymnasium.Env[Any, Any]) -> Environment:
     if isinstance(environment, Environment):
@@ -240,30 +285,5 @@ def _as_ours(environment: gymnasium.Env[Any, Any]) -> Environment:
     return adapted(environment)
 
 
-def _is_finite(values: NDArray[Any]) -> bool:
-    """Whether all values are; the sum of squares settles most cases in a third of the time."""
-    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
-
-
-def _are_numbers(rewards: tuple[Any, ...]) -> bool:
-    """Whether all rewards are single numbers that float32 can hold."""
-    try:
-        values = np.array(rewards)
-    except ValueError:  # arrays of several shapes
-        return False
-    if values.ndim != 1 or values.dtype.kind not in "fiub":
-        return False
-    return bool((np.abs(values) <= LARGEST_REWARD).all())
-
-
-def _check_flags(row: int, terminated: object, truncated: object) -> None:
-    if type(terminated) not in _FLAG_TYPES:
-        raise _bad(row, "terminated", "a bool", repr(terminated))
-    if type(truncated) not in _FLAG_TYPES:
-        raise _bad(row, "truncated", "a bool", repr(truncated))
-
-
-def _bad(row: int, field: str, wanted: str, found: str) -> BadTransitionError:
-    return BadTransitionError(
-        f"environment {row} gave a bad {field}: wanted {wanted}, found {found}"
-    )
+def _with_tally(tally: bytes, take: TakeSnapshot) -> bytes:
+    return tally + take()

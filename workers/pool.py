@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.environment_pool import TakeSnapshots
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.limits import Limits
@@ -23,7 +24,6 @@ from workers.protocol import (
     Attach,
     EpisodeSummary,
     GroupState,
-    PoolStateError,
     Reset,
     Restore,
     Snapshot,
@@ -32,6 +32,7 @@ from workers.protocol import (
 )
 from workers.shared_arrays import SharedArrays, allocate, field_table
 from workers.supervision import Supervisor
+from workers.turns import Turns
 
 
 class WorkerPool:
@@ -44,6 +45,7 @@ class WorkerPool:
         spec: what the environments are.
         num_environments: N.
         num_groups: G.
+        place: where the environments step, in words.
     """
 
     spec: EnvironmentSpec
@@ -81,9 +83,10 @@ class WorkerPool:
         layout = Layout.plan(num_environments, num_processes, num_groups)
         self.num_environments = num_environments
         self.num_groups = num_groups
+        self.place = f"on {layout.num_workers} worker process(es) per rank"
         self._layout = layout
         self._seeds = Seeds(base_seed, first_index)
-        self._states = [GroupState.NEW] * num_groups
+        self._turns = Turns(num_groups)
         self._slots = [0] * num_groups
         self._memory_file: int | None = None
         limits = Limits(step_timeout, reset_timeout, max_restarts)
@@ -135,15 +138,15 @@ class WorkerPool:
         Returns:
             the observations [N, *shape], a view that is valid until the next `send`.
         """
-        is_first = self._states[0] is GroupState.NEW
-        self._expect_all(GroupState.NEW if is_first else GroupState.IDLE)
+        is_first = self._turns.has(GroupState.NEW)
+        self._turns.expect_all(GroupState.NEW if is_first else GroupState.IDLE)
         for group, owners in enumerate(self._owners):
             for worker in owners:
                 rows = worker.rows[group]
                 seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
                 self._supervisor.order(worker, Reset(group, 0, seeds))
         self._collect_all()
-        self._states = [GroupState.IDLE] * self.num_groups
+        self._turns.put_all(GroupState.IDLE)
         self._slots = [0] * self.num_groups
         observations: Observation = self._arrays.observations[0]
         return observations
@@ -158,19 +161,13 @@ class WorkerPool:
         Raises:
             ValueError: actions of another shape or dtype.
         """
-        self._expect(group, GroupState.IDLE)
-        shared = self._arrays.actions[self.group(group)]
-        if actions.shape != shared.shape or actions.dtype != shared.dtype:
-            raise ValueError(
-                f"actions must be {shared.dtype} {list(shared.shape)}, "
-                f"not {actions.dtype} {list(actions.shape)}"
-            )
-        shared[...] = actions
+        self._turns.expect(group, GroupState.IDLE)
+        self._arrays.take_actions(self.group(group), actions)
         self._slots[group] = 1 - self._slots[group]
         command = Step(group, self._slots[group])
         for worker in self._owners[group]:
             self._supervisor.order(worker, command)
-        self._states[group] = GroupState.STEPPING
+        self._turns.put(group, GroupState.STEPPING)
 
     def recv(self, group: int) -> StepBatch:
         """Wait for the step that `send` began.
@@ -179,25 +176,22 @@ class WorkerPool:
             BadTransitionError: an environment returned what no batch may hold.
             WorkerError: more workers were lost than may be replaced.
         """
-        self._expect(group, GroupState.STEPPING)
+        self._turns.expect(group, GroupState.STEPPING)
         episodes, _ = self._collect(group)
-        self._states[group] = GroupState.IDLE
-        arrays, rows = self._arrays, self.group(group)
-        return StepBatch(
-            observations=arrays.observations[self._slots[group], rows],
-            final_observations=arrays.final_observations[rows],
-            rewards=arrays.rewards[rows],
-            terminated=arrays.terminated[rows],
-            truncated=arrays.truncated[rows],
-            episodes=episodes,
-        )
+        self._turns.put(group, GroupState.IDLE)
+        return self._arrays.batch(self.group(group), self._slots[group], episodes)
+
+    def capture(self) -> TakeSnapshots:
+        """Return what gives `snapshot` of now, also later."""
+        snapshots = self.snapshot()
+        return lambda: snapshots
 
     def snapshot(self) -> list[bytes | None]:
         """Return the state of every environment, its running score and length included.
 
         None stands for an environment that cannot give its state, or whose worker was just lost.
         """
-        self._expect_all(GroupState.IDLE)
+        self._turns.expect_all(GroupState.IDLE)
         for group, owners in enumerate(self._owners):
             for worker in owners:
                 self._supervisor.order(worker, Snapshot(group))
@@ -215,7 +209,7 @@ class WorkerPool:
         """
         if len(snapshots) != self.num_environments:
             raise ValueError(f"{len(snapshots)} snapshots for {self.num_environments} environments")
-        self._expect_all(GroupState.IDLE)
+        self._turns.expect_all(GroupState.IDLE)
         for group, owners in enumerate(self._owners):
             for worker in owners:
                 rows = worker.rows[group]
@@ -225,21 +219,12 @@ class WorkerPool:
 
     def close(self) -> None:
         """End the workers, by force if they take longer than a second; may be called again."""
-        if self._states[0] is GroupState.CLOSED:
+        if self._turns.has(GroupState.CLOSED):
             return
-        self._states = [GroupState.CLOSED] * self.num_groups
+        self._turns.put_all(GroupState.CLOSED)
         self._supervisor.close()
         if self._memory_file is not None:
             os.close(self._memory_file)
-
-    def _expect(self, group: int, wanted: GroupState) -> None:
-        state = self._states[group]
-        if state is not wanted:
-            raise PoolStateError(f"call out of order for group {group}: {state.value}")
-
-    def _expect_all(self, wanted: GroupState) -> None:
-        for group in range(self.num_groups):
-            self._expect(group, wanted)
 
     def _collect_all(self) -> list[bytes | None]:
         snapshots = []
@@ -252,7 +237,7 @@ class WorkerPool:
         try:
             self._supervisor.wait(lambda worker: group in worker.in_flight)
         except BaseException:
-            self._states = [GroupState.BROKEN] * self.num_groups
+            self._turns.put_all(GroupState.BROKEN)
             raise
         episodes: list[EpisodeSummary] = []
         snapshots: list[bytes | None] = []

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from configs.errors import StorageError
 from workers.environments.base import EnvironmentSpec
 from workers.free_memory import available_memory
+from workers.protocol import EpisodeSummary, StepBatch
 
+PRIVATE = -1  # in the place of a descriptor: memory of this process alone
 ALIGNMENT = 64  # bytes: a cache line, so that no two fields share one
 
 
@@ -81,7 +83,10 @@ class SharedArrays:
     progress: NDArray[np.int32]
 
     def __init__(self, file_descriptor: int, table: dict[str, Field]) -> None:
-        """Map the memory file behind `file_descriptor`, which may be closed afterwards."""
+        """Map the memory file behind `file_descriptor`, which may be closed afterwards.
+
+        With `PRIVATE` the arrays lie in fresh zeroed memory that nobody shares.
+        """
         memory = mmap.mmap(file_descriptor, total_bytes(table))
         self.block = np.frombuffer(memory, np.uint8)
         offset = 0
@@ -97,6 +102,31 @@ class SharedArrays:
             np.asarray(self.actions[row]), precision=3, threshold=8, separator=", "
         )
         return f"action {action}, env step {self.lengths[row] + 1} of its game"
+
+    def take_actions(self, rows: slice, actions: NDArray[Any]) -> None:
+        """Copy the actions of `rows`.
+
+        Raises:
+            ValueError: they have another shape or dtype.
+        """
+        own = self.actions[rows]
+        if actions.shape != own.shape or actions.dtype != own.dtype:
+            raise ValueError(
+                f"actions must be {own.dtype} {list(own.shape)}, "
+                f"not {actions.dtype} {list(actions.shape)}"
+            )
+        own[...] = actions
+
+    def batch(self, rows: slice, slot: int, episodes: list[EpisodeSummary]) -> StepBatch:
+        """Return the step of `rows` that was written last, whose observations are in `slot`."""
+        return StepBatch(
+            observations=self.observations[slot, rows],
+            final_observations=self.final_observations[rows],
+            rewards=self.rewards[rows],
+            terminated=self.terminated[rows],
+            truncated=self.truncated[rows],
+            episodes=episodes,
+        )
 
 
 def allocate(table: dict[str, Field]) -> int:

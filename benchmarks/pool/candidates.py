@@ -12,6 +12,7 @@ from benchmarks.pool.others import GymnasiumAsync, Subproc, ale_vector, envpool_
 from configs.schema import EnvironmentSection
 from workers.ale_vector import AleVectorPool
 from workers.environments.make import make_environment
+from workers.in_process import InProcessPool
 from workers.pool import WorkerPool
 
 FLOOR, POOL = "no transport", "pool, 2 groups"
@@ -81,6 +82,7 @@ def candidates(
         Candidate(FLOOR, partial(WithoutTransport, make, num_environments, num_processes), 4),
         Candidate("pool, 1 group", partial(Ours, partial(ours, num_groups=1)), 4),
         Candidate(POOL, partial(Ours, partial(ours, num_groups=2)), 4),
+        Candidate("pool, in this process", partial(Ours, partial(InProcessPool, make, **sizes)), 4),
         Candidate("pool, ale_vector", partial(Ours, threads), 4, "ale_py", atari_only=True),
         Candidate(
             "ale_py AtariVectorEnv", partial(ale_vector, *games), 4, "ale_py", atari_only=True

@@ -160,7 +160,8 @@ def test_an_override_given_twice_is_refused(refused: Refused) -> None:
         ),
         (
             "WorkerBackend = threads",
-            "WorkerBackend = threads: is not one of the choices; allowed: processes, ale_vector",
+            "WorkerBackend = threads: is not one of the choices; allowed: auto, processes, "
+            "in_process, ale_vector",
         ),
         ("IntrinsicReward = none\nExtCoef = 0", "ExtCoef = 0.0 with IntrinsicReward = none"),
         ("IntCoef = 0\nExtCoef = 0", "IntCoef = 0.0: no reward is left"),

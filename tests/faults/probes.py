@@ -74,6 +74,16 @@ class Spiking(Breaking):
         return np.zeros(2, np.float32), SPIKE if is_it else 1.0, False, False, {}
 
 
-for name in ("Breaking", "Spiking"):
+class Sleeping(Breaking):
+    """An environment that falls asleep in its third step."""
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        self._steps += 1
+        if self._steps == 3:
+            time.sleep(1000)
+        return np.zeros(2, np.float32), 1.0, False, False, {}
+
+
+for name in ("Breaking", "Spiking", "Sleeping"):
     entry_point = f"tests.faults.probes:{name}"
     gymnasium.register(id=f"Scout{name}-v0", entry_point=entry_point, max_episode_steps=50)

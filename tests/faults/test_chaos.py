@@ -21,7 +21,7 @@ from tests.faults.disks import small_disk
 from tests.faults.figures import Figures, count
 from tests.records import checkpoint_path, read_status
 from tests.records import figures as rows_of
-from tests.runs import CARTPOLE, write_recipe
+from tests.runs import CARTPOLE, WITH_WORKERS, write_recipe
 from training.checkpoints.storage import load_payload
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
@@ -35,6 +35,7 @@ CALM_DEADLINE = 1800.0  # seconds; minutes on a quiet machine
 # Updates that take a while, so that faults meet them, and deadlines that are soon over.
 RECIPE = (
     CARTPOLE.replace("Epoch = 2", "Epoch = 8").replace("saveCkptEvery = 4", "saveCkptEvery = 2")
+    + WITH_WORKERS
     + """\
 WorkerStepTimeout = 2
 WorkerResetTimeout = 10

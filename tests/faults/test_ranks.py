@@ -13,7 +13,15 @@ import pytest
 
 from tests.faults.figures import Figures, Trial, count
 from tests.records import checkpoint_path, read_status, run_path
-from tests.runs import CARTPOLE, MAIN, StartedRun, started, started_ranks, write_recipe
+from tests.runs import (
+    CARTPOLE,
+    MAIN,
+    WITH_WORKERS,
+    StartedRun,
+    started,
+    started_ranks,
+    write_recipe,
+)
 from training.checkpoints.storage import load_payload
 
 NAME = "demo"
@@ -25,7 +33,7 @@ pytestmark = pytest.mark.timeout(3600)
 
 def endless(folder: Path, *more: str) -> tuple[str, ...]:
     """Return the command of a run that does not end by itself."""
-    recipe = write_recipe(folder, CARTPOLE, TotalEnvSteps=100_000_000)
+    recipe = write_recipe(folder, CARTPOLE + WITH_WORKERS, TotalEnvSteps=100_000_000)
     return ("--train", f"--config_path={recipe}", f"--log_name={NAME}", *more)
 
 

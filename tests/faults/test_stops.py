@@ -11,19 +11,19 @@ import pytest
 from tests.calm import NAME, assert_equal_runs, assert_stopped_and_saved, run_calmly
 from tests.faults.figures import Figures, count
 from tests.records import read_status, run_path
-from tests.runs import CARTPOLE, STOP_SIGNALS, StartedRun, run_ranks, started
+from tests.runs import CARTPOLE, STOP_SIGNALS, WITH_WORKERS, StartedRun, run_ranks, started
 
 SECONDS_TO_CLEAN_UP = 10.0
 
+WORKING = CARTPOLE + WITH_WORKERS
+COLLECTING = CARTPOLE.replace("NumStep = 16", "NumStep = 512").replace("Epoch = 2", "Epoch = 1")
 # Where a run of each spends nearly all of its time; env steps of an update.
 PHASES = {
-    "collecting": (
-        CARTPOLE.replace("NumStep = 16", "NumStep = 512").replace("Epoch = 2", "Epoch = 1"),
-        512 * 4,
-    ),
-    "learning": (CARTPOLE.replace("Epoch = 2", "Epoch = 10"), 16 * 4),
+    "collecting": (COLLECTING + WITH_WORKERS, 512 * 4),
+    "collecting in the rank": (COLLECTING, 512 * 4),
+    "learning": (WORKING.replace("Epoch = 2", "Epoch = 10"), 16 * 4),
     "saving": (
-        CARTPOLE.replace("Sizes = 16, 16", "Sizes = 800, 800").replace(
+        WORKING.replace("Sizes = 16, 16", "Sizes = 800, 800").replace(
             "saveCkptEvery = 4", "saveCkptEvery = 1"
         ),
         16 * 4,
@@ -73,7 +73,7 @@ def how_to_continue(output: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["learning", "collecting", "saving"])
+@pytest.mark.parametrize("phase", ["learning", "collecting", "collecting in the rank", "saving"])
 def test_a_run_stopped_at_random_moments_goes_on_as_if_nothing_had_happened(
     phase: str, figures: Figures, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.faults.figures import Figures, count
 from tests.faults.probes import BadResetProbe, SlowProbe
 from tests.records import read_status
-from tests.runs import CARTPOLE, run_here, write_recipe
+from tests.runs import CARTPOLE, run_here, run_main, write_recipe
 from tests.workers.pool_probes import (
     BASE_SEED,
     BadProbe,
@@ -172,6 +172,42 @@ def test_a_run_whose_environments_fail_beyond_the_limit_ends_with_code_4(
         status = read_status(tmp_path, "demo")
         assert (status["code"], status["rank"]) == (4, 0)
         assert "the joystick broke off" in status["reason"]
+
+
+def test_a_run_ends_with_code_4_where_an_environment_in_the_rank_itself_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(
+        tmp_path,
+        CARTPOLE + "WorkerBackend = in_process\n",
+        EnvType="gymnasium",
+        EnvID="tests.faults.probes:ScoutBreaking-v0",
+    )
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--log_name=demo") == 4
+    captured = capsys.readouterr()
+    assert captured.err.count("error: ") == captured.err.count("Traceback") == 1
+    assert "while stepping environment 0: raised an exception: ValueError: the joy" in captured.err
+    assert "WorkerBackend = in_process with EnvType = gymnasium" in captured.out
+    assert "the joystick broke off" in read_status(tmp_path, "demo")["reason"]
+
+
+@pytest.mark.slow
+def test_a_rank_whose_environment_hangs_within_it_says_where_and_ends_with_code_6(
+    tmp_path: Path,
+) -> None:
+    recipe = write_recipe(
+        tmp_path,
+        CARTPOLE + "WorkerBackend = in_process\nWorkerStepTimeout = 1\nWorkerResetTimeout = 1\n"
+        "CollectiveTimeout = 3\n",
+        EnvType="gymnasium",
+        EnvID="tests.faults.probes:ScoutSleeping-v0",
+    )
+    root = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = ("--train", f"--config_path={recipe}", "--log_name=demo")
+    ended = run_main(tmp_path, *command, environment=root)
+    assert ended.code == 6
+    assert "rank 0 made no progress for" in ended.output
+    assert "tests/faults/probes.py" in ended.output, "the stack of the step"
 
 
 DEADLINES = {"step": 1.2, "reset": 4.0}  # seconds; a start must fit into that of a reset

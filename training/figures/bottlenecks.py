@@ -24,7 +24,8 @@ class Setup:
     """What a rank has, and what it has to do with it.
 
     Attributes:
-        environments, workers, cores: of a rank; workers are processes, or the emulator's threads.
+        environments, workers, cores: of a rank; workers are processes, or the emulator's threads,
+            and 0 where the rank steps its environments itself.
         threads: with which torch computes on the CPU.
         on_gpu: whether the networks are on one.
         parameters: of all networks.
@@ -82,6 +83,12 @@ def find_bottleneck(
 
 
 def _workers(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
+    if setup.workers == 0:
+        return (
+            f"environments are the bottleneck: {share} goes to stepping them in the rank itself "
+            f"({_count(setup.environments, 'environment')}{_per_rank(ranks)}); a cheaper "
+            "environment would help, a faster learner would not"
+        )
     if setup.workers < min(setup.cores, setup.environments):
         workers = min(setup.cores, setup.environments)
         help_ = f"{typed('--num_workers', workers)} would use all cores"
@@ -100,9 +107,10 @@ def _learner(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
         remedy = "fewer Epoch or MiniBatch"
     else:
         remedy = "fewer Epoch, a smaller network" + ("" if setup.on_gpu else ", or a GPU")
+    idle = "the workers wait meanwhile" if setup.workers else "no environment steps meanwhile"
     return (
-        f"learning is the bottleneck: {share} ({where}{_per_rank(ranks)}), and the workers wait "
-        f"meanwhile; {remedy} would help, more workers would not"
+        f"learning is the bottleneck: {share} ({where}{_per_rank(ranks)}), and {idle}; {remedy} "
+        "would help, more workers would not"
     )
 
 

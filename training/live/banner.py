@@ -29,16 +29,13 @@ def banner_rows(
     if head != "None":
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
         bonus += f", head {head}{frozen}"
-    threaded = config.run.worker_backend == "ale_vector"
-    workers = "emulator thread(s)" if threaded else "worker process(es)"
     by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
     rows = [
         ("run", options.log_name),
         ("environment", f"{spec.env_id} ({_observation(spec.observation_shape)}), {bonus}"),
         (
             "environments",
-            f"{ranks.world_size} rank(s) x {pool.num_environments} = {total_envs}, on "
-            f"{pool.num_processes} {workers} per rank",
+            f"{ranks.world_size} rank(s) x {pool.num_environments} = {total_envs}, {pool.place}",
         ),
         (
             "length",

@@ -12,6 +12,8 @@ from training.loop.trainer import Beginning
 from training.ranks.agreement import differing_keys
 from training.session import Session
 
+WORKER_BACKEND = "WorkerBackend"
+
 
 def lay_out(
     payload: Payload | None,
@@ -62,6 +64,8 @@ def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     wanted, old = facts["config"], {**with_former_values(found["config"]), **found["config"]}
     if wanted[ACTION_MAPPING] == "auto":  # of choices, which have none
         old[ACTION_MAPPING] = "auto"
+    if "ale_vector" not in (wanted[WORKER_BACKEND], old.get(WORKER_BACKEND)):
+        old[WORKER_BACKEND] = wanted[WORKER_BACKEND]  # all others step to the same results
     keys = differing_keys([wanted, old])
     if keys:
         changes = (f"{key} {old.get(key)} -> {wanted.get(key)}" for key in keys)

@@ -24,7 +24,7 @@ from training.loop.rollouts import Rollouts
 from training.loop.visits import VisitRecorder
 from training.ranks.agreement import on_first_rank
 from training.session import Clock
-from workers.environment_pool import EnvironmentPool
+from workers.environment_pool import EnvironmentPool, TakeSnapshots
 
 MOST_FAILED_SAVES = 3
 _LOG = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class RankState:
 
     generator: torch.Tensor
     rollouts: Payload
-    environments: list[bytes | None]
+    environments: TakeSnapshots
 
 
 class Restored(NamedTuple):
@@ -90,7 +90,7 @@ class RunState:
         return RankState(
             self._agent.generator.get_state(),
             self._rollouts.state(),
-            self._pool.snapshot(),
+            self._pool.capture(),
         )
 
     def save(
@@ -179,7 +179,7 @@ class RunState:
             if intrinsic is None
             else {name: tensor.cpu() for name, tensor in intrinsic.rank_state().items()},
             "visits": self._visits.state(),
-            "environments": [bytes_tensor(snapshot or b"") for snapshot in boundary.environments],
+            "environments": [bytes_tensor(snapshot or b"") for snapshot in boundary.environments()],
         }
 
 

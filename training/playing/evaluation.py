@@ -108,7 +108,11 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         final_message(f"no video    {without_film}; the games are played all the same")
     with (
         open_environments(
-            agent.config, loaded.config.run.seed, num_envs, options.num_workers or place.cores
+            agent.config,
+            loaded.config.run.seed,
+            num_envs,
+            options.num_workers,
+            loaded.config.run.worker_backend,
         ) as pool,
         EvaluationProgress(options.episodes, pool.spec.max_episode_steps) as progress,
     ):

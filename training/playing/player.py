@@ -1,6 +1,5 @@
 """A policy at play, outside of training."""
 
-import functools
 import json
 import os
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from agents.networks.actor_critic import PolicyOutput
 from configs.errors import EnvironmentFailure
 from configs.schema import Config
 from training.building.seeding import make_generator, stream_seed
+from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
-from workers.environments.make import make_environment
-from workers.pool import WorkerPool
+from workers.opening import Sizes, open_pool
 from workers.protocol import EpisodeSummary
 
 DEFAULT_ENVIRONMENTS = 8
@@ -85,25 +84,29 @@ def open_environments(
     seed: int,
     num_environments: int = DEFAULT_ENVIRONMENTS,
     num_processes: int | None = None,
-) -> WorkerPool:
+    backend: str | None = None,
+) -> EnvironmentPool:
     """Start the environments of an evaluation; their random streams depend on seed and number.
 
     Args:
         config: that of the policy.
         seed: of the evaluation.
         num_environments: at most as many as there will be episodes.
-        num_processes: workers; by default one for each core, and never more than environments.
+        num_processes: workers, if there are to be any; by default one for each core, where the
+            environments do not step in this process.
+        backend: a value of WorkerBackend in place of the policy's. ale_vector, which shows no
+            rooms, is read as processes.
     """
-    cores = num_processes or len(os.sched_getaffinity(0))
-    return WorkerPool(
-        functools.partial(make_environment, config.environment),
+    backend = backend or config.run.worker_backend
+    sizes = Sizes(
         num_environments=num_environments,
-        num_processes=min(cores, num_environments),
+        num_groups=1,
         base_seed=environment_seeds(seed, num_environments)[0],
-        step_timeout=config.run.step_timeout,
-        reset_timeout=config.run.reset_timeout,
-        max_restarts=config.run.max_worker_restarts,
+        first_index=0,
+        num_workers=num_processes,
+        cores=len(os.sched_getaffinity(0)),
     )
+    return open_pool(config, sizes, "processes" if backend == "ale_vector" else backend)
 
 
 def environment_seeds(seed: int, num_environments: int) -> list[int]:
@@ -119,7 +122,7 @@ def episode_shares(num_episodes: int, num_environments: int) -> list[int]:
 
 
 def play_episodes(
-    pool: WorkerPool,
+    pool: EnvironmentPool,
     player: Player,
     num_episodes: int,
     show: Callable[[int, list[float]], None] | None = None,

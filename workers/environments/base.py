@@ -5,14 +5,17 @@ learner. `step` and `reset` follow Gymnasium's API. Rewards are always the raw o
 learns from is decided by the learner.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 Observation = NDArray[Any]
+TakeSnapshot = Callable[[], bytes]
+"""Returns the state of an environment as it was when this was made."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,28 @@ class EnvironmentSpec:
     max_episode_steps: int | None = None
 
 
+class BatchStep(NamedTuple):
+    """A step of n environments: observations [n, *shape], rewards, and two flags, [n] each."""
+
+    observations: Observation
+    rewards: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+
+
+class Batch(Protocol):
+    """What steps n environments at once, to the same bits as one after the other."""
+
+    def load(self, index: int) -> None:
+        """Go on from where environment `index` is: it was reset or restored by itself."""
+
+    def step(self, actions: NDArray[Any]) -> BatchStep:
+        """Step all; where an episode ends, its environment is to be reset and loaded next."""
+
+    def store(self) -> None:
+        """Bring the environments themselves to where they are here."""
+
+
 class Environment(gymnasium.Env[Observation, Any]):
     """A Gymnasium environment with a spec and, where the simulator can give one, a snapshot.
 
@@ -75,6 +100,21 @@ class Environment(gymnasium.Env[Observation, Any]):
     def snapshot(self) -> bytes:
         """Return the whole state, random streams included, as bytes that hold no code."""
         raise NotImplementedError
+
+    def capture(self) -> TakeSnapshot:
+        """Return what gives the present state as `snapshot` does, also when it is no longer that.
+
+        Where bytes take long to make, and seldom are wanted, a copy of the state does until then.
+        """
+        state = self.snapshot()
+        return lambda: state
+
+    def together(self, environments: "Sequence[Environment]") -> Batch | None:
+        """Return what steps `environments`, this one among them, at once; None where nothing does.
+
+        They are of one kind. Only such may be stepped so whose `info` is empty.
+        """
+        return None
 
     def restore(self, snapshot: bytes) -> None:
         """Continue exactly from `snapshot`, in this or in another process."""

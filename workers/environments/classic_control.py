@@ -1,6 +1,8 @@
 """Gymnasium's classic control: state vectors or rendered frames, with exact snapshots."""
 
 import os
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import gymnasium
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.actions import action_map, policy_space
-from workers.environments.base import Environment, Observation
+from workers.environments.base import Batch, Environment, Observation, TakeSnapshot
 from workers.environments.snapshots import (
     decode,
     encode,
@@ -33,6 +35,10 @@ class ClassicControlEnvironment(Environment):
     picture as a grey frame uint8 [1, H, W]. There is no emulator, hence no frame skip and no
     sticky action: FrameSkip and StickyAction do not apply, one step is one step of the physics.
     Continuous actions are laid out between their bounds, and clipped to them, here.
+
+    Attributes:
+        simulator: Gymnasium's own environment, without its wrappers.
+        num_steps: of this episode.
     """
 
     def __init__(self, section: EnvironmentSection) -> None:
@@ -46,19 +52,19 @@ class ClassicControlEnvironment(Environment):
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         registered = _registration(section.env_id)
         made: Any = gymnasium.make(registered, render_mode="rgb_array", disable_env_checker=True)
-        self._simulator = made.unwrapped
+        self.simulator = made.unwrapped
         cap = section.max_episode_steps
         self._max_steps = registered.max_episode_steps if cap == "auto" else cap
         self._sees_pixels = section.observation_type == "pixels"
         self._height, self._width = section.frame_height, section.frame_width
-        self._num_steps = 0
+        self.num_steps = 0
 
-        acted = self._simulator.action_space
+        acted = self.simulator.action_space
         self._reach = action_map(acted, section.action_mapping)
         self.action_space = (
             policy_space(acted, self._reach) if isinstance(acted, gymnasium.spaces.Box) else acted
         )
-        space: gymnasium.spaces.Box = self._simulator.observation_space
+        space: gymnasium.spaces.Box = self.simulator.observation_space
         if self._sees_pixels:
             space = gymnasium.spaces.Box(0, 255, (1, self._height, self._width), np.uint8)
         self.observation_space = space
@@ -76,17 +82,17 @@ class ClassicControlEnvironment(Environment):
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; see `gymnasium.Env.reset`."""
         super().reset(seed=seed)
-        state, _ = self._simulator.reset(seed=seed)
-        self._num_steps = 0
+        state, _ = self.simulator.reset(seed=seed)
+        self.num_steps = 0
         return self._observation(state), {}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Apply a choice (int) or a continuous action (float32 [A]) for one step of the physics."""
         if not self.environment_spec.discrete:
-            action = legal_action(self._simulator.action_space, action, self._reach)
-        state, reward, terminated, _, _ = self._simulator.step(action)
-        self._num_steps += 1
-        truncated = self._max_steps is not None and self._num_steps >= self._max_steps
+            action = legal_action(self.simulator.action_space, action, self._reach)
+        state, reward, terminated, _, _ = self.simulator.step(action)
+        self.num_steps += 1
+        truncated = self._max_steps is not None and self.num_steps >= self._max_steps
         truncated = truncated and not terminated
         return self._observation(state), float(reward), bool(terminated), truncated, {}
 
@@ -97,7 +103,7 @@ class ClassicControlEnvironment(Environment):
             ConfigurationError: the package that draws is missing.
         """
         try:
-            return np.asarray(self._simulator.render(), np.uint8)
+            return np.asarray(self.simulator.render(), np.uint8)
         except gymnasium.error.DependencyNotInstalled as error:
             raise ConfigurationError(
                 f"pictures of {self.environment_spec.env_id} need pygame: "
@@ -106,29 +112,44 @@ class ClassicControlEnvironment(Environment):
 
     def snapshot(self) -> bytes:
         """Return the physical state, the random stream and the step count."""
+        return self.capture()()
+
+    def capture(self) -> TakeSnapshot:
+        """Copy the state, and make bytes of it when they are wanted."""
         physical = {
-            name: encode(getattr(self._simulator, name))
+            name: copy(getattr(self.simulator, name))
             for name in PHYSICAL_STATE
-            if hasattr(self._simulator, name)
+            if hasattr(self.simulator, name)
         }
-        state = {
-            "physical": physical,
-            "random": generator_state(self._simulator.np_random),
-            "num_steps": self._num_steps,
-        }
-        return pack(self.environment_spec.env_id, state)
+        random, num_steps = generator_state(self.simulator.np_random), self.num_steps
+
+        def packed() -> bytes:
+            encoded = {name: encode(value) for name, value in physical.items()}
+            state = {"physical": encoded, "random": random, "num_steps": num_steps}
+            return pack(self.environment_spec.env_id, state)
+
+        return packed
 
     def restore(self, snapshot: bytes) -> None:
         """Continue exactly from `snapshot`, in this or in another process."""
         state = unpack(self.environment_spec.env_id, snapshot)
         for name, form in state["physical"].items():
-            setattr(self._simulator, name, decode(form))
-        restore_generator(self._simulator.np_random, state["random"])
-        self._num_steps = state["num_steps"]
+            setattr(self.simulator, name, decode(form))
+        restore_generator(self.simulator.np_random, state["random"])
+        self.num_steps = state["num_steps"]
+
+    def together(self, environments: Sequence[Environment]) -> Batch | None:
+        """Return what steps CartPoles or MountainCars at once, where states are observed."""
+        if self._sees_pixels:
+            return None
+        # Only for those who need it: a worker's environments are stepped one after the other.
+        from workers.environments.vector_control import batch_of  # noqa: PLC0415
+
+        return batch_of([each for each in environments if isinstance(each, type(self))])
 
     def close(self) -> None:
         """Close the simulator; again is allowed."""
-        self._simulator.close()
+        self.simulator.close()
 
     def _observation(self, state: NDArray[Any]) -> Observation:
         if not self._sees_pixels:

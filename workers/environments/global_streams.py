@@ -7,12 +7,13 @@ that one of them sees would depend on how many others are in its process.
 
 import random
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 import gymnasium
 import numpy as np
-from numpy.random.mtrand import set_bit_generator
+from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 
 class GlobalStreams:
@@ -61,6 +62,20 @@ class GlobalStreams:
         traceback: TracebackType | None,
     ) -> None:
         self._spaces = [(space, space.np_random) for space, _ in self._spaces]  # may be seeded anew
+
+
+@contextmanager
+def own_streams_put_back() -> Iterator[None]:
+    """Give this process its own streams back after a block in which environments had theirs."""
+    python, numpy_ = random.getstate(), get_bit_generator()
+    try:
+        yield
+    finally:
+        if GlobalStreams.in_place is not None:
+            GlobalStreams.in_place._python = random.getstate()
+            GlobalStreams.in_place = None
+        random.setstate(python)
+        set_bit_generator(numpy_)
 
 
 def spaces_of(environment: gymnasium.Env[Any, Any]) -> list[gymnasium.Space[Any]]:

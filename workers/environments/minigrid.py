@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
-from workers.environments.base import Environment, Observation
+from workers.environments.base import Environment, Observation, TakeSnapshot
 from workers.environments.minigrid_maps import KINDS, NO_ROOM, load_map, rooms_by_cell
 from workers.environments.snapshots import (
     decode,
@@ -122,6 +122,10 @@ class MiniGridEnvironment(Environment):
 
     def snapshot(self) -> bytes:
         """Return where the agent is, which doors are open, and the nuisance with its stream."""
+        return self.capture()()
+
+    def capture(self) -> TakeSnapshot:
+        """Note the state, and make bytes of it when they are wanted."""
         simulator = self._simulator
         state = {
             "position": [int(coordinate) for coordinate in simulator.agent_pos],
@@ -129,10 +133,9 @@ class MiniGridEnvironment(Environment):
             "open_doors": [bool(door.is_open) for door in self._doors()],
             "num_steps": simulator.step_count,
             "rooms": list(self._rooms),
-            "floor": encode(self._floor),
-            "random": generator_state(self.np_random),
         }
-        return pack(self._snapshot_id, state)
+        floor, random = self._floor, generator_state(self.np_random)  # each floor is a new array
+        return lambda: pack(self._snapshot_id, {**state, "floor": encode(floor), "random": random})
 
     def restore(self, snapshot: bytes) -> None:
         """Continue exactly from `snapshot`, in this or in another process."""

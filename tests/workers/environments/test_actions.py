@@ -111,7 +111,8 @@ def test_both_families_lay_the_same_torque_on_a_pendulum(
     environment = make_environment(section)
     environment.reset(seed=0)
     environment.step(np.array([output], np.float32))
-    simulator: Any = environment._simulator  # type: ignore[attr-defined]
+    name = "simulator" if env_type == "classic_control" else "_simulator"
+    simulator: Any = getattr(environment, name)
     assert simulator.unwrapped.last_u == pytest.approx(torque)
     limit = 2.0 if mapping == "clip" else 1.0
     assert environment.action_space.high.tolist() == [limit]  # type: ignore[attr-defined]

@@ -1,0 +1,111 @@
+"""From a configuration to a pool: who steps the environments.
+
+The choice changes the speed alone: pools of either kind give the same results to the last bit.
+"""
+
+import functools
+from dataclasses import dataclass
+
+from configs.schema import Config, EnvironmentSection
+from workers.environment_pool import EnvironmentPool
+from workers.environments.make import make_environment
+from workers.in_process import InProcessPool
+from workers.pool import WorkerPool
+from workers.step_cost import step_cost
+
+# An emulator costs hundreds of microseconds a step, and may crash; gymnasium's is foreign code.
+NEVER_IN_THE_RANK = ("atari", "mario", "gymnasium")
+# Seconds of a step up to which environments stay in the rank. A message to a worker and back costs
+# about 100 us; a renderer's picture takes several times as long as that.
+CHEAP = 100e-6
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many environments there are, and their random streams.
+
+    Attributes:
+        num_environments, num_groups, base_seed, first_index: as in `WorkerPool`.
+        num_workers: worker processes that were asked for, or None.
+        cores: how many workers there are where none were asked for.
+    """
+
+    num_environments: int
+    num_groups: int
+    base_seed: int
+    first_index: int
+    num_workers: int | None
+    cores: int
+
+
+def open_pool(config: Config, sizes: Sizes, backend: str | None = None) -> EnvironmentPool:
+    """Start the environments of `config`.
+
+    Args:
+        config: which environments, and what a pool may take.
+        sizes: how many, and their random streams.
+        backend: a value of WorkerBackend in place of the configuration's.
+
+    Raises:
+        ScoutError: an environment could not be built, or there is no room for it.
+    """
+    backend = backend or config.run.worker_backend
+    workers = min(sizes.num_workers or sizes.cores, sizes.num_environments)
+    if backend == "ale_vector":
+        # Other runs do without the emulator and its memory in the rank itself.
+        from workers.ale_vector import AleVectorPool  # noqa: PLC0415
+
+        return AleVectorPool(
+            config.environment,
+            num_environments=sizes.num_environments,
+            num_threads=workers,
+            num_groups=sizes.num_groups,
+            base_seed=sizes.base_seed,
+            first_index=sizes.first_index,
+        )
+    cost = None
+    if sizes.num_workers is not None:
+        backend = "processes"
+    elif backend == "auto":
+        cost = _cost_in_the_rank(config.environment, sizes.num_environments)
+        backend = "in_process" if cost is not None and cost <= CHEAP else "processes"
+    pool = (
+        _in_process(config.environment, sizes)
+        if backend == "in_process"
+        else _in_workers(config, sizes, workers)
+    )
+    if cost is not None:
+        pool.place += f": {cost * 1e6:,.0f} us a step"
+    return pool
+
+
+def _cost_in_the_rank(section: EnvironmentSection, num_environments: int) -> float | None:
+    """Return the seconds of a step; None where the environment may not be built in the rank."""
+    if section.env_type in NEVER_IN_THE_RANK:
+        return None
+    return step_cost(functools.partial(make_environment, section), num_environments)
+
+
+def _in_process(section: EnvironmentSection, sizes: Sizes) -> EnvironmentPool:
+    return InProcessPool(
+        functools.partial(make_environment, section),
+        num_environments=sizes.num_environments,
+        num_groups=sizes.num_groups,
+        base_seed=sizes.base_seed,
+        first_index=sizes.first_index,
+    )
+
+
+def _in_workers(config: Config, sizes: Sizes, num_processes: int) -> EnvironmentPool:
+    run = config.run
+    return WorkerPool(
+        functools.partial(make_environment, config.environment),
+        num_environments=sizes.num_environments,
+        num_processes=num_processes,
+        num_groups=sizes.num_groups,
+        base_seed=sizes.base_seed,
+        first_index=sizes.first_index,
+        step_timeout=run.step_timeout,
+        reset_timeout=run.reset_timeout,
+        max_restarts=run.max_worker_restarts,
+    )
