@@ -285,14 +285,15 @@ class Supervisor:
 def _end(worker: WorkerProcess, grace: float) -> None:
     """End a process and pass on what its environments had to say about their end.
 
-    Where none could be built for a reason meant for the user, the first of them has told it.
+    Where none could be built for a reason meant for the user, the first of them has told it. A
+    traceback is for what has no such words.
     """
     name = str(worker)
     is_building = worker.spec is None
     for words in worker.end(grace):
         if is_building and words.error is not None:
             continue
-        logger.warning("%s failed %s: %s", name, words.activity, words.traceback)
+        logger.warning("%s failed %s: %s", name, words.activity, words.error or words.traceback)
 
 
 def _kill(workers: list[WorkerProcess]) -> None:

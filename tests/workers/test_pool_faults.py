@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from configs.errors import CheckpointError, ConfigurationError
-from tests.workers.environments.foreign_probes import NeverResets
+from tests.workers.environments.foreign_probes import Lamp, NeverResets
 from tests.workers.pool_probes import (
     Fault,
     GameProbe,
@@ -32,7 +32,7 @@ from tests.workers.pools import (
     worker_ids,
 )
 from workers.environments.probes import CrashingEnvironment
-from workers.protocol import PoolStateError, WorkerError
+from workers.protocol import BadTransitionError, PoolStateError, WorkerError
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,17 @@ def test_an_environment_that_never_worked_is_soon_given_up_with_one_traceback(
     assert ["Traceback" in each for each in said] == [True, False, False]
     assert all("while resetting environment 0" in each for each in said)
     assert all("the fuse for" in each for each in said), "each in its own words"
+
+
+def test_an_answer_that_all_environments_give_wrong_is_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with (
+        make_pool(partial(Lamp, first=None), num_environments=3, num_processes=3) as pool,
+        pytest.raises(BadTransitionError, match=r"bad observation: .* found None"),
+    ):
+        pool.reset()
+    assert not any("Traceback" in record.getMessage() for record in caplog.records)
 
 
 def test_a_worker_that_has_stepped_is_replaced_as_often_as_allowed() -> None:
