@@ -7,6 +7,7 @@ along, and one that hangs keeps it.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -74,6 +75,7 @@ class InProcessPool:
         self._turns = Turns(num_groups)
         self._slots = [0] * num_groups
         self._owned = OwnedEnvironments(layout.groups)
+        self._folder = os.open(".", os.O_RDONLY)
         try:
             with self._failures_named(), own_streams_put_back():
                 seeds = self._seeds.building(layout.groups, restart=0)
@@ -195,9 +197,12 @@ class InProcessPool:
         """
         if self._turns.has(GroupState.CLOSED):
             return
-        with self._failures_named():
-            self._turns.put_all(GroupState.CLOSED)
-            self._owned.close()
+        try:
+            with self._failures_named():
+                self._turns.put_all(GroupState.CLOSED)
+                self._owned.close()
+        finally:
+            os.close(self._folder)
 
     def _close_beside_an_error(self) -> None:
         """Close the environments; what goes wrong now is not why the pool has failed."""
@@ -210,7 +215,8 @@ class InProcessPool:
     def _failures_named(self) -> Iterator[None]:
         """Turn what environments raise into one error that says which and when; break the pool.
 
-        Whoever asks the program to end is heard, and a lack of memory is the run's own.
+        Whoever asks the program to end is heard, and a lack of memory is the run's own. The run's
+        files lie where it was started, wherever an environment goes.
         """
         try:
             yield
@@ -220,6 +226,8 @@ class InProcessPool:
         except BaseException as error:  # noqa: BLE001 - sys.exit too ends a pool, not the program
             self._break()
             raise WorkerError(_story(failure_of(self._owned.activity, error))) from None
+        finally:
+            os.fchdir(self._folder)
 
     def _break(self) -> None:
         if not self._turns.has(GroupState.CLOSED):

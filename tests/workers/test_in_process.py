@@ -1,8 +1,10 @@
 """The pool without workers: what it gives, what it hands on to one with workers, how it fails."""
 
+import os
 import random
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -231,3 +233,28 @@ def test_calls_out_of_order_and_of_the_wrong_form_are_refused() -> None:
         pool.recv(0)
         with pytest.raises(ValueError, match="1 snapshots for 4 environments"):
             pool.restore([b""])
+
+
+class Wandering(GameProbe):
+    """Goes to another folder whenever it is asked for anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        os.chdir("/")
+
+    def step(self, action: Any) -> Any:
+        os.chdir("/")
+        return super().step(action)
+
+    def close(self) -> None:
+        os.chdir("/")
+
+
+def test_the_program_stays_in_its_folder_wherever_an_environment_goes() -> None:
+    here = Path.cwd()
+    with InProcessPool(Wandering, num_environments=2, base_seed=BASE_SEED) as pool:
+        assert Path.cwd() == here
+        pool.reset()
+        step_all(pool, some_actions(Wandering, 2, 1)[0])
+        assert Path.cwd() == here
+    assert Path.cwd() == here
