@@ -200,7 +200,7 @@ PEERS_PIP  := $(PEERS_VENV)/bin/python -m pip --disable-pip-version-check
 bench_python = $(if $(and $(filter pool peers,$(PART)),$(wildcard $(PEERS_VENV)/.installed)),$(PEERS_VENV)/bin/python,$(PY))
 
 .PHONY: bench
-bench: $(READY) ## measure PART=pool, peers, components, learner, loop or scaling; results go to benchmarks/LOG.md
+bench: $(READY) ## measure PART=pool, peers, small, components, learner, loop or scaling; results go to benchmarks/LOG.md
 	$(bench_python) -m benchmarks.$(PART) $(ARGS)
 
 .PHONY: peers_venv
