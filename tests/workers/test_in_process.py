@@ -135,6 +135,7 @@ def numpys_stream() -> list[int]:
 
 
 def test_global_streams_are_each_environments_own_and_those_of_the_process_stay() -> None:
+    np.random.mtrand.set_bit_generator(GLOBAL)  # whatever tests before have put in its place
     before = random.getstate(), numpys_stream()
     drawn = []
     for build in (in_process, with_workers):
