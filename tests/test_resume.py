@@ -251,8 +251,13 @@ def test_a_disk_that_stays_full_ends_the_run_and_keeps_what_was_saved(
     assert_equal_runs(cartpole, tmp_path)
 
 
-def test_a_run_that_is_done_has_nothing_to_continue(cartpole: CalmRun, tmp_path: Path) -> None:
+def test_a_run_that_is_done_has_nothing_to_continue_and_says_so(
+    cartpole: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = halfway(cartpole, tmp_path)
     shutil.copy(cartpole.end, path)
     launch(tmp_path, None, f"--config_path={cartpole.recipe}", "--resume")
+    assert (
+        f"nothing is left to train: TotalEnvSteps = {cartpole.total:,}" in capsys.readouterr().out
+    )
     assert differences(state_of(cartpole.end), state_of(path)) == []

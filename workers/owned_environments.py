@@ -22,9 +22,15 @@ from workers.environments.base import (
     TakeSnapshot,
 )
 from workers.environments.global_streams import GlobalStreams
-from workers.protocol import EpisodeSummary, Phase, WorkerError, describe_progress
+from workers.protocol import (
+    MUST_BE_EQUAL,
+    EpisodeSummary,
+    Phase,
+    WorkerError,
+    describe_progress,
+)
 from workers.shared_arrays import SharedArrays
-from workers.values import ObservationCheck, bad_value, check_flags, check_rewards
+from workers.values import ObservationCheck, bad_reward, bad_value, check_flags
 
 MakeEnvironment = Callable[[], gymnasium.Env[Any, Any]]
 
@@ -83,7 +89,10 @@ class OwnedEnvironments:
         ]
         for row, other in others:
             if other != spec:
-                raise WorkerError(f"environments {first} and {row} differ: {spec} and {other}")
+                raise WorkerError(
+                    f"environments {first} and {row} differ in {spec.difference(other)}: "
+                    f"{MUST_BE_EQUAL}"
+                )
         self._spec = spec
         self._check_observation = ObservationCheck(spec)
         self._mark(0, Phase.IDLE)
@@ -255,7 +264,10 @@ class OwnedEnvironments:
     def _count_rewards(self, rows: range, rewards: tuple[Any, ...]) -> None:
         """Write the rewards of a step and add them to the running scores, if all are fine."""
         here = slice(rows.start, rows.stop)
-        check_rewards(rows, rewards)
+        bad = bad_reward(rewards)
+        if bad is not None:  # found after the step of the whole group: say whose it was
+            self._mark(rows[bad], Phase.STEP)
+            raise bad_value(rows[bad], "reward", "a finite float32 number", repr(rewards[bad]))
         self._arrays.rewards[here] = rewards
         self._arrays.scores[here] += rewards
         self._arrays.lengths[here] += 1

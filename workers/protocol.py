@@ -98,6 +98,12 @@ class Phase(IntEnum):
     CLOSE = 6
 
 
+MUST_BE_EQUAL = (
+    "all environments of a run have the same spaces and limits; register one whose own do not hang "
+    "on chance, the clock, or how many were made before it"
+)
+"""What is said where they are not."""
+
 _PHASE_WORDS = {
     Phase.BUILD: "building",
     Phase.RESET: "resetting",

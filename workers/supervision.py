@@ -16,6 +16,7 @@ from workers.lost_games import Seeds, substitute
 from workers.owned_environments import MakeEnvironment
 from workers.profiling import grace
 from workers.protocol import (
+    MUST_BE_EQUAL,
     Attach,
     BadTransitionError,
     Born,
@@ -77,9 +78,10 @@ class Supervisor:
         self.wait(lambda worker: worker.spec is None)
         specs = {worker.spec: worker for worker in self.workers if worker.spec is not None}
         if len(specs) > 1:
+            (spec, worker), (other_spec, other), *_ = specs.items()
             raise WorkerError(
-                "the environments of a pool must not differ: "
-                + "; ".join(f"{worker} has {spec}" for spec, worker in specs.items())
+                f"those of {worker} and of {other} differ in {spec.difference(other_spec)}: "
+                f"{MUST_BE_EQUAL}"
             )
         (self._spec,) = specs
         return self._spec
@@ -215,7 +217,10 @@ class Supervisor:
         if self._arrays is None:
             return
         if spec != self._spec:
-            raise WorkerError(f"{worker} was replaced and has {spec} in place of {self._spec}")
+            raise WorkerError(
+                f"{worker} was replaced, and its environments now and before differ in "
+                f"{spec.difference(self._spec)}: {MUST_BE_EQUAL}"
+            )
         worker.attach(self._attach_command, self._file_descriptor)
 
     def _lose(self, worker: WorkerProcess, reason: str, failure: Failed | None = None) -> None:

@@ -40,17 +40,14 @@ class ObservationCheck:
             raise bad_value(row, "observation", "finite values", found)
 
 
-def check_rewards(rows: range, rewards: tuple[Any, ...]) -> None:
-    """Refuse rewards of environments `rows` that are not single numbers that float32 can hold.
+def bad_reward(rewards: tuple[Any, ...]) -> int | None:
+    """Return the index of the first reward that is no single number that float32 can hold.
 
-    Raises:
-        BadTransitionError: one may not enter a batch.
+    None where all are.
     """
     if _are_numbers(rewards):
-        return
-    for row, reward in zip(rows, rewards, strict=True):
-        if not _are_numbers((reward,)):
-            raise bad_value(row, "reward", "a finite float32 number", repr(reward))
+        return None
+    return next(index for index, reward in enumerate(rewards) if not _are_numbers((reward,)))
 
 
 def check_flags(row: int, terminated: object, truncated: object) -> None:

@@ -13,6 +13,9 @@ from agents.losses.returns import forward_discounted_sums
 from agents.networks.normalization import RunningMoments
 from agents.ranks import Ranks
 
+# Bonuses are float32: sums that differ by less, in proportion to their mean, differ by rounding.
+_NO_SPREAD = 1e-12
+
 
 class RewardFilter(nn.Module):
     """Divides bonuses by the running deviation of their forward-discounted sums.
@@ -36,5 +39,10 @@ class RewardFilter(nn.Module):
         self.moments.update(ranks.merge(moments_of(filtered.flatten())))
 
     def normalize(self, bonuses: Tensor) -> Tensor:
-        """Return `bonuses` [T, N] divided by the deviation, float32; no mean is subtracted."""
-        return (bonuses.double() / (self.moments.std + 1e-8)).float()
+        """Return `bonuses` [T, N] divided by the deviation, float32; no mean is subtracted.
+
+        As long as all sums are equal, as a single one is, there is no scale, and none is applied.
+        """
+        deviation = self.moments.std
+        is_known = deviation > _NO_SPREAD * self.moments.mean.abs()
+        return (bonuses.double() / torch.where(is_known, deviation + 1e-8, 1.0)).float()

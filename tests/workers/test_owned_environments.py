@@ -1,5 +1,6 @@
 """A worker's environments without the worker: which values they may hand on."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,6 +59,25 @@ def test_a_bad_value_is_refused_and_the_last_step_stays_whole(
     assert np.array_equal(arrays.scores, before[2])
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_what_was_under_way_is_the_step_of_the_environment_whose_reward_is_bad(over: bool) -> None:
+    """Rewards are looked at after the last step, and after the resets, of the whole group."""
+
+    class PayingProbe(GameProbe):
+        reward = 1.0
+
+        def step(self, action: Any) -> tuple[Any, ...]:
+            observation, _, _, truncated, info = super().step(action)
+            return observation, self.reward, over, truncated, info
+
+    probes = [PayingProbe(), PayingProbe()]
+    probes[0].reward = np.inf
+    owned, _ = build(iter(probes).__next__)
+    with pytest.raises(BadTransitionError, match="environment 0 gave a bad reward"):
+        owned.step(0, 1)
+    assert owned.activity == "while stepping environment 0"
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -101,10 +121,18 @@ def test_large_but_finite_values_pass() -> None:
 
 def test_environments_of_one_worker_must_not_differ() -> None:
     kinds: list[Environment] = [GameProbe(), VectorProbe()]
-    with pytest.raises(WorkerError, match="environments 0 and 1 differ"):
+    with pytest.raises(WorkerError, match="environments 0 and 1 differ in env_id"):
         OwnedEnvironments((range(1), range(1, 2))).build(
             lambda: kinds.pop(0), lambda row: None, (0, 1)
         )
+
+
+def test_only_what_differs_is_named_and_long_values_are_cut() -> None:
+    four = replace(VectorProbe.environment_spec, observation_high=(9.0,) * 100)
+    five = replace(four, num_actions=5, observation_high=(8.0,) * 100)
+    told = four.difference(five)
+    assert told.startswith(f"num_actions ({four.num_actions} and 5), observation_high ((9.0, ")
+    assert len(told) < 200
 
 
 def test_every_environment_is_closed_even_if_one_of_them_raises() -> None:

@@ -213,7 +213,9 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
             raise ConfigurationError(
                 f"{source} belongs to run {owner!r}, not to {options.log_name!r}, which has "
                 f"results of its own in {run.path}; give the "
-                f"{typed('--save_model_path')} that belongs to the name"
+                f"{typed('--save_model_path')} that belongs to the name; if the run was renamed, "
+                f"call folder and checkpoint {owner!r} again, or begin another from it with "
+                f"{typed('--load_model_path')}"
             )
         return Start(options, source, "resume")
     if any(file.exists() for file in companions(path)):

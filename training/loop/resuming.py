@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.former import ACTION_MAPPING, with_former_values
+from configs.typed import typed
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.storage import Payload
 from training.loop.episodes import EpisodeLog
@@ -30,6 +31,12 @@ def lay_out(
         state.restore_shared(payload, session.clock, episodes)
     found: dict[str, Any] = payload["facts"]
     notes = [f"continued at {session.clock.env_steps:,} env steps", *_differences(found, facts)]
+    total = int(facts["config"]["TotalEnvSteps"])  # as text, which may have underscores
+    if session.clock.env_steps >= total:
+        notes.append(
+            f"nothing is left to train: TotalEnvSteps = {total:,} is reached; a higher "
+            f"{typed('--max_env_steps')} goes on"
+        )
     changed = [
         f"{name} {found.get(name)} -> {facts[name]}"
         for name in ("device", "world_size", "num_envs")

@@ -6,7 +6,8 @@ learns from is decided by the learner.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from textwrap import shorten
 from typing import Any, NamedTuple, Protocol
 
 import gymnasium
@@ -55,6 +56,15 @@ class EnvironmentSpec:
     can_snapshot: bool = False
     notes: tuple[str, ...] = ()
     max_episode_steps: int | None = None
+
+    def difference(self, other: "EnvironmentSpec") -> str:
+        """Name what differs, each with its value here and there; long ones are cut short."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ", ".join(
+            f"{name} ({shorten(str(value), 60)} and {shorten(str(getattr(other, name)), 60)})"
+            for name, value in pairs
+            if value != getattr(other, name)
+        )
 
 
 class BatchStep(NamedTuple):

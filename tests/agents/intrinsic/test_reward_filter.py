@@ -93,6 +93,17 @@ def test_equal_sums_leave_finite_bonuses(ranks: Ranks) -> None:
     assert torch.equal(reward_filter.normalize(torch.zeros(T, N)), torch.zeros(T, N))
 
 
+@pytest.mark.parametrize("envs", [1, 3, 7])
+def test_equal_sums_give_no_scale(ranks: Ranks, envs: int) -> None:
+    """The first step of equal environments, or the only one: 0.7 / (0 + 1e-8) would be 7e7."""
+    bonuses = torch.full((1, envs), 0.7)
+    reward_filter = RewardFilter(envs, GAMMA)
+    reward_filter.update(bonuses, ranks)
+    assert torch.equal(reward_filter.normalize(bonuses), bonuses)
+    reward_filter.update(2 * bonuses, ranks)  # 0.7, then 0.9 * 0.7 + 1.4 = 2.03
+    assert reward_filter.normalize(bonuses)[0, 0].item() == pytest.approx(0.7 / 0.665)
+
+
 def test_the_state_holds_the_moments_and_not_this_ranks_sums() -> None:
     """Trap 9: the sums belong to a rank and are saved with it."""
     names = set(RewardFilter(N, GAMMA).state_dict())

@@ -183,8 +183,9 @@ def test_loading_does_not_overwrite_the_checkpoint_of_a_third_run() -> None:
 def test_resume_does_not_continue_one_run_in_the_folder_of_another() -> None:
     other = save("checkpoints/other.ckpt", "other")
     leave_results()
-    with pytest.raises(ConfigurationError, match="belongs to run 'other', not to 'demo'"):
+    with pytest.raises(ConfigurationError, match="belongs to run 'other', not to 'demo'") as told:
         choose_start(replace(OPTIONS, save_model_path=other, resume=True))
+    assert "if the run was renamed, call folder and checkpoint 'other' again" in str(told.value)
 
 
 def test_replacing_a_run_removes_its_checkpoints_but_not_the_one_to_start_from() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import random
 import resource
@@ -89,6 +90,13 @@ def test_a_cut_file_is_refused_with_what_is_wrong_with_it(
 ) -> None:
     path.write_bytes(file_of(pack(payload(1)))[:length])
     assert_refused(path, reason)
+
+
+def test_plain_torch_reads_what_follows_the_header(path: Path) -> None:
+    """As docs/troubleshooting.md shows it, for those who have the file and not this program."""
+    Saver(path).save({"weights": torch.arange(3.0)}, is_best=False)
+    found = torch.load(io.BytesIO(path.read_bytes()[44:]), weights_only=True)
+    assert found["weights"].tolist() == [0.0, 1.0, 2.0]
 
 
 def test_bytes_after_the_end_are_noticed(path: Path) -> None:
