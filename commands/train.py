@@ -62,7 +62,10 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit code."""
+    from workers.early_signals import delay_interrupts
+
     options, loaded = prepare_run(args)
+    delay_interrupts()
     from training.launch import train
 
     return train(options, loaded)

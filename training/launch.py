@@ -50,6 +50,7 @@ from training.ranks.distributed import (
 from training.ranks.memory import memory_errors
 from training.ranks.threads import learner_threads, set_threads
 from training.session import Session
+from workers.early_signals import hear_interrupts
 from workers.environment_pool import EnvironmentPool
 from workers.profiling import followed_by_profilers, profiled
 
@@ -64,6 +65,7 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     """
     stop = StopRequest()
     stop.install()
+    hear_interrupts()
     try:
         return _train(options, loaded, stop)
     finally:

@@ -43,7 +43,7 @@ def refused_or_loaded(folder: Path, content: bytes) -> Ended:
             assert line.isprintable()
             assert len(line) < 1000
     else:
-        assert ended.message == "missing.ckpt: cannot be read: No such file or directory"
+        assert ended.message.startswith("missing.ckpt: cannot be read: No such file or directory;")
     return ended
 
 

@@ -1,6 +1,7 @@
 """Whether a run starts anew or goes on, and from which file."""
 
 import dataclasses
+import difflib
 import json
 import logging
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.ranks import Ranks
-from configs.errors import CheckpointError, ConfigurationError
+from configs.errors import STOPPED_EXIT_CODE, CheckpointError, ConfigurationError
 from configs.former import with_former_values
 from configs.loading import LoadedConfig, config_from_mapping
 from configs.schema import Config
@@ -24,7 +25,7 @@ from training.checkpoints.storage import (
     unpack_payload,
 )
 from training.folders.files import check_is_file, check_writable
-from training.folders.run_folder import LOGS, RunFolder, next_free_name, validate_log_name
+from training.folders.run_folder import LOGS, RunFolder, RunMode, next_free_name, validate_log_name
 from training.options import RunOptions
 from training.ranks.agreement import on_first_rank
 from training.ranks.restarts import is_restart, launcher
@@ -44,7 +45,7 @@ class Start:
 
     options: RunOptions
     source: Path | None
-    mode: Literal["fresh", "resume", "overwrite"]
+    mode: RunMode
 
 
 def check_load_flags(options: RunOptions, loaded: LoadedConfig) -> None:
@@ -200,8 +201,11 @@ def _restarted(options: RunOptions) -> Start:
 
 
 def _anew(options: RunOptions) -> Start:
-    _LOG.warning("run %r was lost before its first checkpoint and begins anew", options.log_name)
-    return Start(options, options.load_model_path, "overwrite")
+    """Begin a run again that ended before it saved anything; what others left beside it stays."""
+    status = RunFolder(LOGS, options.log_name).read_status() or {}
+    end = "stopped" if status.get("code") == STOPPED_EXIT_CODE else "lost"
+    _LOG.warning("run %r was %s before its first checkpoint and begins anew", options.log_name, end)
+    return Start(options, options.load_model_path, "anew")
 
 
 def _resumed(options: RunOptions, source: Path | None) -> Start:
@@ -221,6 +225,7 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
     if any(file.exists() for file in companions(path)):
         load_payload(path)  # says what is wrong with it
     if not run.holds_results():
+        _LOG.warning("run %r has nothing to continue: it begins%s", run.name, _others(run))
         return Start(options, None, "fresh")
     status = run.read_status()
     if status is not None and status.get("checkpoint") is None:
@@ -230,6 +235,13 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
         f"give the {typed('--save_model_path')} it was started with, or replace it with "
         f"{typed('--overwrite')}"
     )
+
+
+def _others(run: RunFolder) -> str:
+    """Name runs whose names are like this one's."""
+    names = [path.name for path in run.path.parent.glob("*") if path.name != run.name]
+    near = difflib.get_close_matches(run.name, names)
+    return f" (there is {', '.join(near)})" if near else ""
 
 
 def _with_free_names(options: RunOptions) -> RunOptions:

@@ -60,7 +60,7 @@ def read_checkpoint(path: Path) -> bytes:
         check_is_file(path)
         return _verified(path)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        raise CheckpointError(f"{path}: cannot be read: {_why_unread(error)}") from error
     except CheckpointError as error:
         raise CheckpointError(f"{error}{_offer(path)}") from error
 
@@ -125,7 +125,7 @@ def _verified(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+        raise CheckpointError(f"{path}: cannot be read: {_why_unread(error)}") from error
     if not content.startswith(MAGIC):
         reason = "it is empty" if not content else "it does not begin as one"
         raise CheckpointError(f"{path}: not a checkpoint of this program: {reason}")
@@ -223,3 +223,10 @@ def _sync_folder(folder: Path) -> None:
 def _free_bytes(folder: Path) -> int:
     stat = os.statvfs(folder)
     return stat.f_bavail * stat.f_frsize
+
+
+def _why_unread(error: OSError) -> str:
+    """Return the kernel's reason, and what to do where there is no such file."""
+    if isinstance(error, FileNotFoundError):
+        return f"{error.strerror}; train first, or name one that is there"
+    return str(error.strerror)

@@ -23,13 +23,17 @@ from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
 from training.folders.lock import acquire_lock, checkpoint_lock, release_lock
 
-RunMode = Literal["fresh", "resume", "overwrite"]
+RunMode = Literal["fresh", "resume", "anew", "overwrite"]
 
 LOGS = Path("logs")
 LOCK_FILE = "run.lock"
 STATUS_FILE = "status.json"
 # Written before the first update; alone they are no result, so a failed start keeps its name free.
 _START_FILES = re.compile(r"run\.lock|status\.json|manifest\.json|config(-\d+)?\.conf|report\.html")
+# What training writes there; reports, evaluations and other people's files are none of it.
+_OF_TRAINING = re.compile(
+    _START_FILES.pattern + r"|metrics\.jsonl|visits\.npz|stacks-rank\d+\.txt|non_finite-rank\d+\.pt"
+)
 _LOG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
@@ -68,8 +72,9 @@ class RunFolder:
     ) -> Self:
         """Lock the run's folder, and the checkpoint if one is given, and make it ready for `mode`.
 
-        fresh refuses a name that holds results; resume keeps what is there; overwrite removes what
-        this name holds, and nothing else.
+        fresh refuses a name that holds results; resume keeps what is there; anew removes what
+        training left of a run that saved nothing, and keeps evaluations and all else; overwrite
+        removes what this name holds, and nothing else.
 
         Raises:
             ConfigurationError: the name is bad or taken, its run is under way, another run writes
@@ -222,7 +227,12 @@ class RunFolder:
             )
         earlier = (self.read_status() or {}) if mode == "resume" else {}
         self.was_left_open = bool(earlier) and earlier.get("code") is None
-        if mode != "resume":
+        if mode == "anew":
+            _clear(self.tensorboard_path)
+            for file in _files(self.path):
+                if _OF_TRAINING.fullmatch(file.name) and file.name != LOCK_FILE:
+                    file.unlink()
+        elif mode != "resume":
             for folder in (self.path, self.tensorboard_path, self.profiler_path):
                 _clear(folder)
         checkpoint = earlier.get("checkpoint")

@@ -37,10 +37,11 @@ def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> N
         return
     reason = stop.signal_name or "a stop was asked for on another rank"
     session.write_status(STOPPED_EXIT_CODE, f"stopped on request ({reason})")
+    then = "continues" if saved is not None else "begins anew"
     _say_last(
         STOPPED_EXIT_CODE,
         f"stopped on request ({reason}) at {steps}; {where}; "
-        f"the same command with {typed('--resume')} continues",
+        f"the same command with {typed('--resume')} {then}",
     )
 
 

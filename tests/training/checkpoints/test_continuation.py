@@ -117,7 +117,7 @@ def test_resume_offers_the_best_checkpoint_where_only_that_is_left() -> None:
 def test_resume_begins_a_run_anew_that_never_saved(caplog: pytest.LogCaptureFixture) -> None:
     leave_results()
     resuming = replace(OPTIONS, resume=True)
-    assert choose_start(resuming) == Start(resuming, None, "overwrite")
+    assert choose_start(resuming) == Start(resuming, None, "anew")
     assert "was lost before its first checkpoint" in caplog.text
 
 
@@ -222,7 +222,7 @@ def test_a_restart_before_the_first_checkpoint_begins_its_own_run_anew() -> None
     started_by(launcher())
     options = replace(OPTIONS, load_model_path=save("first.ckpt", "other"))
     for given in (OPTIONS, options):
-        wanted = Start(given, given.load_model_path, "overwrite")
+        wanted = Start(given, given.load_model_path, "anew")
         assert choose_start(given, restarted=True) == wanted
 
 

@@ -412,3 +412,15 @@ class TestLostRuns:
         with RunFolder.open(tmp_path, "demo", mode="resume") as run:
             known(run, 0, "done")
             assert (run.read_status() or {})["random_steps"] == 640
+
+
+def test_a_run_that_begins_anew_keeps_what_training_has_not_written(tmp_path: Path) -> None:
+    with with_results(tmp_path, "demo") as run:
+        kept = [run.path / "evaluation" / "a.json", run.path / "notes.txt"]
+        for file in kept:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text("{}")
+        (run.path / "metrics.jsonl").write_text("{}\n")
+    with RunFolder.open(tmp_path, "demo", mode="anew") as run:
+        assert all(file.exists() for file in kept)
+        assert not (run.path / "metrics.jsonl").exists()
