@@ -1,4 +1,4 @@
-"""The one module under DistributedDataParallel: policy, bonus, head, and their losses."""
+"""The one module that ranks replicate: policy, bonus, head, and their losses."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 import functools
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE, ScoutError
@@ -186,8 +187,9 @@ def _take_checkpoint(folder: RunFolder | None, start: Start) -> None:
         return  # it was taken before the run was replaced
     try:
         folder.lock_checkpoint(start.options.save_model_path)
-    except OSError as error:
-        raise storage_error(start.options.save_model_path, error) from error
+    except OSError as error:  # of the lock's file, perhaps: another user's run may have left it
+        path = Path(error.filename or start.options.save_model_path)
+        raise storage_error(path, error) from error
     if start.mode == "fresh":  # another run may have come and gone
         check_free(start.options.save_model_path)
 

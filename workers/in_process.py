@@ -77,7 +77,7 @@ class InProcessPool:
         self._owned = OwnedEnvironments(layout.groups)
         self._folder = os.open(".", os.O_RDONLY)
         try:
-            with self._failures_named(), own_streams_put_back():
+            with self._failures_named(is_replaceable=False), own_streams_put_back():
                 seeds = self._seeds.building(layout.groups, restart=0)
                 self.spec = self._owned.build(make, lambda row: None, seeds)
             self._arrays = SharedArrays(PRIVATE, field_table(self.spec, num_environments, 1))
@@ -180,7 +180,7 @@ class InProcessPool:
             raise ValueError(f"{len(snapshots)} snapshots for {self.num_environments} environments")
         self._turns.expect_all(GroupState.IDLE)
         try:
-            with self._failures_named():
+            with self._failures_named(is_replaceable=False):
                 for group, rows in enumerate(self._rows):
                     self._owned.restore(group, tuple(snapshots[rows.start : rows.stop]))
         except ScoutError as error:
@@ -198,7 +198,7 @@ class InProcessPool:
         if self._turns.has(GroupState.CLOSED):
             return
         try:
-            with self._failures_named():
+            with self._failures_named(is_replaceable=False):
                 self._turns.put_all(GroupState.CLOSED)
                 self._owned.close()
         finally:
@@ -212,11 +212,14 @@ class InProcessPool:
             _LOG.warning("%s", error)
 
     @contextmanager
-    def _failures_named(self) -> Iterator[None]:
+    def _failures_named(self, *, is_replaceable: bool = True) -> Iterator[None]:
         """Turn what environments raise into one error that says which and when; break the pool.
 
         Whoever asks the program to end is heard, and a lack of memory is the run's own. The run's
         files lie where it was started, wherever an environment goes.
+
+        Args:
+            is_replaceable: whether `WorkerPool` would go on after such a failure.
         """
         try:
             yield
@@ -225,7 +228,8 @@ class InProcessPool:
             raise
         except BaseException as error:  # noqa: BLE001 - sys.exit too ends a pool, not the program
             self._break()
-            raise WorkerError(_story(failure_of(self._owned.activity, error))) from None
+            failure = failure_of(self._owned.activity, error)
+            raise WorkerError(_story(failure, is_replaceable=is_replaceable)) from None
         finally:
             os.fchdir(self._folder)
 
@@ -234,9 +238,9 @@ class InProcessPool:
             self._turns.put_all(GroupState.BROKEN)
 
 
-def _story(failure: Failed) -> str:
+def _story(failure: Failed, *, is_replaceable: bool) -> str:
+    remedy = " (with WorkerBackend = processes it would be replaced)" if is_replaceable else ""
     return (
         f"the pool in the rank itself failed {failure.activity}: raised an exception: "
-        f"{failure.summary} (with WorkerBackend = processes it would be replaced)\n"
-        f"{failure.traceback}"
+        f"{failure.summary}{remedy}\n{failure.traceback}"
     )

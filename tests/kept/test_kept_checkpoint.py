@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from tests.records import checkpoint_path, differences, run_path
@@ -38,10 +39,15 @@ def tensors(value: Any) -> list[torch.Tensor]:
     return [value] if isinstance(value, torch.Tensor) else []
 
 
-def test_it_continues_as_it_did_bit_for_bit_where_the_machine_rounds_alike(tmp_path: Path) -> None:
+def test_it_continues_as_it_did_bit_for_bit_where_the_machine_rounds_alike(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = laid_out(tmp_path)
     command = ("--train", f"--config_path={HERE / 'recipe.conf'}", f"--log_name={NAME}")
     assert run_here(tmp_path, *command, "--num_workers=1", "--resume") == 0
+    said = "".join(capfd.readouterr())
+    assert "continued at" in said
+    assert "None ->" not in said, "a key that is newer than the checkpoint has not changed"
     wanted, found = load_payload(HERE / "end.ckpt"), load_payload(path)
     if computes_as(wanted["facts"]):
         assert [name for name in TRAINED if differences(wanted[name], found[name])] == []

@@ -40,7 +40,6 @@ from workers.owned_environments import MakeEnvironment
 from workers.protocol import BadTransitionError, PoolStateError, WorkerError
 
 N = 5
-GLOBAL = np.random.mtrand.get_bit_generator()
 
 
 def in_process(make: MakeEnvironment, **options: Any) -> InProcessPool:
@@ -135,8 +134,8 @@ def numpys_stream() -> list[int]:
 
 
 def test_global_streams_are_each_environments_own_and_those_of_the_process_stay() -> None:
-    np.random.mtrand.set_bit_generator(GLOBAL)  # whatever tests before have put in its place
     before = random.getstate(), numpys_stream()
+    numpys_own = np.random.mtrand.get_bit_generator()
     drawn = []
     for build in (in_process, with_workers):
         with build(partial(Words, "python")) as pool:
@@ -147,7 +146,7 @@ def test_global_streams_are_each_environments_own_and_those_of_the_process_stay(
                 seen.append(step_all(pool, np.zeros(N, np.int64)).observations)
             drawn.append(np.stack(seen)[:, :, 1])  # 0 is the order of a set, which has no stream
             random.setstate(before[0])
-            np.random.mtrand.set_bit_generator(GLOBAL)
+            np.random.mtrand.set_bit_generator(numpys_own)
     assert np.array_equal(drawn[0], drawn[1])
 
 
@@ -174,14 +173,16 @@ def test_what_an_environment_raises_ends_the_pool_with_one_message(
             play(pool, GameProbe, 40)
         assert str(caught.value).count("Traceback") == 1
         assert "in strike" in str(caught.value), "the original traceback"
+        assert "with WorkerBackend = processes it would be replaced" in str(caught.value)
         assert caught.value.exit_code == 4
         with pytest.raises(PoolStateError, match="can only be closed"):
             pool.recv(0)
 
 
 def test_what_cannot_be_built_is_named_and_what_is_meant_for_the_user_stays_as_it_was() -> None:
-    with pytest.raises(WorkerError, match=r"while building environment 0: .*no cartridge"):
+    with pytest.raises(WorkerError, match=r"building environment 0: .*no cartridge") as caught:
         in_process(fail_to_build)
+    assert "would be replaced" not in str(caught.value), "no pool replaces what never was"
     with pytest.raises(ConfigurationError, match=r"^EnvID: there is no such game$"):
         in_process(refuse_configuration)
 

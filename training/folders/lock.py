@@ -64,10 +64,13 @@ def release_lock(descriptor: int, remove: Path | None = None) -> None:
     os.close(descriptor)
 
 
-def checkpoint_lock(path: Path) -> Path:
-    """Return the lock's file of a checkpoint, by whichever link it is named."""
-    place = Path(os.path.realpath(path))
-    return place.with_name(f".{place.name}.lock")
+def checkpoint_locks(path: Path) -> tuple[Path, ...]:
+    """Return the locks' files of a checkpoint: of its place and, for a link, of what it leads to.
+
+    Saving puts a file into the place of a link, which from then on leads nowhere.
+    """
+    places = (Path(os.path.realpath(path.parent), path.name), Path(os.path.realpath(path)))
+    return tuple(place.with_name(f".{place.name}.lock") for place in dict.fromkeys(places))
 
 
 def holder_is_gone(path: Path) -> bool:

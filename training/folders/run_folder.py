@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from configs.errors import ConfigurationError, PeerLostError, ScoutError
 from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
-from training.folders.lock import acquire_lock, checkpoint_lock, release_lock
+from training.folders.lock import acquire_lock, checkpoint_locks, release_lock
 
 RunMode = Literal["fresh", "resume", "anew", "overwrite"]
 
@@ -109,11 +109,11 @@ class RunFolder:
         Raises:
             ConfigurationError: another run writes it.
         """
-        place = checkpoint_lock(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
         what = typed("--save_model_path", path)
-        lock = acquire_lock(place, what, "wait for it or choose another file")
-        self._locks.callback(release_lock, lock, place)
+        for place in checkpoint_locks(path):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = acquire_lock(place, what, "wait for it or choose another file")
+            self._locks.callback(release_lock, lock, place)
 
     def close(self) -> None:
         """Release the locks."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.former import ACTION_MAPPING, with_former_values
+from configs.loading import config_from_mapping, dump_config
 from configs.typed import typed
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.storage import Payload
@@ -67,8 +68,9 @@ def lay_out(
 def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     """Say what has changed since the checkpoint without ending what can be continued exactly."""
     notes = []
-    # What is filled in is no change.
-    wanted, old = facts["config"], {**with_former_values(found["config"]), **found["config"]}
+    # What is filled in is no change: not a key that is newer than the checkpoint either.
+    filled_in = dump_config(config_from_mapping(with_former_values(found["config"])))
+    wanted, old = facts["config"], {**filled_in, **found["config"]}
     if wanted[ACTION_MAPPING] == "auto":  # of choices, which have none
         old[ACTION_MAPPING] = "auto"
     if "ale_vector" not in (wanted[WORKER_BACKEND], old.get(WORKER_BACKEND)):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from configs.errors import ConfigurationError, PeerLostError, StorageError
 from training.folders.files import replace_file
-from training.folders.lock import checkpoint_lock
+from training.folders.lock import checkpoint_locks
 from training.folders.lost_runs import LOST, note_lost
 from training.folders.run_folder import RunFolder, RunMode, next_free_name, validate_log_name
 from training.folders.versions import collect_versions, project_commit
@@ -28,7 +28,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 HOLD_THE_LOCK = """
 import sys, time
 from pathlib import Path
-from training.folders.lock import checkpoint_lock
 from training.folders.run_folder import RunFolder
 
 with RunFolder.open(Path(sys.argv[1]), "demo", mode="fresh"):
@@ -207,6 +206,18 @@ class TestLock:
         assert list(checkpoint.parent.iterdir()) == []
         RunFolder.open(tmp_path, "third", mode="fresh", checkpoint=checkpoint).close()
 
+    def test_a_link_that_saving_has_replaced_by_a_file_is_still_in_use(
+        self, tmp_path: Path
+    ) -> None:
+        link = tmp_path / "link.ckpt"
+        link.symlink_to(tmp_path / "kept" / "one.ckpt")
+        with RunFolder.open(tmp_path, "first", mode="fresh", checkpoint=link):
+            link.unlink()
+            link.write_bytes(b"saved")
+            with pytest.raises(ConfigurationError, match="in use by process"):
+                RunFolder.open(tmp_path, "second", mode="fresh", checkpoint=link)
+        assert not list(tmp_path.rglob("*.ckpt.lock"))
+
     def test_a_run_to_be_replaced_stays_where_its_checkpoint_is_in_use(
         self, tmp_path: Path
     ) -> None:
@@ -221,7 +232,7 @@ class TestLock:
 
     def test_the_lock_of_a_dead_holder_is_no_hindrance(self, tmp_path: Path) -> None:
         checkpoint = tmp_path / "one.ckpt"
-        lock = checkpoint_lock(checkpoint)
+        (lock,) = checkpoint_locks(checkpoint)
         record = {"pid": 2**22 + 1, "host": socket.gethostname(), "process_start": "1"}
         lock.write_text(json.dumps(record))
         RunFolder.open(tmp_path, "demo", mode="fresh", checkpoint=checkpoint).close()
