@@ -25,10 +25,10 @@ def header(options: argparse.Namespace, packages: Sequence[str]) -> str:
 
 
 def _told(value: object) -> object:
-    """Return an option's value; a file of the project without the folder that it lies in."""
-    if isinstance(value, Path) and value.is_relative_to(PROJECT):
-        return value.relative_to(PROJECT)
-    return value
+    """Return an option's value; of a file in the project its place there, of others the name."""
+    if not isinstance(value, Path):
+        return value
+    return value.relative_to(PROJECT) if value.is_relative_to(PROJECT) else value.name
 
 
 def package_version(name: str) -> str | None:

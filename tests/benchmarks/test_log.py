@@ -22,7 +22,7 @@ def test_header_and_results_are_printed_and_kept(
     assert kept.startswith(f"{TITLE}\n## pool, ")
     facts = kept.split("```")[1].strip()
     assert facts in printed
-    paths = f"recipe = configs/demo_config.conf, folder = {tmp_path}"
+    paths = f"recipe = configs/demo_config.conf, folder = {tmp_path.name}"
     for fact in ("num_envs = [16, 64]", paths, "cores", "Python 3", "numpy 2", "commit"):
         assert fact in facts
     assert "no_log" not in facts

@@ -19,6 +19,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"torchrun --nnodes 2 ": "needs two nodes; tests/multinode joins two network namespaces",
     r"torchrun .* --gpu_id=": "needs a second GPU",
     r"make peers_venv|make bench PART=peers": "downloads other trainers",
+    r"make bench PART=small ARGS": "needs a checkout of an earlier commit",
     r"make start_tensorboard_profiles": "downloads TensorBoard's profile plugin",
     r"scalene view ": "opens a browser",
     r"nohup |setsid |tmux ": "goes on after the shell; tests/test_ends.py closes terminals",
