@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from commands.missing_package import is_requirement, what_is_missing
 from commands.one_voice import is_first_of_node, let_the_first_speak, say_last
 from commands.verbs import build_parser, checked_verb
 
@@ -38,6 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif not error.repeated:
             say_last(error.exit_code, f"error: {error}")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if not is_requirement(error.name or ""):
+            raise
+        if not is_first_of_node():
+            let_the_first_speak()
+        else:
+            say_last(2, f"error: {what_is_missing(error)}")
+        return 2
     except KeyboardInterrupt:
         if is_first_of_node():
             say_last(130, "interrupted; what was written before is whole")

@@ -23,8 +23,9 @@ def let_the_first_speak() -> None:
 
 def say_last(code: int, text: str) -> None:
     """Say how it ended, to the terminal and to whoever speaks after this process."""
-    from training.folders.last_word import leave_last_word
+    with suppress(ModuleNotFoundError):  # a Python without the packages, which `text` says
+        from training.folders.last_word import leave_last_word
 
-    leave_last_word(code, text)
+        leave_last_word(code, text)
     with suppress(OSError):  # the terminal's file is full; the record above has it
         print(text, file=sys.stderr)

@@ -10,7 +10,10 @@ from training.playing.loaded_agent import load_agent
 from training.playing.player import open_environments, play_episodes
 
 if __name__ == "__main__":
-    recipe, checkpoint = sys.argv[1:] or ("configs/demo_config.conf", "checkpoints/demo.ckpt")
+    arguments = sys.argv[1:] or ["configs/demo_config.conf", "checkpoints/demo.ckpt"]
+    if len(arguments) != 2:
+        sys.exit("usage: python -m examples.play_checkpoint [RECIPE CHECKPOINT]")
+    recipe, checkpoint = arguments
     loaded = load_config(Path(recipe), [])
     agent = load_agent(Path(checkpoint), loaded, torch.device("cpu"), greedy=False)
     with open_environments(agent.config, seed=1) as environments:

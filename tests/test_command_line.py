@@ -1,6 +1,7 @@
 """What the user types, what comes back, and what lies in the run's folder afterwards."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 
 import main
 from commands import one_voice, run_options
+from commands.missing_package import is_requirement
 from commands.verbs import build_parser
 from configs.loading import load_config
 from configs.options import all_options
@@ -457,3 +459,31 @@ def _contents(folder: Path) -> dict[str, bytes]:
     """Return all files below `folder`, but for the lock and the folder's list of starts."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): path.read_bytes() for path in files if path.name != "run.lock"}
+
+
+@pytest.mark.parametrize(
+    "verb", [["--train"], ["--eval", "--load_model_path=a"], ["--report", "a"]]
+)
+def test_a_python_without_the_packages_is_one_sentence(verb: list[str], tmp_path: Path) -> None:
+    # -S leaves out site-packages, as the system's own Python does.
+    ended = subprocess.run(
+        [sys.executable, "-S", MAIN, *verb],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert re.fullmatch(
+        r"error: \w+ is not installed in this Python \(.*\): activate .*make install.*\n",
+        ended.stderr,
+    )
+
+
+def test_a_module_of_somebody_elses_is_no_requirement() -> None:
+    assert is_requirement("torch.nn")
+    assert is_requirement("cv2")
+    assert not is_requirement("my_package")
+    assert not is_requirement("torchy")

@@ -92,3 +92,15 @@ def test_every_example_is_run_here() -> None:
     names = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"__init__"}
     text = Path(__file__).read_text()
     assert {name for name in names if f'"{name}"' not in text} == set()
+
+
+def test_a_checkpoint_without_its_recipe_is_answered_with_the_usage() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.play_checkpoint", "demo.ckpt"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "usage: python -m examples.play_checkpoint [RECIPE CHECKPOINT]\n"

@@ -10,7 +10,7 @@ import torch
 from agents.adam import told_of_steps
 from configs.loading import dump_config, render_conf
 from training.building.intervals import updates_per_row
-from training.building.notes import crowded_cores, few_environments, undone_nohup
+from training.building.notes import crowded_cores, few_environments, lone_samples, undone_nohup
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -52,6 +52,7 @@ def open_displays(
     started = (
         *crowded_cores(parts.session.place),
         *few_environments(config.environment.env_id, total_envs),
+        *lone_samples(config, total_envs),
         *undone_nohup(os.environ),
     )
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from configs.schema import Config
 from configs.typed import typed
 from training.ranks.distributed import Place
 
@@ -30,6 +31,17 @@ def few_environments(env_id: str, total_envs: int) -> list[str]:
         f"{total_envs} environments are few for Montezuma's Revenge: another trainer reports no "
         "score in 50 M env steps with 128, and the first key after 0.33 M with 512 (one seed, "
         "rlcode/reinforcement-learning 130); configs/MontezumaRevenge/config_rnd512.conf has 512"
+    ]
+
+
+def lone_samples(config: Config, total_envs: int) -> list[str]:
+    """Return a note where a minibatch of all ranks holds one sample, whose advantage becomes 0."""
+    samples = config.ppo.rollout_steps * total_envs // config.ppo.num_minibatches
+    if samples > 1 or not config.ppo.normalize_advantage:
+        return []
+    return [
+        "NormalizeAdvantage = True with one sample in a minibatch: its advantage becomes 0 and the "
+        "policy learns nothing; raise NumStep or NumEnv, lower MiniBatch, or set it to False"
     ]
 
 

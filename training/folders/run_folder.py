@@ -27,6 +27,7 @@ RunMode = Literal["fresh", "resume", "anew", "overwrite"]
 
 LOGS = Path("logs")
 LOCK_FILE = "run.lock"
+EVALUATION_FOLDER = "evaluation"  # in the run's folder and in TensorBoard's
 STATUS_FILE = "status.json"
 # Written before the first update; alone they are no result, so a failed start keeps its name free.
 _START_FILES = re.compile(r"run\.lock|status\.json|manifest\.json|config(-\d+)?\.conf|report\.html")
@@ -128,14 +129,23 @@ class RunFolder:
     def holds_results(self) -> bool:
         """Whether a later run under this name would overwrite anything worth keeping."""
         status = self.read_status() or {}
-        if status.get("env_steps") or status.get("checkpoint"):
-            return True
+        return bool(status.get("env_steps") or status.get("checkpoint") or self._results())
+
+    def _results(self) -> list[Path]:
+        """Return the files that a start alone does not leave."""
         own = (file for file in _files(self.path) if not _START_FILES.fullmatch(file.name))
-        return any(
-            file.stat().st_size > 0
+        return [
+            file
             for files in (own, _files(self.tensorboard_path), _files(self.profiler_path))
             for file in files
-        )
+            if file.stat().st_size > 0
+        ]
+
+    def _holds_only_evaluations(self) -> bool:
+        """Whether no run had this name yet: --eval wrote here what other runs' checkpoints did."""
+        folders = {self.path / EVALUATION_FOLDER, self.tensorboard_path / EVALUATION_FOLDER}
+        is_unstarted = self.read_status() is None
+        return is_unstarted and all(folders & set(file.parents) for file in self._results())
 
     def write_manifest(
         self,
@@ -218,6 +228,13 @@ class RunFolder:
         """Keep, clear or refuse what lies under this name, and say that the run is under way."""
         for part in self.path.glob(f"{PART_PREFIX}*"):
             part.unlink()
+        if mode == "fresh" and self.holds_results() and self._holds_only_evaluations():
+            raise ConfigurationError(
+                f"{self.path} or {self.tensorboard_path} holds evaluations, and no run: --eval "
+                f"wrote them under {self.name!r}; choose another name, for instance "
+                f"{typed('--log_name', _next_name(self))}, or remove them with "
+                f"{typed('--overwrite')}"
+            )
         if mode == "fresh" and self.holds_results():
             raise ConfigurationError(
                 f"run {self.name!r} already holds results in {self.path} or "

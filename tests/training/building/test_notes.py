@@ -2,8 +2,12 @@
 
 import os
 import signal
+from pathlib import Path
 
-from training.building.notes import crowded_cores, undone_nohup
+import pytest
+
+from configs.loading import load_config
+from training.building.notes import crowded_cores, lone_samples, undone_nohup
 from training.ranks.distributed import Place
 
 
@@ -28,3 +32,20 @@ def test_a_nohup_that_holds_is_not() -> None:
         assert undone_nohup({"_": "/usr/bin/nohup"}) == []
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        (["NumStep=1"], True),
+        (["NumStep=4", "MiniBatch=4"], True),
+        (["NumStep=2"], False),
+        (["NumStep=1", "NormalizeAdvantage=False"], False),
+    ],
+)
+def test_a_lone_sample_whose_normalised_advantage_is_nothing_is_told(
+    settings: list[str], is_told: bool
+) -> None:
+    recipe = Path(__file__).resolve().parents[3] / "configs" / "CartPole" / "config_ppo00.conf"
+    config = load_config(recipe, settings).config
+    assert bool(lone_samples(config, total_envs=1)) == is_told

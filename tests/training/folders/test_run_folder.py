@@ -116,6 +116,26 @@ class TestModes:
         with pytest.raises(ConfigurationError, match="already holds results"):
             RunFolder.open(tmp_path, "demo", mode="fresh")
 
+    @pytest.mark.parametrize("folder", ["runs", "tb_logs"])
+    def test_where_only_evaluations_lie_there_is_nothing_to_resume(
+        self, tmp_path: Path, folder: str
+    ) -> None:
+        (tmp_path / folder / "demo" / "evaluation").mkdir(parents=True)
+        (tmp_path / folder / "demo" / "evaluation" / "other_64.json").write_text("{}")
+        with pytest.raises(ConfigurationError, match="holds evaluations, and no run") as refusal:
+            RunFolder.open(tmp_path, "demo", mode="fresh")
+        assert "--log_name=demo-2" in str(refusal.value)
+        assert "--resume" not in str(refusal.value)
+        with RunFolder.open(tmp_path, "demo", mode="overwrite"):
+            assert not (tmp_path / folder / "demo" / "evaluation").exists()
+
+    def test_a_run_that_was_evaluated_can_be_resumed(self, tmp_path: Path) -> None:
+        with_results(tmp_path, "demo")
+        (tmp_path / "runs" / "demo" / "evaluation").mkdir()
+        (tmp_path / "runs" / "demo" / "evaluation" / "demo_64.json").write_text("{}")
+        with pytest.raises(ConfigurationError, match=r"already holds results.*--resume"):
+            RunFolder.open(tmp_path, "demo", mode="fresh")
+
     def test_a_start_that_failed_before_its_first_row_leaves_the_name_free(
         self, tmp_path: Path
     ) -> None:
