@@ -12,9 +12,8 @@ from tests.benchmarks.peers.trainers import BURN, SIZES, TRAINER, trainer
 
 def test_only_what_lies_between_the_marks_is_counted(tmp_path: Path) -> None:
     turn = watch(trainer(tmp_path, TRAINER).watched(SIZES), updates=2, patience=30.0)
-    # 0.2 s for 200 env steps, less what a busy machine sees late; start-up would double it
-    assert 400 < turn.cpu < 1800
-    assert 0 < turn.steps_per_second < 1200
+    assert 3200 < turn.cpu < 7200  # 0.8 s for 200 env steps; start-up would double it
+    assert 0 < turn.steps_per_second < 300
     assert turn.memory > 1
 
 

@@ -15,11 +15,11 @@ def burn(seconds):
         pass
 """
 TRAINER = BURN + (
-    "burn(0.2)\n"  # start-up, which does not count
+    "burn(0.8)\n"  # start-up, which does not count
     "print('mark 100')\n"
-    "burn(0.1)\n"
+    "burn(0.4)\n"
     "print('mark 200')\n"
-    "burn(0.1)\n"
+    "burn(0.4)\n"
     "print('mark 300')\n"
     "time.sleep(60)\n"
 )
