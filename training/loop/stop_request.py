@@ -33,6 +33,7 @@ class StopRequest:
         self.signal_name: str | None = None
         self.last_words: Word | None = None
         self._leave: Word | None = None
+        self._leaving = threading.Lock()
         self._taken: tuple[signal.Signals, ...] = ()
         self._since = 0.0
         self._writer = -1
@@ -76,7 +77,7 @@ class StopRequest:
         """
         self._leave = leave
         if self.signal_name is not None:
-            leave(self.signal_name)
+            self._leave_once(self.signal_name)
         try:
             yield
         finally:
@@ -102,11 +103,17 @@ class StopRequest:
                 if first is None:
                     first = now
                     if self._leave is not None:
-                        self._leave(signal.Signals(number[0]).name)
+                        self._leave_once(signal.Signals(number[0]).name)
                 elif now - first > ONE_WISH_SECONDS:
                     time.sleep(GRACE_SECONDS)
                     self._say(number[0])
                     os._exit(128 + number[0])
+
+    def _leave_once(self, name: str) -> None:
+        """Leave; whoever comes second waits for the end: one signal is seen by two threads."""
+        with self._leaving:
+            if self._leave is not None:
+                self._leave(name)
 
     def _say(self, number: int) -> None:
         """Leave the last words, unless the disk takes them for ever."""

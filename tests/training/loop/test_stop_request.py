@@ -166,6 +166,23 @@ def test_a_signal_from_before_the_wait_ends_it_too() -> None:
     assert (ended.returncode, ended.stdout) == (9, "left by SIGTERM\n")
 
 
+def test_two_threads_that_see_one_signal_leave_once() -> None:
+    """The main thread and the one that reads the numbers: neither cuts the other's words short."""
+    slow = WAITING.replace("os._exit(9)", "time.sleep(0.5); print('done', flush=True); os._exit(9)")
+    early = slow.replace(
+        "with stop", "signal.raise_signal(signal.SIGTERM)\nstop._leave = leave\nwith stop"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", "import signal, time\n" + early],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (9, "left by SIGTERM\ndone\n")
+
+
 def test_what_it_opened_is_closed_again() -> None:
     script = (
         LOOP.partition('print("ready"')[0]
