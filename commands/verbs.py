@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = """\
 exit codes: 0 done; 2 bad configuration or command line; 3 checkpoint refused; 4 environment failed;
-5 training went non-finite; 6 a peer was lost; 7 storage; 75 stopped on request, state saved.
+5 training went non-finite; 6 a peer was lost; 7 storage; 8 dataset refused; 75 stopped on
+request, state saved.
 """
 
 # The flag of each verb without its dashes; -h shows them in this order.

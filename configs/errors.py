@@ -47,3 +47,9 @@ class StorageError(ScoutError):
     """A file that could not be written."""
 
     exit_code = 7
+
+
+class DatasetError(ScoutError):
+    """A dataset of rollouts that is damaged, incomplete or not of one kind."""
+
+    exit_code = 8

@@ -1,0 +1,123 @@
+"""A shard on its way to disk: a Parquet file of whole episodes, under a temporary name."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trajectories.columns import to_table
+from trajectories.document import FORMAT
+from trajectories.episode import Episode
+from trajectories.files import PART_PREFIX, sync
+from trajectories.manifest import EpisodeEntry, ShardEntry
+from trajectories.schema import Schema
+
+ROWS_PER_GROUP = 32  # rows; a random slice of 32 steps reads two groups
+FOOTER_KEY = b"scout"  # of what a shard's own footer says of it
+ENCODING = {
+    "compression": "zstd",
+    "compression_level": 1,
+    "use_dictionary": ["episode"],
+    "write_statistics": False,
+    "write_page_checksum": True,
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a shard comes from, as its footer says: dataset, writer, number."""
+
+    dataset: str
+    writer: str
+    number: int
+
+
+class OpenShard:
+    """A Parquet file that takes episodes until it is finished or dropped."""
+
+    def __init__(self, folder: Path, schema: Schema, origin: Origin) -> None:
+        """Open a temporary file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._schema, self._origin = schema, origin
+        descriptor, name = tempfile.mkstemp(prefix=f"{PART_PREFIX}{origin.writer}-", dir=folder)
+        os.fchmod(descriptor, 0o644)
+        os.close(descriptor)
+        self.path = Path(name)
+        self._sink = pa.OSFile(name, "wb")
+        self._parquet = pq.ParquetWriter(self._sink, schema.arrow(), **ENCODING)
+        self._episodes: list[EpisodeEntry] = []
+        self._num_rows = 0
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes that are written."""
+        return int(self._sink.tell())
+
+    def add(self, episode: Episode, entry: EpisodeEntry) -> None:
+        """Write an episode; `entry` says what is known of it beside its place.
+
+        Raises:
+            OSError: the disk is full, say; nothing but `drop` is then allowed.
+        """
+        first_byte = self.num_bytes
+        self._parquet.write_table(to_table(episode, self._schema), row_group_size=ROWS_PER_GROUP)
+        placed = replace(
+            entry,
+            first_row=self._num_rows,
+            first_byte=first_byte,
+            num_bytes=self.num_bytes - first_byte,
+        )
+        self._episodes.append(placed)
+        self._num_rows += entry.num_rows
+
+    def finish(self, name: str) -> ShardEntry:
+        """Close the file, wait until it is on disk, give it its name; return what it holds.
+
+        Raises:
+            OSError: it cannot be written.
+            FileExistsError: a file has that name already.
+        """
+        said = {"format": FORMAT, **asdict(self._origin)}
+        said["episodes"] = [episode.as_json() for episode in self._episodes]
+        self._parquet.add_key_value_metadata({FOOTER_KEY: json.dumps(said).encode()})
+        self._parquet.close()
+        self._sink.close()
+        sync(self.path)
+        num_bytes = self.path.stat().st_size
+        sha256, episodes = hash_shard(self.path, self._episodes)
+        os.link(self.path, self.path.with_name(name))  # never over another file
+        self.path.unlink()
+        sync(self.path.parent)
+        return ShardEntry(name, num_bytes, sha256, self._num_rows, episodes)
+
+    def drop(self) -> None:
+        """Remove the temporary file."""
+        with contextlib.suppress(OSError):  # what cannot be written on a full disk
+            self._parquet.close()
+        with contextlib.suppress(OSError):
+            self._sink.close()
+        self.path.unlink(missing_ok=True)
+
+
+def hash_shard(path: Path, episodes: list[EpisodeEntry]) -> tuple[str, tuple[EpisodeEntry, ...]]:
+    """Return a file's SHA-256 and its episodes with those of their bytes, read once."""
+    whole = hashlib.sha256()
+    hashed = []
+    with path.open("rb") as file:
+        for episode in episodes:
+            whole.update(file.read(episode.first_byte - file.tell()))
+            pages = file.read(episode.num_bytes)
+            whole.update(pages)
+            hashed.append(replace(episode, sha256=hashlib.sha256(pages).hexdigest()))
+        while block := file.read(1 << 20):
+            whole.update(block)
+    return whole.hexdigest(), tuple(hashed)
