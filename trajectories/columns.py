@@ -116,8 +116,7 @@ def to_table(episode: Episode, schema: Schema) -> pa.Table:
     if episode.latent_std is not None:
         columns["latent_std"] = _packed(episode.latent_std, schema)
     if episode.states is not None:
-        flat = pa.array(np.ascontiguousarray(episode.states, np.float32).reshape(-1))
-        columns["state"] = pa.FixedSizeListArray.from_arrays(flat, len(schema.state))
+        columns["state"] = _lists(np.asarray(episode.states, np.float32))
     arrow = schema.arrow()
     return pa.Table.from_arrays([columns[name] for name in arrow.names], schema=arrow)
 
@@ -140,5 +139,11 @@ def _actions(actions: Array, space: ActionSpace, last: NDArray[np.bool_]) -> pa.
     values = _with_a_row(actions, space.dtype)
     if space.shape == ():
         return pa.array(values, mask=last)
-    flat = pa.array(values.reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, space.num_values, mask=pa.array(last))
+    return _lists(values, mask=pa.array(last))
+
+
+def _lists(values: Array, mask: pa.Array | None = None) -> pa.Array:
+    """Return a list for each row; where `mask` is true it is null."""
+    size = int(np.prod(values.shape[1:], dtype=np.int64))
+    offsets = pa.array(np.arange(len(values) + 1, dtype=np.int32) * np.int32(size))
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1)), mask=mask)

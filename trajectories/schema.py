@@ -110,14 +110,14 @@ class Schema:
             ("truncated", pa.bool_()),
         ]
         if self.state:
-            columns.append(("state", pa.list_(pa.float32(), len(self.state))))
+            columns.append(("state", pa.list_(pa.float32())))
         columns += [(name, pa.float64()) for name in self.labels]
         nullable = {"action", "reward", "terminated", "truncated"}  # unknown in the last row
         return pa.schema([pa.field(n, kind, nullable=n in nullable) for n, kind in columns])
 
     def _arrow_action(self) -> pa.DataType:
         number = pa.from_numpy_dtype(np.dtype(self.action.dtype))
-        return number if self.action.shape == () else pa.list_(number, self.action.num_values)
+        return number if self.action.shape == () else pa.list_(number)
 
     def as_json(self) -> dict[str, Any]:
         """Return the schema as JSON holds it."""
