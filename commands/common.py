@@ -61,7 +61,28 @@ def add_common_flags(parser: Parser) -> None:
         help="worker processes or emulator threads of each rank (default: its share of the cores; "
         "no workers where the rank steps cheap environments itself, see WorkerBackend)",
     )
-    common.add_argument("--gpu_id", type=int, help="the GPU to use, with one process only")
+    common.add_argument(
+        *("--gpu_id", "--gpu_index"),
+        dest="gpu_id",
+        type=int,
+        metavar="N",
+        help="the GPU to use, with one process only",
+    )
+
+
+def add_continuation(parser: Parser) -> None:
+    """Add --resume and --overwrite, unless another verb has done so."""
+    if parser.knows("--resume"):
+        return
+    group = parser.group("going on (--train, --train_encoder)")
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run of this name, or in this folder, from its newest good checkpoint",
+    )
+    group.add_argument(
+        "--overwrite", action="store_true", help="replace a run that is there under this name"
+    )
 
 
 def add_out(parser: Parser) -> None:

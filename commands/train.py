@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import path, positive_int, refuse_out
+from commands.common import add_continuation, path, positive_int, refuse_out
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -19,14 +19,6 @@ def add_flags(parser: Parser) -> None:
         "--save_model_path", type=path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
     )
     training.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the run of this name from its newest good checkpoint",
-    )
-    training.add_argument(
-        "--overwrite", action="store_true", help="replace an existing run of this name"
-    )
-    training.add_argument(
         "--max_env_steps", type=positive_int, metavar="N", help="env steps in all (TotalEnvSteps)"
     )
     training.add_argument(
@@ -34,6 +26,7 @@ def add_flags(parser: Parser) -> None:
         action="store_true",
         help="mirror the curves to Weights & Biases; the key comes from the environment",
     )
+    add_continuation(parser)
     add_profiling_flags(parser)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Collection, Mapping
 
-from commands import config_options, evaluate, export, report, train
+from commands import config_options, encode, evaluate, export, report, train, train_encoder
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
 
@@ -25,6 +25,8 @@ VERBS: "Mapping[str, Verb]" = {
     "eval": evaluate,
     "export": export,
     "report": report,
+    "train_encoder": train_encoder,
+    "encode": encode,
     "config_options": config_options,
 }
 
@@ -45,7 +47,8 @@ def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     verbs = [VERBS[name] for name in names]
     parser = Parser(
         prog="main.py",
-        description="Train, evaluate and compare PPO agents that explore by prediction error.",
+        description="Train, evaluate and compare PPO agents that explore by prediction error, and "
+        "learn representations from rollouts on disk.",
         epilog="\n".join(["examples:", *(verb.EXAMPLE for verb in verbs), "", EXIT_CODES]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -147,12 +147,24 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
     assert "unknown argument --xyzzy (" in refusal(["--train", "--xyzzy"], capsys)
 
 
+ONE_VERB = "exactly one of --train, --eval, --export, --report, --train_encoder and --encode"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "exactly one of --train, --eval, --export and --report"),
-        (["--train", "--eval"], "exactly one of --train, --eval, --export and --report"),
-        (["--eval", "--export"], "exactly one of --train, --eval, --export and --report"),
+        ([], ONE_VERB),
+        (["--train", "--eval"], ONE_VERB),
+        (["--eval", "--export"], ONE_VERB),
+        (["--encode"], "--encode needs --dataset"),
+        (["--encode", "--dataset=D"], "--encode needs --model"),
+        (
+            ["--encode", "--dataset=D", "--model=E", "--out_dir=Z", "--outer_shard_index=1"],
+            "--outer_shard_index 1: it is a number from 0 below --num_outer_shards",
+        ),
+        (["--train_encoder"], "--train_encoder needs --dataset"),
+        (["--train_encoder", "--dataset=D"], "--train_encoder needs --model_dir"),
+        (["--train_encoder", "--train_steps=0"], "--train_steps: '0' is no whole number of 1"),
         (["--train", "--out=x"], "it needs --report or --export"),
         (["--eval"], "--eval needs --load_model_path"),
         (["--export"], "--export needs --load_model_path"),

@@ -36,6 +36,7 @@ TRAINING_FLOORS = {
     "exporting": 6,
     "assembly": 5,
     "playing": 5,
+    "offline": 5,
     "building": 4,
     "loop": 3,
     "parts": 3,

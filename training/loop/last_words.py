@@ -30,7 +30,7 @@ def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> N
     """Say, on rank 0, that a run is done, or was stopped and how it goes on."""
     saved = session.last_checkpoint
     where = f"saved to {saved}" if saved is not None else "nothing to save yet"
-    steps = f"{session.clock.env_steps:,} env steps"
+    steps = session.clock.in_words
     if outcome is Outcome.DONE:
         session.write_status(0, "done")
         _say_last(0, f"done: {steps}; {where}")
