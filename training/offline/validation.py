@@ -119,14 +119,17 @@ class Validation:
         firsts = range(0, size_of(samples), self._chunk)
         for first in firsts:
             # Strided, so that the ranks' parts together are the chunk of a single rank.
-            own = slice(
+            rows = slice(
                 first + self._ranks.rank,
                 min(first + self._chunk, size_of(samples)),
                 self._ranks.world_size,
             )
-            losses = module(on_device(part_of(samples, own), device), generator)
+            losses = module(on_device(part_of(samples, rows), device), generator)
             named = {LOSS: losses.total}
             named |= {f"validation/{name}": value for name, value in losses.parts.items()}
             for name, value in named.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
-        return {name: value / len(firsts) for name, value in sums.items()}
+        # Losses are those of all ranks already; other parts are of a rank's own samples.
+        own = torch.tensor(list(sums.values()), dtype=torch.float64)
+        mean = self._ranks.sum(own) / (len(firsts) * self._ranks.world_size)
+        return dict(zip(sums, mean.tolist(), strict=True))

@@ -30,13 +30,12 @@ def square(seed: int, schema: Schema = FRAMES, steps: int = STEPS) -> Episode:
     generator = np.random.default_rng(seed)
     height, width, _ = schema.observation_shape
     walk = np.cumsum(generator.normal(0, 3, (steps + 1, 2)), axis=0)
-    places = np.clip(walk + np.array([width / 2, height / 2]), 2, (width - 3, height - 3)).astype(
-        int
-    )
+    walk += np.array([width / 2, height / 2])
+    places = np.clip(walk, 2, (width - 3, height - 3)).astype(int)
     frames = np.full((steps + 1, height, width, 3), 60, np.uint8)
     for frame, (x, y) in zip(frames, places, strict=True):
         frame[y - 2 : y + 3, x - 2 : x + 3] = (220, 80, 40)
-    states = places.astype(np.float32) / width
+    states = (walk / width).astype(np.float32)  # no two are the same
     labels = {name: states[:, number].astype(float) for number, name in enumerate(schema.labels)}
     return Episode(
         frames,
