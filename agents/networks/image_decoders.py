@@ -22,8 +22,8 @@ class WorldModelsDecoder(nn.Module):
 
     A dense layer to 1024, then transposed convolutions of stride 2 with kernels 5, 5, 6, 6 to 128,
     64, 32 and C channels. The first of them sees a picture of one pixel, so it is written as what
-    it is, a dense layer, which is several times as fast; its bias differs from the paper's in
-    having a number for each pixel. The layer to 1024 is rectified, as in ctallec's world-models.
+    it is, a dense layer, which a CPU computes faster. Differs from the paper: its bias has a number
+    for each pixel. The layer to 1024 is rectified, as in ctallec's world-models.
 
     Args:
         feature_size: D of a code.
