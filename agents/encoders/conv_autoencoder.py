@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from agents.encoders.drawing import DrawingObjective, MovingObject
+from agents.encoders.drawing import DrawingObjective, Scene
 from agents.encoders.encoder import Encoder, Latents
 from agents.encoders.objective import DataShapes, Losses, Needs, Samples, frames_of
 from agents.encoders.preprocessing import FramePreprocessing
@@ -77,7 +77,7 @@ class ConvAutoencoder(DrawingObjective):
             rectify_start=False,
             normalize=True,
         )
-        self.moving_object = MovingObject(frames)
+        self.scene = Scene(frames)
         self._object_share = object_share
 
     @classmethod
@@ -95,6 +95,6 @@ class ConvAutoencoder(DrawingObjective):
         """Return the error of the pictures."""
         del generator
         original, made = self.reconstruct(samples)
-        mask = self.moving_object.mask(original)
+        mask = self.scene.moving(original)
         error, _ = global_mean(object_error(made, original, mask, self._object_share))
         return Losses(error, {"reconstruction": error.detach()})

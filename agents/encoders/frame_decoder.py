@@ -6,10 +6,12 @@ The encoder stands still, in evaluation mode throughout; the decoder alone is tr
 from typing import Self
 
 import torch
+from torch import Tensor
 
-from agents.encoders.drawing import DrawingObjective, MovingObject
+from agents.encoders.drawing import DrawingObjective, Scene
 from agents.encoders.encoder import Encoder
 from agents.encoders.objective import DataShapes, Losses, Needs, Samples
+from agents.encoders.preprocessing import VectorPreprocessing
 from agents.losses.global_sum import global_mean
 from agents.losses.reconstruction import object_error
 from agents.networks.image_decoders import DenseDecoder
@@ -18,7 +20,7 @@ HIDDEN_SIZES = (128,) * 4
 
 
 class FrameDecoder(DrawingObjective):
-    """Features -> frame, by a multilayer perceptron.
+    """Features, standardised -> frame, by a multilayer perceptron.
 
     Args:
         encoder: of frames, frozen here.
@@ -32,6 +34,7 @@ class FrameDecoder(DrawingObjective):
         super().__init__(encoder, {"steps": steps, "object_share": object_share})
         encoder.requires_grad_(False).eval()
         frames = self.frames
+        self.scaling = VectorPreprocessing(encoder.feature_size)
         self.decoder = DenseDecoder(
             encoder.feature_size,
             frames.channels,
@@ -39,7 +42,7 @@ class FrameDecoder(DrawingObjective):
             frames.width,
             hidden_sizes=HIDDEN_SIZES,
         )
-        self.moving_object = MovingObject(frames)
+        self.scene = Scene(frames)
         self._steps = steps
         self._object_share = object_share
 
@@ -61,15 +64,21 @@ class FrameDecoder(DrawingObjective):
         return self
 
     def fit(self, samples: Samples) -> None:
-        """Take the background; the encoder keeps the statistics that it was trained with."""
-        self.fit_background(samples)
+        """Take the scene and the features' scale; the encoder keeps its own statistics."""
+        self.fit_scene(samples)
+        with torch.no_grad():
+            self.scaling.fit(self.features(samples))
+
+    def draw(self, features: Tensor) -> Tensor:
+        """Draw features [B, D], whatever their scale."""
+        return self.scene.draw(self.decoder(self.scaling(features)))
 
     def forward(self, samples: Samples, generator: torch.Generator) -> Losses:
         """Return the error of the pictures."""
         del generator
         with torch.no_grad():
             features = self.features(samples)
-        original, made = self.originals(samples), self.decoder(features)
-        mask = self.moving_object.mask(original)
+        original, made = self.originals(samples), self.draw(features)
+        mask = self.scene.moving(original)
         error, _ = global_mean(object_error(made, original, mask, self._object_share))
         return Losses(error, {"reconstruction": error.detach()})

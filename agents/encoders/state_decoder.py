@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import torch
 
-from agents.encoders.drawing import DrawingObjective, MovingObject
+from agents.encoders.drawing import DrawingObjective, Scene
 from agents.encoders.encoder import StateEncoder
 from agents.encoders.objective import DataShapes, Losses, Needs, Samples, frames_of
 from agents.encoders.preprocessing import (
@@ -51,7 +51,7 @@ class StateDecoder(DrawingObjective):
             rectify_start=True,
             normalize=False,
         )
-        self.moving_object = MovingObject(preprocessing)
+        self.scene = Scene(preprocessing)
         self._object_share = object_share
 
     @classmethod
@@ -81,6 +81,6 @@ class StateDecoder(DrawingObjective):
         """Return the error of the pictures."""
         del generator
         original, made = self.reconstruct(samples)
-        mask = self.moving_object.mask(original)
+        mask = self.scene.moving(original)
         error, _ = global_mean(object_error(made, original, mask, self._object_share))
         return Losses(error, {"reconstruction": error.detach()})

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.encoders.convolutional import KERNEL, WIDTHS
-from agents.encoders.drawing import DrawingObjective, MovingObject
+from agents.encoders.drawing import DrawingObjective, Scene
 from agents.encoders.encoder import Encoder, Latents
 from agents.encoders.objective import DataShapes, Losses, Needs, Samples, frames_of
 from agents.encoders.preprocessing import FramePreprocessing
@@ -82,7 +82,7 @@ class VAE(DrawingObjective):
                 f"{frames.height} x {frames.width}: collect them in that size"
             )
         self.decoder = WorldModelsDecoder(encoder.feature_size, frames.channels)
-        self.moving_object = MovingObject(frames)
+        self.scene = Scene(frames)
         self._tolerated = tolerance * encoder.feature_size
 
     @classmethod
@@ -102,7 +102,7 @@ class VAE(DrawingObjective):
             self.encoder.preprocessing(self.observed(samples))
         )
         code = reparameterized(mean, log_variance, self._noise(mean, generator))
-        errors = squared_error(self.decoder(code), self.originals(samples))
+        errors = squared_error(self.draw(code), self.originals(samples))
         divergences = gaussian_divergence(mean, log_variance)
         terms, _ = global_mean(
             torch.stack([errors, tolerated(divergences, self._tolerated), divergences], dim=1)

@@ -1,11 +1,10 @@
-"""From codes to pictures [B, C, H, W] with values 0 to 1, by a sigmoid in float32.
+"""From codes to the logits of pictures [B, C, H, W], whose sigmoid is 0 to 1; in float32.
 
 There is no dropout: a decoder that drops numbers draws holes.
 """
 
 import itertools
 
-import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
@@ -23,8 +22,8 @@ class WorldModelsDecoder(nn.Module):
 
     A dense layer to 1024, then transposed convolutions of stride 2 with kernels 5, 5, 6, 6 to 128,
     64, 32 and C channels. The first of them sees a picture of one pixel, so it is written as what
-    it is, a dense layer, which is several times as fast; its bias differs from the paper's in
-    having a number for each pixel. The layer to 1024 is rectified, as in ctallec's world-models.
+    it is, a dense layer, which a CPU computes faster. Differs from the paper: its bias has a number
+    for each pixel. The layer to 1024 is rectified, as in ctallec's world-models.
 
     Args:
         feature_size: D of a code.
@@ -48,9 +47,9 @@ class WorldModelsDecoder(nn.Module):
         lay_channels_last(self)
 
     def forward(self, codes: Float[Tensor, "B D"]) -> Float32[Tensor, "B C 64 64"]:
-        """Draw codes [B, D] as [B, C, 64, 64]."""
+        """Draw codes [B, D] as logits [B, C, 64, 64]."""
         logits: Tensor = self.layers(codes)
-        return torch.sigmoid(logits.float())
+        return logits.float()
 
 
 class TransposedDecoder(nn.Module):
@@ -94,9 +93,9 @@ class TransposedDecoder(nn.Module):
         lay_channels_last(self)
 
     def forward(self, codes: Float[Tensor, "B D"]) -> Float32[Tensor, "B C H W"]:
-        """Draw codes [B, D]."""
+        """Draw codes [B, D] as logits."""
         logits: Tensor = self.layers(codes)
-        return torch.sigmoid(logits.float())
+        return logits.float()
 
 
 class DenseDecoder(nn.Module):
@@ -129,6 +128,6 @@ class DenseDecoder(nn.Module):
         )
 
     def forward(self, codes: Float[Tensor, "B D"]) -> Float32[Tensor, "B C H W"]:
-        """Draw codes [B, D]."""
+        """Draw codes [B, D] as logits."""
         logits: Tensor = self.layers(codes)
-        return torch.sigmoid(logits.float())
+        return logits.float()

@@ -98,7 +98,7 @@ def squares(needs: Needs, count: int, seed: int = 0) -> Samples:
     return Samples(**(taken if steps > 1 else {name: x[:, 0] for name, x in taken.items()}))
 
 
-def part(samples: Samples, rows: slice) -> Samples:
+def part(samples: Samples, rows: slice | Tensor) -> Samples:
     """Return some of the samples."""
     return Samples(*(field if field is None else field[rows] for field in samples))
 

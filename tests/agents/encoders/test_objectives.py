@@ -141,7 +141,7 @@ def test_what_is_drawn_stands_beside_what_was_seen(kind: str) -> None:
         pictures.original, seen.permute(0, 3, 1, 2) / 255.0, rtol=0.0, atol=1e-6
     )
     assert isinstance(objective, DrawingObjective)
-    moving = objective.moving_object.mask(pictures.original)
+    moving = objective.scene.moving(pictures.original)
     assert 0.02 < moving.float().mean() < 0.3  # the square, and no more than some ground around
 
 
@@ -159,7 +159,7 @@ def test_the_vaes_loss_is_that_of_the_paper() -> None:
     assert frames is not None
     mean, log_variance = objective.encoder.gaussian(objective.encoder.preprocessing(frames))
     code = mean + (0.5 * log_variance).exp() * torch.sin(1e3 * mean)
-    drawn = objective.decoder(code).double().detach().numpy()
+    drawn = objective.draw(code).double().detach().numpy()
     wanted = frames.permute(0, 3, 1, 2).double().numpy() / 255.0
     terms = [
         ((drawn[n] - wanted[n]) ** 2).sum()
