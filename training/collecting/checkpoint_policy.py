@@ -1,0 +1,65 @@
+"""A checkpoint of Scout's as the policy that collects."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.frame_stack import FrameStack
+from training.building.stacking import stack_size
+from training.playing.loaded_agent import LoadedAgent, judge_of
+from training.playing.player import spec_from_text
+from workers.environments.base import EnvironmentSpec
+
+_NOT_ENDED = torch.zeros(1, dtype=torch.bool)
+
+
+class CheckpointPolicy:
+    """Acts for one environment.
+
+    Observations are judged one by one: in a batch the last bits of a result depend on how many
+    there are, and an episode would hang on what is played beside it.
+    """
+
+    def __init__(self, agent: LoadedAgent, device: torch.device, *, greedy: bool) -> None:
+        spec = spec_from_text(agent.payload["facts"]["spec"])
+        self._judge = judge_of(agent.learner, device)
+        self._stack_size = stack_size(agent.config, spec)
+        self._spec, self._device, self._greedy = spec, device, greedy
+        self._frames: FrameStack | None = None
+        self._generator = torch.Generator(device)
+
+    def reset(self, seed: int) -> None:
+        """Forget the last frames, and sample from `seed` from now on."""
+        self._frames = None
+        self._generator.manual_seed(seed)
+
+    @torch.no_grad()
+    def act(self, observation: NDArray[Any]) -> Any:
+        """Return the policy's action in the environment's units."""
+        seen = torch.from_numpy(observation[np.newaxis]).to(self._device)
+        if self._frames is None:
+            self._frames = FrameStack(seen, self._stack_size)
+        else:
+            self._frames.push(seen, _NOT_ENDED.to(self._device))
+        distribution = self._judge(self._frames.observation)[0]
+        action = distribution.mode() if self._greedy else distribution.sample(self._generator)
+        return self._in_units(action[0].cpu())
+
+    def _in_units(self, action: Tensor) -> Any:
+        if self._spec.discrete:
+            return int(action)
+        spec = self._spec
+        offset = np.asarray(spec.action_offset or np.zeros(spec.num_actions))
+        scale = np.asarray(spec.action_scale or np.ones(spec.num_actions))
+        reached = offset + scale * action.numpy().astype(np.float64)
+        return np.clip(reached, spec.action_low, spec.action_high).astype(np.float32)
+
+
+def fits(agent: LoadedAgent, spec: EnvironmentSpec) -> bool:
+    """Whether the policy was made for such observations and actions."""
+    trained = spec_from_text(agent.payload["facts"]["spec"])
+    names = ("observation_shape", "observation_dtype", "discrete", "num_actions")
+    return all(getattr(trained, name) == getattr(spec, name) for name in names)
