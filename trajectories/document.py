@@ -12,20 +12,26 @@ from trajectories.fields import Fields
 FORMAT = 1  # of everything in a dataset's folder; a larger one is a later Scout's
 
 
+class NewerFormatError(DatasetError):
+    """A dataset of a later Scout: whole, and not ours to judge or mend."""
+
+
 def dump_document(content: dict[str, Any]) -> bytes:
     """Return a document's bytes: `content`, the format's version and the digest of both.
 
     Raises:
         ValueError: it holds what JSON does not, such as infinity.
     """
-    return _bytes_of({"content": content, "format": FORMAT, "sha256": _digest(content)})
+    document = {"content": content, "format": FORMAT}
+    return _bytes_of({**document, "sha256": _digest(document)})
 
 
 def read_document(path: Path) -> Fields:
     """Return the content of a document.
 
     Raises:
-        DatasetError: it cannot be read, has changed, is no document or a later Scout's.
+        NewerFormatError: it is a later Scout's.
+        DatasetError: it cannot be read, has changed or is no document.
     """
     try:
         return parse_document(path.read_bytes(), str(path))
@@ -47,29 +53,29 @@ def parse_document(data: bytes, place: str) -> Fields:
         reason = printable(str(error))
         raise DatasetError(f"{place}: is no JSON, so it was damaged: {reason}") from error
     fields = Fields(document, place)
-    version = fields.whole("format")
-    if version > FORMAT:
-        raise DatasetError(
-            f"{place}: is of format {version}; this Scout knows those up to {FORMAT}: "
-            "read it with a newer one"
-        )
-    content, digest = fields.mapping("content"), fields.text("sha256")
+    version, digest = fields.whole("format"), fields.text("sha256")
     try:
         # Any other spelling of the same content is a change, too.
-        is_whole = data == _bytes_of(document) and digest == _digest(content)
+        is_whole = data == _bytes_of(document) and digest == _digest(document)
     except (ValueError, RecursionError):
         is_whole = False
     if not is_whole:
         raise DatasetError(f"{place}: was changed or damaged: its digest does not match")
-    return Fields(content, place)
+    if version > FORMAT:
+        raise NewerFormatError(
+            f"{place}: is of format {version}; this Scout knows those up to {FORMAT}: "
+            "use a newer one"
+        )
+    return fields.within("content", place)
 
 
 def _bytes_of(document: Any) -> bytes:
     return (_spelled(document, indent=1) + "\n").encode()
 
 
-def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(_spelled({"content": content, "format": FORMAT}).encode()).hexdigest()
+def _digest(document: dict[str, Any]) -> str:
+    told = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(_spelled(told).encode()).hexdigest()
 
 
 def _spelled(value: Any, indent: int | None = None) -> str:

@@ -107,9 +107,9 @@ class Fields:
             raise self._refused(name, "an object")
         return value
 
-    def within(self, name: str) -> "Fields":
-        """Return an object's fields."""
-        return Fields(self._take(name), f"{self.place}: {name}")
+    def within(self, name: str, place: str | None = None) -> "Fields":
+        """Return an object's fields; `place` names it in messages (default: ours and its name)."""
+        return Fields(self._take(name), place or f"{self.place}: {name}")
 
     def each(self, name: str) -> Iterator["Fields"]:
         """Yield the fields of each object of a list."""

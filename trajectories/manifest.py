@@ -185,11 +185,20 @@ class EpisodeEntry:
 
 @dataclass(frozen=True)
 class ShardEntry:
-    """What the manifest says of a shard: its file's name, size and digest, rows and episodes."""
+    """What the manifest says of a shard.
+
+    Attributes:
+        name: of its file.
+        num_bytes, sha256: of the file.
+        footer_sha256: of the bytes after the last episode, which say where all others are.
+        num_rows: those of all its episodes.
+        episodes: in their order.
+    """
 
     name: str
     num_bytes: int
     sha256: str
+    footer_sha256: str
     num_rows: int
     episodes: tuple[EpisodeEntry, ...]
 
@@ -199,6 +208,7 @@ class ShardEntry:
             "name": self.name,
             "num_bytes": self.num_bytes,
             "sha256": self.sha256,
+            "footer_sha256": self.footer_sha256,
             "num_rows": self.num_rows,
             "episodes": [episode.as_json() for episode in self.episodes],
         }
@@ -216,7 +226,7 @@ class ShardEntry:
         episodes = tuple(map(EpisodeEntry.from_json, fields.each("episodes")))
         shard = cls(
             *(name, fields.count("num_bytes"), fields.text("sha256")),
-            *(fields.count("num_rows"), episodes),
+            *(fields.text("footer_sha256"), fields.count("num_rows"), episodes),
         )
         row = 0
         for episode in episodes:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -92,12 +93,11 @@ class OpenShard:
         self._parquet.close()
         self._sink.close()
         sync(self.path)
-        num_bytes = self.path.stat().st_size
-        sha256, episodes = hash_shard(self.path, self._episodes)
+        shard = measure_shard(self.path, name, self._episodes)
         os.link(self.path, self.path.with_name(name))  # never over another file
         self.path.unlink()
         sync(self.path.parent)
-        return ShardEntry(name, num_bytes, sha256, self._num_rows, episodes)
+        return shard
 
     def drop(self) -> None:
         """Remove the temporary file."""
@@ -108,9 +108,18 @@ class OpenShard:
         self.path.unlink(missing_ok=True)
 
 
-def hash_shard(path: Path, episodes: list[EpisodeEntry]) -> tuple[str, tuple[EpisodeEntry, ...]]:
-    """Return a file's SHA-256 and its episodes with those of their bytes, read once."""
-    whole = hashlib.sha256()
+def measure_shard(path: Path, name: str, episodes: Sequence[EpisodeEntry]) -> ShardEntry:
+    """Return the entry of a shard that was just closed; its file is read once.
+
+    Args:
+        path: where it lies now.
+        name: the file name that it will have.
+        episodes: what is known of them but for their digests.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    whole, footer = hashlib.sha256(), hashlib.sha256()
     hashed = []
     with path.open("rb") as file:
         for episode in episodes:
@@ -120,4 +129,12 @@ def hash_shard(path: Path, episodes: list[EpisodeEntry]) -> tuple[str, tuple[Epi
             hashed.append(replace(episode, sha256=hashlib.sha256(pages).hexdigest()))
         while block := file.read(1 << 20):
             whole.update(block)
-    return whole.hexdigest(), tuple(hashed)
+            footer.update(block)
+    return ShardEntry(
+        name,
+        path.stat().st_size,
+        whole.hexdigest(),
+        footer.hexdigest(),
+        sum(episode.num_rows for episode in episodes),
+        tuple(hashed),
+    )
