@@ -64,6 +64,23 @@ def add_common_flags(parser: Parser) -> None:
     common.add_argument("--gpu_id", type=int, help="the GPU to use, with one process only")
 
 
+def add_continuing(parser: Parser) -> None:
+    """Add --resume and --overwrite, unless another verb has done so."""
+    if parser.knows("--resume"):
+        return
+    group = parser.group("what is there already (--train, --collect)")
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run of this name from its newest good checkpoint; complete a dataset",
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an existing run of this name, or the dataset in --out_dir",
+    )
+
+
 def add_out(parser: Parser) -> None:
     """Add --out, unless another verb has done so."""
     if parser.knows("--out"):

@@ -22,7 +22,14 @@ from workers.environments.atari_games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.lost_games import Seeds
-from workers.protocol import EpisodeSummary, GroupState, PoolStateError, StepBatch, Vectors, WorkerError
+from workers.protocol import (
+    EpisodeSummary,
+    GroupState,
+    PoolStateError,
+    StepBatch,
+    Vectors,
+    WorkerError,
+)
 from workers.turns import Turns
 
 # In 0.12.0 the reset of some games among others waits forever.

@@ -22,7 +22,15 @@ from workers.environments.global_streams import own_streams_put_back
 from workers.layout import Layout
 from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
-from workers.protocol import NO_SEED, Failed, GroupState, StepBatch, Vectors, WorkerError, failure_of
+from workers.protocol import (
+    NO_SEED,
+    Failed,
+    GroupState,
+    StepBatch,
+    Vectors,
+    WorkerError,
+    failure_of,
+)
 from workers.shared_arrays import PRIVATE, SharedArrays, field_table
 from workers.turns import Turns
 

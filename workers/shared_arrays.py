@@ -41,9 +41,9 @@ def field_table(
 ) -> dict[str, Field]:
     """Return every shared field: who writes it is said in brackets.
 
-    actions, next_seeds [pool]; observations, final_observations, rewards, terminated, truncated and the running
-    scores and lengths of full games [the worker that owns the row; the pool for a lost worker's
-    rows]; progress: environment and `Phase` of each worker [that worker].
+    actions, next_seeds [pool]; observations, final_observations, rewards, terminated, truncated and
+    the running scores and lengths of full games [the worker that owns the row; the pool for a lost
+    worker's rows]; progress: environment and `Phase` of each worker [that worker].
 
     There are two slots of observations, written in turn: while a step is under way, the last ones
     are still whole, and a worker that is lost half-way has not spoilt them. `states` and `labels`

@@ -34,6 +34,7 @@ FLOORS = {
 TRAINING_FLOORS = {
     "launch": 6,
     "exporting": 6,
+    "collecting": 6,
     "assembly": 5,
     "playing": 5,
     "building": 4,
@@ -41,6 +42,7 @@ TRAINING_FLOORS = {
     "parts": 3,
     "reports": 3,
     "session": 2,
+    "recording": 2,
     "checkpoints": 2,
     "live": 2,
     "doctor": 2,

@@ -16,9 +16,14 @@ OWN = {
         *("--train", "--save_model_path", "--resume", "--overwrite", "--max_env_steps"),
         *("--use_wandb", "--scalene_profiling", "--profile_updates", "--pytorch_profiling"),
     },
-    "eval": {"--eval", "--episodes", "--greedy", "--video"},
+    "eval": {"--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"},
     "export": {"--export", "--out"},
     "report": {"--report", "--out"},
+    "collect": {
+        *("--collect", "--resume", "--overwrite", "--num_rollouts", "--out_dir", "--out_name"),
+        *("--environment", "--policy", "--parallelism", "--max_steps", "--observation_size"),
+        *("--background", "--shard_size", "--instance", "--num_instances"),
+    },
     "config_options": {"--config_options"},
 }
 

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from agents.frame_stack import FrameStack
+from configs.errors import CheckpointError
 from training.building.stacking import stack_size
 from training.playing.loaded_agent import LoadedAgent, judge_of
 from training.playing.player import spec_from_text
+from workers.environments.actions import in_units
 from workers.environments.base import EnvironmentSpec
 
 _NOT_ENDED = torch.zeros(1, dtype=torch.bool)
@@ -46,20 +47,24 @@ class CheckpointPolicy:
             self._frames.push(seen, _NOT_ENDED.to(self._device))
         distribution = self._judge(self._frames.observation)[0]
         action = distribution.mode() if self._greedy else distribution.sample(self._generator)
-        return self._in_units(action[0].cpu())
-
-    def _in_units(self, action: Tensor) -> Any:
-        if self._spec.discrete:
-            return int(action)
-        spec = self._spec
-        offset = np.asarray(spec.action_offset or np.zeros(spec.num_actions))
-        scale = np.asarray(spec.action_scale or np.ones(spec.num_actions))
-        reached = offset + scale * action.numpy().astype(np.float64)
-        return np.clip(reached, spec.action_low, spec.action_high).astype(np.float32)
+        action = action[0].cpu()
+        return int(action) if self._spec.discrete else in_units(self._spec, action.numpy())
 
 
-def fits(agent: LoadedAgent, spec: EnvironmentSpec) -> bool:
-    """Whether the policy was made for such observations and actions."""
+def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
+    """Refuse environments that the policy was not made for.
+
+    Raises:
+        CheckpointError: their observations or actions are others.
+    """
     trained = spec_from_text(agent.payload["facts"]["spec"])
     names = ("observation_shape", "observation_dtype", "discrete", "num_actions")
-    return all(getattr(trained, name) == getattr(spec, name) for name in names)
+    differing = [name for name in names if getattr(trained, name) != getattr(spec, name)]
+    if differing:
+        told = ", ".join(
+            f"{name} ({getattr(trained, name)} and {getattr(spec, name)})" for name in differing
+        )
+        raise CheckpointError(
+            f"{agent.path}: its policy was trained on other environments than these: they differ "
+            f"in {told}"
+        )

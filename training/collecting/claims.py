@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from configs.errors import ConfigurationError
 from configs.typed import typed
 from training.collecting.numbering import number_of
 from training.folders.lock import acquire_lock, release_lock
+from training.recording.removing import remove_dataset
 from trajectories.files import PART_PREFIX, storage_error
-from trajectories.manifest import MANIFEST, PART_NAME, SHARD_NAME, part_paths, read_info, read_part
+from trajectories.manifest import MANIFEST, part_paths, read_info, read_part
 
 CLAIMS = "claims"  # the folder within the dataset's
 CLAIM_NAME = re.compile(r"(\d+)-(\d+)-(\d+)")
@@ -57,35 +59,50 @@ class Asked:
 
 
 class Claims:
-    """Numbers of episodes that are this instance's to collect, locked until `release`.
+    """Numbers of episodes that are this instance's to collect; a context manager that holds them.
 
     Attributes:
         numbers: those that are missing, in order.
         num_done: episodes of the claimed ranges that were there already.
         notes: what the user should know of other claims.
+        has_begun: whether anything may have been collected: else the claims go as they came.
+        is_complete: whether all was collected: then they go, too.
     """
 
     def __init__(self, folder: Path) -> None:
         self.numbers: list[int] = []
         self.num_done = 0
         self.notes: list[str] = []
+        self.has_begun = False
+        self.is_complete = False
         self._folder = folder
+        self._new: set[Path] = set()
         self._held: dict[Path, int] = {}
 
     def take(self, claim: range, seed: int) -> bool:
-        """Lock a claim; return False where another process holds it."""
+        """Lock a claim, made where there is none; return False where another process holds it."""
         path = self._folder / CLAIMS / f"{seed}-{claim.start}-{claim.stop}"
+        is_new = not path.exists()
         try:
             self._held[path] = acquire_lock(path, str(path), "")
         except ConfigurationError:
             return False
+        if is_new:
+            self._new.add(path)
         return True
 
-    def release(self, *, are_complete: bool) -> None:
-        """Let the claims go; what is not complete stays claimed, by nobody."""
+    def release(self) -> None:
+        """Let the claims go; those that were begun and are not complete stay, held by nobody."""
         for path, descriptor in self._held.items():
-            release_lock(descriptor, remove=path if are_complete else None)
+            is_over = self.is_complete or (path in self._new and not self.has_begun)
+            release_lock(descriptor, remove=path if is_over else None)
         self._held.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
 
 
 def claim(folder: Path, seed: int, asked: Asked) -> Claims:
@@ -109,7 +126,7 @@ def claim(folder: Path, seed: int, asked: Asked) -> Claims:
                     _remove_dataset(folder)
                 _claim(claims, folder, seed, asked)
             except BaseException:
-                claims.release(are_complete=False)
+                claims.release()
                 raise
             return claims
     except OSError as error:
@@ -117,6 +134,8 @@ def claim(folder: Path, seed: int, asked: Asked) -> Claims:
 
 
 def _claim(claims: Claims, folder: Path, seed: int, asked: Asked) -> None:
+    if asked.resume:
+        _remove_unfinished(folder)
     done = _numbers_done(folder, seed)
     others = [found for found_seed, found in _claims_in(folder) if found_seed == seed]
     share = asked.share
@@ -131,8 +150,6 @@ def _claim(claims: Claims, folder: Path, seed: int, asked: Asked) -> None:
     wanted = sorted({number for found in mine for number in found})
     claims.numbers = [number for number in wanted if number not in done]
     claims.num_done = len(wanted) - len(claims.numbers)
-    if asked.resume:
-        _remove_parts_of_shards(folder)
 
 
 def _claim_share(
@@ -221,24 +238,21 @@ def _numbers_done(folder: Path, seed: int) -> set[int]:
     return {number for name in names if (number := number_of(name, seed)) is not None}
 
 
-def _remove_parts_of_shards(folder: Path) -> None:
-    """Remove shards that were never finished, unless a claim is held: they may be its holder's."""
+def _remove_unfinished(folder: Path) -> None:
+    """Remove files that were never finished, unless a claim is held: they may be its holder's."""
     if not _are_held(folder):
         for path in folder.glob(f"{PART_PREFIX}*"):
             path.unlink(missing_ok=True)
 
 
 def _are_held(folder: Path) -> bool:
-    """Whether another process holds a claim; this one's own count, too, unless they are free."""
-    probe = Claims(folder)
-    try:
+    """Whether a process, this one included, holds a claim."""
+    with Claims(folder) as probe:
         return not all(probe.take(found, seed) for seed, found in _claims_in(folder))
-    finally:
-        probe.release(are_complete=False)
 
 
 def _remove_dataset(folder: Path) -> None:
-    """Remove the dataset that is there, and nothing else.
+    """Remove the dataset that is there with its claims, and nothing else.
 
     Raises:
         ConfigurationError: another process writes to it.
@@ -248,13 +262,9 @@ def _remove_dataset(folder: Path) -> None:
             f"{folder} is being written by another process: wait for it, or choose another "
             "--out_dir"
         )
-    for path in (*folder.iterdir(), *(folder / CLAIMS).iterdir()):
-        name = path.name
-        if (
-            name == MANIFEST
-            or name.startswith(PART_PREFIX)
-            or any(kind.fullmatch(name) for kind in (PART_NAME, SHARD_NAME, CLAIM_NAME))
-        ):
+    remove_dataset(folder)
+    for path in (folder / CLAIMS).iterdir():
+        if CLAIM_NAME.fullmatch(path.name):
             path.unlink()
 
 

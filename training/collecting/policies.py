@@ -109,11 +109,12 @@ class BrownianPolicy:
     def act(self, observation: NDArray[Any]) -> NDArray[np.float32]:
         """Return the next action, float32 [A]."""
         if self._action is None:
-            self._action = self._space.sample()
+            action = np.asarray(self._space.sample(), np.float32)
         else:
             moved = self._action + self._step * self._random.standard_normal(self._step.shape)
-            self._action = np.clip(moved, self._low, self._high).astype(np.float32)
-        return self._action
+            action = np.clip(moved, self._low, self._high).astype(np.float32)
+        self._action = action
+        return action
 
 
 def _box(spec: EnvironmentSpec, low: Any, high: Any) -> gymnasium.spaces.Box:

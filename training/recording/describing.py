@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
+from training.recording.background import MEDIAN, without_background
+from training.recording.recorder import Lived
 from trajectories.episode import Episode, Value
 from trajectories.manifest import Description
 from trajectories.schema import ActionSpace, Schema
-from training.recording.background import MEDIAN, without_background
-from training.recording.recorder import Lived
 from workers.environments.base import EnvironmentSpec
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -52,26 +52,23 @@ def _actions(spec: EnvironmentSpec) -> ActionSpace:
     return ActionSpace("box", (spec.num_actions,), "float32", low=low, high=high)
 
 
-def describe(
-    section: EnvironmentSection, policy: str, background: str | None, facts: Mapping[str, Any]
-) -> Description:
+def describe(section: EnvironmentSection, policy: str, background: str | None) -> Description:
     """Return what all episodes of a dataset share.
 
     Args:
         section: of the configuration, as the environments were made with it.
         policy: which policy acted, in words.
         background: what was taken off the frames, or None.
-        facts: whatever else is to be agreed on.
     """
     environment = section.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_AGENT))
-    stored = {
+    stored: dict[str, Any] = {
         "frames": "H W C",
         "rewards": "raw",
         "background": "none"
         if background is None
         else "int16: frame minus the median of each pixel over the episode",
     }
-    return Description(environment, policy, facts={**stored, **facts})
+    return Description(environment, policy, facts=stored)
 
 
 def episode_of(
