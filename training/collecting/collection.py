@@ -13,7 +13,7 @@ from typing import NoReturn
 import torch
 
 from agents.ranks import Ranks
-from configs.errors import STOPPED_EXIT_CODE, ConfigurationError
+from configs.errors import STOPPED_EXIT_CODE, ConfigurationError, ScoutError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from configs.typed import typed
@@ -100,8 +100,12 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
                 writer = _open_writer(job, schema, description, claims.numbers[0])
                 _say_start(job, pool, claims, loaded.notes)
                 claims.has_begun = True
-                with WritingThread(writer) as thread:
-                    tally = _play(job, pool, policies, claims.numbers, thread, schema)
+                try:
+                    with WritingThread(writer) as thread:
+                        tally = _play(job, pool, policies, claims.numbers, thread, schema)
+                except ScoutError:
+                    claims.has_begun = writer.num_episodes > 0
+                    raise
                 num_bytes = writer.num_bytes
             is_complete = tally.episodes == len(claims.numbers)
             if is_complete:

@@ -53,15 +53,18 @@ def _plain(name: str) -> str:
 def _newest(name: str, ids: Iterable[str]) -> str:
     """Return the id of the highest version that a name in capitals means."""
     names = list(ids)
-    found = [each for each in names if _plain(each) == _plain(name)]
-    if not found:
-        near = nearest(_plain(name), sorted({_plain(each) for each in names}))
-        like = next((each for each in names if _plain(each) == near), None)
-        hint = (
-            f"did you mean {like}?" if like else "give it as Gymnasium's id, such as CarRacing-v3"
-        )
-        raise ConfigurationError(f"--environment {printable(name)}: unknown environment; {hint}")
-    return max(found, key=lambda each: int(re.findall(r"-v(\d+)$", each)[0]) if "-v" in each else 0)
+    meant = [each for each in names if _plain(each) == _plain(name)]
+    if meant:
+        return max(meant, key=_version)
+    near = nearest(_plain(name), sorted({_plain(each) for each in names}))
+    like = max((each for each in names if _plain(each) == near), key=_version, default=None)
+    hint = f"did you mean {like}?" if like else "give it as Gymnasium's id, such as CarRacing-v3"
+    raise ConfigurationError(f"--environment {printable(name)}: unknown environment; {hint}")
+
+
+def _version(env_id: str) -> int:
+    found = re.search(r"-v(\d+)$", env_id)
+    return int(found[1]) if found else 0
 
 
 def _family(env_id: str) -> str:
