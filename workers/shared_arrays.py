@@ -105,9 +105,7 @@ class SharedArrays:
         self.block = np.frombuffer(memory, np.uint8)
         offset = 0
         for name, field in table.items():
-            count = math.prod(field.shape)
-            dtype = np.dtype(field.dtype)
-            flat = np.frombuffer(memory, dtype, count, offset) if count else np.zeros(0, dtype)
+            flat = self.block[offset : offset + field.num_bytes].view(field.dtype)
             setattr(self, name, flat.reshape(field.shape))
             offset += _padded(field.num_bytes)
 

@@ -8,6 +8,7 @@ The physics knows nothing of it.
 import functools
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -22,7 +23,8 @@ SHIFT = 4  # fractional bits of a canvas coordinate
 CANVAS = SIDE * FINER
 WINDOW = np.array((car_racing.WINDOW_W, car_racing.WINDOW_H), np.float64)
 TO_CANVAS = CANVAS / WINDOW  # canvas pixels to a window pixel, (x, y)
-CAR_IN_WINDOW = np.array((car_racing.WINDOW_W / 2, car_racing.WINDOW_H * 3 / 4))
+CAR_ON_CANVAS = WINDOW * (1 / 2, 3 / 4) * TO_CANVAS
+CAR_BELOW_MIDDLE = car_racing.WINDOW_H / 4  # window pixels
 # Gymnasium's smoothscale rounds down in both directions: what it shrinks gets 2 levels darker.
 DARKER = 2
 
@@ -34,14 +36,14 @@ SCORE_FONT = 42
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 BLUE, VIOLET, GREEN, RED = (0, 0, 255), (51, 0, 255), (0, 255, 0), (255, 0, 0)
-BAR_COLOURS = (WHITE, GREEN, RED, BLUE, BLUE, VIOLET, VIOLET)
+WHEEL_BARS = (BLUE, BLUE, VIOLET, VIOLET)
 LEAST_BAR = 1e-4  # a bar that is shorter is not drawn
-_CORNERS = np.array(((0, 2), (1, 2), (1, 3), (0, 3)))  # of (x1, x2, y1, y2)
 HULL_COLOUR = (204, 0, 0)
 WHITE_ARC = 1.2  # radians of a wheel's turn that show its mark
 
 Points = NDArray[np.float64]
 Picture = NDArray[np.uint8]
+Colour = tuple[int, ...]
 
 
 class Quads:
@@ -57,6 +59,47 @@ class Quads:
         self.corners = corners
         self.centres = corners.mean(axis=1)
         self.reach = float(np.linalg.norm(corners - self.centres[:, np.newaxis], axis=2).max())
+
+
+class CarShape:
+    """The car's polygons: four wheels, their marks, and the hull's parts over them."""
+
+    def __init__(self, car: Any) -> None:
+        """`car` is the simulator's."""
+        self._bodies = [*car.wheels, car.hull]
+        hull = [_vertices(fixture) for fixture in car.hull.fixtures]
+        polygons = [_vertices(wheel.fixtures[0]) for wheel in car.wheels]
+        polygons += [np.zeros((4, 2)) for _ in car.wheels] + hull  # the marks turn
+        ends = np.cumsum([len(polygon) for polygon in polygons]).tolist()
+        spans = [slice(*span) for span in itertools.pairwise((0, *ends))]
+        self._wheels, self._marks, self._hull = spans[:4], spans[4:8], spans[8:]
+        self._points = np.concatenate(polygons)
+        bodies = [*range(4), *range(4), *([4] * len(hull))]
+        self._body_of = np.repeat(bodies, [len(polygon) for polygon in polygons])
+        self._shows = [False] * 4
+
+    def placed(self) -> Points:
+        """Return all corners where they are in the world now, [M, 2]."""
+        for index, wheel in enumerate(self._bodies[:4]):
+            mark = _wheel_mark(wheel.phase)
+            self._shows[index] = mark is not None
+            if mark is not None:
+                self._points[self._marks[index]] = mark
+        poses = np.array([(body.angle, *body.position) for body in self._bodies])
+        sin, cos = np.sin(poses[:, 0]), np.cos(poses[:, 0])
+        turns = np.stack((cos, sin, -sin, cos), axis=1).reshape(5, 1, 2, 2)[self._body_of]
+        turned = (self._points[:, np.newaxis, np.newaxis] @ turns)[:, 0, 0]
+        corners: Points = turned + poses[self._body_of, 1:]
+        return corners
+
+    def parts(self) -> Iterator[tuple[slice, Colour]]:
+        """Yield which corners make a polygon, and its colour, in drawing order."""
+        for wheel, mark, shows in zip(self._wheels, self._marks, self._shows, strict=True):
+            yield wheel, car_dynamics.WHEEL_COLOR
+            if shows:
+                yield mark, car_dynamics.WHEEL_WHITE
+        for part in self._hull:
+            yield part, HULL_COLOUR
 
 
 class CarRacingPicture:
@@ -92,26 +135,21 @@ class CarRacingPicture:
         self._grass_colour = tuple(map(int, simulator.grass_color))
         self._ground_colour = tuple(map(int, simulator.bg_color))
         self._ground = np.full_like(self._canvas, self._ground_colour)
-        hull = [_vertices(fixture) for fixture in simulator.car.hull.fixtures]
-        ends = np.cumsum([len(part) for part in hull]).tolist()
-        self._hull = np.concatenate(hull)
-        self._hull_parts = [slice(*span) for span in itertools.pairwise((0, *ends))]
-        self._wheel = _vertices(simulator.car.wheels[0].fixtures[0])
+        self._car = CarShape(simulator.car)
 
     def _aim(self) -> None:
         """Set where the camera stands: above the car, which looks up; zooming in at the start."""
         simulator, hull = self._simulator, self._simulator.car.hull
         t = simulator.t
         zoom = car_racing.SCALE * (0.1 * max(1 - t, 0) + car_racing.ZOOM * min(t, 1))
-        self._position = np.array(hull.position, np.float64)
+        x, y = hull.position
         sin, cos = math.sin(-hull.angle), math.cos(-hull.angle)
-        turned = np.array(((cos, -sin), (sin, cos)))
-        # The window's y runs down, the world's runs up.
-        self._view = (turned * (zoom * TO_CANVAS * (1, -1))[:, np.newaxis]).T
+        across, up = zoom * TO_CANVAS  # the window's y runs down, the world's runs up
+        self._view = np.array(((across * cos, -up * sin), (-across * sin, -up * cos)))
         # OpenCV's coordinates are those of pixels' centres.
-        self._offset = CAR_IN_WINDOW * TO_CANVAS - self._position @ self._view - 0.5
-        ahead = (CAR_IN_WINDOW - WINDOW / 2) * (1, -1) / zoom  # of the window's centre, in the view
-        self._middle = self._position - ahead @ turned
+        self._offset = CAR_ON_CANVAS - 0.5 - (x, y) @ self._view
+        ahead = CAR_BELOW_MIDDLE / zoom
+        self._middle = np.array((x + ahead * sin, y + ahead * cos))
         self._radius = math.hypot(*WINDOW) / 2 / zoom
 
     def _seen(self, points: Points) -> NDArray[np.int32]:
@@ -144,38 +182,39 @@ class CarRacingPicture:
         return corners[on_canvas], near[on_canvas]
 
     def _draw_car(self) -> None:
-        """Draw each wheel with its mark, then the hull over them."""
-        car = self._simulator.car
-        for wheel in car.wheels:
-            mark = _wheel_mark(wheel.phase)
-            points = self._wheel if mark is None else np.concatenate((self._wheel, mark))
-            corners = self._seen(_placed(points, wheel))
-            self._fill(corners[:4], car_dynamics.WHEEL_COLOR)
-            if mark is not None:
-                self._fill(corners[4:], car_dynamics.WHEEL_WHITE)
-        corners = self._seen(_placed(self._hull, car.hull))
-        for part in self._hull_parts:
-            self._fill(corners[part], HULL_COLOUR)
+        corners = self._seen(self._car.placed())
+        for part, colour in self._car.parts():
+            self._fill(corners[part], colour)
 
     def _draw_bars(self) -> None:
         """Draw the bar at the bottom: speed, the four wheels' turning, steering, the car's spin."""
         self._canvas[int(CANVAS * BAR_TOP) :] = 0
         car = self._simulator.car
-        speed = 0.02 * car.hull.linearVelocity.length
-        steering = -10.0 * car.wheels[0].joint.angle
-        spin = -0.8 * car.hull.angularVelocity
-        bars = [(5, 6, 39 - speed, 39), (20, 20 + steering, 36, 38), (30, 30 + spin, 36, 38)]
-        bars += [
-            (place, place + 1, 39 - 0.01 * wheel.omega, 39)
-            for place, wheel in zip((7, 8, 9, 10), car.wheels, strict=True)
-        ]
-        ends = np.array(bars)  # [7, (x1, x2, y1, y2)], in fortieths of the window
-        corners = ends[:, _CORNERS] * (CANVAS / 40) - 0.5
-        has_area = (np.abs(ends[:, ::2] - ends[:, 1::2]) > LEAST_BAR).all(axis=1)
-        for bar in np.flatnonzero(has_area).tolist():
-            self._fill(_fixed(corners[bar]), BAR_COLOURS[bar])
+        self._upright(5, 0.02 * car.hull.linearVelocity.length, WHITE)
+        for place, wheel, colour in zip((7, 8, 9, 10), car.wheels, WHEEL_BARS, strict=True):
+            self._upright(place, 0.01 * wheel.omega, colour)
+        self._sideways(20, -10.0 * car.wheels[0].joint.angle, GREEN)
+        self._sideways(30, -0.8 * car.hull.angularVelocity, RED)
 
-    def _fill(self, points: NDArray[np.int32], colour: tuple[int, ...]) -> None:
+    def _upright(self, place: int, value: float, colour: Colour) -> None:
+        if abs(value) > LEAST_BAR:
+            self._rectangle((place, 39 - value), (place + 1, 39), colour)
+
+    def _sideways(self, place: int, value: float, colour: Colour) -> None:
+        if abs(value) > LEAST_BAR:
+            self._rectangle((place, 36), (place + value, 38), colour)
+
+    def _rectangle(
+        self, corner: tuple[float, float], opposite: tuple[float, float], colour: Colour
+    ) -> None:
+        """Fill a rectangle between two corners (x, y) in fortieths of the window."""
+        (x1, y1), (x2, y2) = (
+            [round((part * CANVAS / 40 - 0.5) * (1 << SHIFT)) for part in point]
+            for point in (corner, opposite)
+        )
+        cv2.rectangle(self._canvas, (x1, y1), (x2, y2), colour, cv2.FILLED, cv2.LINE_8, SHIFT)
+
+    def _fill(self, points: NDArray[np.int32], colour: Colour) -> None:
         cv2.fillConvexPoly(self._canvas, points, colour, cv2.LINE_8, SHIFT)
 
 
@@ -195,14 +234,18 @@ def _grass() -> Points:
     return squares
 
 
+@functools.cache
+def _font() -> pygame.font.Font:
+    pygame.font.init()
+    return pygame.font.Font(pygame.font.get_default_font(), SCORE_FONT)
+
+
 @functools.lru_cache(maxsize=4096)
 def _score(text: str) -> Picture:
     """Return the lower left corner of the observation, where the score stands."""
-    pygame.font.init()
-    font = pygame.font.Font(pygame.font.get_default_font(), SCORE_FONT)
     size = WINDOW * (SCORE_WIDTH / SIDE, SCORE_HEIGHT / SIDE)
     corner = pygame.Surface(tuple(size.astype(int)))
-    letters = font.render(text, True, WHITE, BLACK)
+    letters = _font().render(text, True, WHITE, BLACK)
     corner.blit(letters, letters.get_rect(center=SCORE_CENTRE))
     pixels = pygame.surfarray.array3d(corner).swapaxes(0, 1)
     small = cv2.resize(
@@ -213,13 +256,6 @@ def _score(text: str) -> Picture:
 
 def _vertices(fixture: Any) -> Points:
     return np.array(fixture.shape.vertices, np.float64)
-
-
-def _placed(points: Points, body: Any) -> Points:
-    """Return points of a body as points of the world."""
-    sin, cos = math.sin(body.angle), math.cos(body.angle)
-    placed: Points = points @ np.array(((cos, sin), (-sin, cos))) + np.array(body.position)
-    return placed
 
 
 def _wheel_mark(phase: float) -> Points | None:
