@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Collection, Mapping
 
-from commands import config_options, evaluate, export, report, train
+from commands import config_options, data, evaluate, export, report, train
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
 
@@ -25,6 +25,7 @@ VERBS: "Mapping[str, Verb]" = {
     "eval": evaluate,
     "export": export,
     "report": report,
+    "data": data,
     "config_options": config_options,
 }
 
