@@ -89,7 +89,7 @@ class DiskRows:
             self._files, self._process = OrderedDict(), os.getpid()
         if path not in self._files:
             self._files[path] = pq.ParquetFile(
-                path, memory_map=True, pre_buffer=False, page_checksum_verification=True
+                path, pre_buffer=False, page_checksum_verification=True
             )
             if len(self._files) > OPEN_SHARDS:
                 self._files.popitem(last=False)[1].close()

@@ -18,8 +18,8 @@ def arrays_of(episode: Episode) -> dict[str, Any]:
         "observations": episode.observations,
         "actions": episode.actions,
         "rewards": episode.rewards,
-        "terminated": np.bool_(episode.terminated),
-        "truncated": np.bool_(episode.truncated),
+        "terminated": np.array(episode.terminated),
+        "truncated": np.array(episode.truncated),
     }
     if episode.states is not None:
         arrays["states"] = episode.states
