@@ -53,7 +53,7 @@ def summarise(dataset: Dataset) -> Summary:
     Raises:
         DatasetError: one of them is damaged.
     """
-    shards = {located.shard for located in dataset.episodes}
+    shards = {located.path for located in dataset.episodes}
     entries = [located.entry for located in dataset.episodes]
     chosen = _spread(len(dataset), READ_EPISODES)
     columns = _read(dataset, chosen)

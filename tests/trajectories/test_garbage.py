@@ -163,11 +163,10 @@ def test_a_damaged_shard_is_one_message_or_gives_what_was_written(
     def check(damage: Callable[[bytes], bytes]) -> None:
         data = damage(whole)
         (folder / "shard-a-0.parquet").write_bytes(data)
-        problems = verify(take_inventory(folder)).problems
-        assert len(problems) == (data != whole)
+        assert len(verify(take_inventory(folder)).problems) == (data != whole)
         opened = open_dataset(folder)
         for index in range(2):
-            if one_message(partial(opened.episode, index)) is None and not problems:
+            if one_message(partial(opened.episode, index)) is None:
                 np.testing.assert_array_equal(
                     opened.episode(index).observations, episode(index, 8).observations
                 )
