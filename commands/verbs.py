@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Collection, Mapping
 
-from commands import collect, config_options, evaluate, export, report, train
+from commands import collect, config_options, data, evaluate, export, report, train
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
 
@@ -26,6 +26,7 @@ VERBS: "Mapping[str, Verb]" = {
     "export": export,
     "report": report,
     "collect": collect,
+    "data": data,
     "config_options": config_options,
 }
 

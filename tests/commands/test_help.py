@@ -24,6 +24,7 @@ OWN = {
         *("--environment", "--policy", "--parallelism", "--max_steps", "--observation_size"),
         *("--background", "--shard_size", "--instance", "--num_instances"),
     },
+    "data": {"--data", "--to"},
     "config_options": {"--config_options"},
 }
 
