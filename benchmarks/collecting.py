@@ -30,6 +30,7 @@ from training.collecting.policies import RandomPolicy
 from training.recording.describing import describe, episode_of, schema_from_spec
 from training.recording.recorder import Lived
 from training.recording.writing import WritingThread
+from trajectories.episode import Value
 from trajectories.writer import ShardWriter
 from workers.environment_pool import EnvironmentPool
 from workers.opening import Sizes, open_pool
@@ -73,7 +74,7 @@ def _writing(
     with WritingThread(writer) as thread:
 
         def take(number: int, lived: Lived) -> None:
-            values = {"id": str(number), "number": number}
+            values: dict[str, Value] = {"id": str(number), "number": number}
             thread.put(partial(episode_of, lived, schema, None, values), lived.num_bytes)
 
         frames = _play(pool, episodes, take)
