@@ -70,18 +70,33 @@ def add_common_flags(parser: Parser) -> None:
     )
 
 
-def add_continuation(parser: Parser) -> None:
+def note_recipe(parser: Parser, args: argparse.Namespace) -> None:
+    """Note whether a recipe was typed: some verbs have no use for that of the demo."""
+    args.has_recipe = any(word.startswith("--config_path") for word in parser.typed)
+
+
+def typed_recipe(args: argparse.Namespace) -> Path | None:
+    """Return the recipe that was typed, if one was (see `note_recipe`)."""
+    recipe: Path | None = args.config_path if args.has_recipe else None
+    return recipe
+
+
+def add_continuing(parser: Parser) -> None:
     """Add --resume and --overwrite, unless another verb has done so."""
     if parser.knows("--resume"):
         return
-    group = parser.group("going on (--train, --train_encoder)")
+    group = parser.group("what is there already (--train, --collect, --train_encoder)")
     group.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run of this name, or in this folder, from its newest good checkpoint",
+        help="continue a run, or the model in --model_dir, from its newest good checkpoint; "
+        "complete a dataset",
     )
     group.add_argument(
-        "--overwrite", action="store_true", help="replace a run that is there under this name"
+        "--overwrite",
+        action="store_true",
+        help="replace an existing run of this name, the model in --model_dir, or the dataset in "
+        "--out_dir",
     )
 
 

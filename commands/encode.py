@@ -2,8 +2,8 @@
 
 import argparse
 
-from commands.common import path, positive_int, refuse_out
-from commands.dataset_flags import add_dataset_flags, check_dataset
+from commands.common import note_recipe, positive_int, refuse_out, typed_recipe
+from commands.dataset_flags import add_dataset_flags, add_written_dataset, check_dataset
 from commands.parser import VERBS_TITLE, Parser
 
 EXAMPLE = """\
@@ -17,12 +17,8 @@ def add_flags(parser: Parser) -> None:
         "--encode", action="store_true", help="write a dataset of what an encoder makes of another"
     )
     add_dataset_flags(parser)
+    add_written_dataset(parser)
     group = parser.group("encoding (--encode; once again after an end goes on)")
-    if not parser.knows("--out_dir"):
-        group.add_argument(
-            "--out_dir", type=path, metavar="DIR", help="folder of the dataset to write"
-        )
-        group.add_argument("--out_name", metavar="NAME", help="begins the names of its files")
     group.add_argument(
         "--num_outer_shards",
         type=positive_int,
@@ -43,6 +39,7 @@ def add_flags(parser: Parser) -> None:
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a model, of a dataset, or of a place to write to."""
     refuse_out(parser, args)
+    note_recipe(parser, args)
     check_dataset(parser, args, "--encode")
     if args.model is None or args.out_dir is None:
         parser.error("--encode needs --model, the folder of a trained model, and --out_dir")
@@ -67,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from training.folders.own_command import own_command
     from training.offline.options import EncodingOptions
 
-    loaded = load_config(args.config_path, args.overrides)
+    loaded = load_config(typed_recipe(args), args.overrides)
     options = EncodingOptions(
         command_line=shlex.join(own_command(sys.argv, os.environ)),
         model=Path(args.model).expanduser(),

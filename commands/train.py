@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_continuation, path, positive_int, refuse_out
+from commands.common import add_continuing, path, positive_int, refuse_out
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -14,6 +14,7 @@ EXAMPLE = """\
 def add_flags(parser: Parser) -> None:
     """Add --train and the flags of training alone."""
     parser.group(VERBS_TITLE).add_argument("--train", action="store_true", help="train an agent")
+    add_continuing(parser)
     training = parser.group("training (--train)")
     training.add_argument(
         "--save_model_path", type=path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
@@ -26,7 +27,6 @@ def add_flags(parser: Parser) -> None:
         action="store_true",
         help="mirror the curves to Weights & Biases; the key comes from the environment",
     )
-    add_continuation(parser)
     add_profiling_flags(parser)
 
 

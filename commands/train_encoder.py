@@ -2,8 +2,15 @@
 
 import argparse
 
-from commands.common import add_continuation, path, positive_int, refuse_out
-from commands.dataset_flags import add_dataset_flags, check_dataset
+from commands.common import (
+    add_continuing,
+    note_recipe,
+    path,
+    positive_int,
+    refuse_out,
+    typed_recipe,
+)
+from commands.dataset_flags import add_dataset_flags, add_environment, check_dataset
 from commands.parser import VERBS_TITLE, Parser
 
 TYPE_CHECKING = False  # see commands/__init__.py
@@ -34,15 +41,12 @@ def add_flags(parser: Parser) -> None:
         help="learn a representation of observations from rollouts on disk",
     )
     add_dataset_flags(parser)
-    add_continuation(parser)
+    add_continuing(parser)
+    add_environment(parser)
     group = parser.group("learning a representation (--train_encoder)")
     group.add_argument(
         "--model_dir", type=path, metavar="DIR", help="where the model and its curves are kept"
     )
-    if not parser.knows("--environment"):
-        group.add_argument(
-            "--environment", metavar="ID", help="refuse rollouts of another environment"
-        )
     for flag, key in (
         ("--train_steps", "TrainSteps"),
         ("--representation_size", "RepresentationSize"),
@@ -57,6 +61,7 @@ def add_flags(parser: Parser) -> None:
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a dataset or of a place for the model."""
     refuse_out(parser, args)
+    note_recipe(parser, args)
     check_dataset(parser, args, "--train_encoder")
     if args.model_dir is None:
         parser.error("--train_encoder needs --model_dir: the folder of the model")
@@ -77,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     check_restarts()
     values = {key: getattr(args, flag) for flag, key in FLAGS.items()}
     given = [f"{key}={value}" for key, value in values.items() if value is not None]
-    loaded = load_config(args.config_path, [*args.overrides, *given])
+    loaded = load_config(typed_recipe(args), [*args.overrides, *given])
     options = OfflineOptions(
         command_line=shlex.join(own_command(sys.argv, os.environ)),
         model_dir=args.model_dir,
@@ -96,7 +101,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _environment_of(loaded: "LoadedConfig") -> "str | None":
-    """Return the environment that a recipe for encoders names, if it names one."""
-    if "file" in (loaded.sources["Model"], loaded.sources["TrainSteps"]):
-        return None if loaded.sources["EnvID"] == "default" else loaded.config.environment.env_id
-    return None
+    """Return the environment that the recipe or the command line names, if they name one."""
+    return None if loaded.sources["EnvID"] == "default" else loaded.config.environment.env_id

@@ -3,7 +3,17 @@
 import argparse
 from collections.abc import Collection, Mapping
 
-from commands import config_options, encode, evaluate, export, report, train, train_encoder
+from commands import (
+    collect,
+    config_options,
+    data,
+    encode,
+    evaluate,
+    export,
+    report,
+    train,
+    train_encoder,
+)
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
 
@@ -25,6 +35,8 @@ VERBS: "Mapping[str, Verb]" = {
     "eval": evaluate,
     "export": export,
     "report": report,
+    "collect": collect,
+    "data": data,
     "train_encoder": train_encoder,
     "encode": encode,
     "config_options": config_options,

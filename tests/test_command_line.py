@@ -147,7 +147,10 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
     assert "unknown argument --xyzzy (" in refusal(["--train", "--xyzzy"], capsys)
 
 
-ONE_VERB = "exactly one of --train, --eval, --export, --report, --train_encoder and --encode"
+ONE_VERB = (
+    "exactly one of --train, --eval, --export, --report, --collect, --data, --train_encoder and "
+    "--encode"
+)
 
 
 @pytest.mark.parametrize(

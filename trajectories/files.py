@@ -86,15 +86,22 @@ def _whole_temporary(path: Path, content: bytes) -> Path:
     return Path(name)
 
 
-def hash_of_file(path: Path, read: Callable[[int], None] = lambda _: None) -> str:
+def hash_of_file(
+    path: Path, read: Callable[[int], None] = lambda _: None, *, start: int = 0
+) -> str:
     """Return the SHA-256 of a file as hex digits.
 
     Args:
         path: the file.
         read: told the number of bytes after each block.
+        start: the first byte that counts.
+
+    Raises:
+        OSError: it cannot be read.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
+        file.seek(start)
         while block := file.read(_BLOCK):
             digest.update(block)
             read(len(block))

@@ -202,6 +202,11 @@ class ShardEntry:
     num_rows: int
     episodes: tuple[EpisodeEntry, ...]
 
+    @property
+    def footer_start(self) -> int:
+        """The first byte after the last episode."""
+        return max((e.first_byte + e.num_bytes for e in self.episodes), default=0)
+
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         return {

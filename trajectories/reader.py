@@ -241,7 +241,7 @@ def _located(folder: Path, part: Part) -> Iterator[Located]:
     for shard in part.shards:
         group = 0
         for entry in shard.episodes:
-            yield Located(entry, folder / shard.name, group)
+            yield Located(entry, folder / shard.name, shard, group)
             group += groups_of(entry.num_rows)
 
 

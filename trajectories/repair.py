@@ -103,7 +103,7 @@ def _write_again(
             group = 0
             for entry in shard.episodes:
                 if entry in kept:
-                    located = (Located(entry, path, group),)
+                    located = (Located(entry, path, shard, group),)
                     dataset = Dataset(inventory.folder, info, located, DiskRows(info.schema))
                     writer.add(dataset.episode(0))
                 group += groups_of(entry.num_rows)

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from configs.errors import DatasetError
 from trajectories.episode import Array
-from trajectories.manifest import EpisodeEntry
+from trajectories.files import hash_of_file
+from trajectories.manifest import EpisodeEntry, ShardEntry
 from trajectories.schema import Schema
 from trajectories.shard import ROWS_PER_GROUP
 
@@ -24,10 +25,18 @@ Rows = dict[str, Array]  # column -> [rows, ...]; zeros where nothing follows th
 
 @dataclass(frozen=True)
 class Located:
-    """An episode and where its rows are: the shard, and the first of its row groups there."""
+    """An episode and where its rows are.
+
+    Attributes:
+        entry: what the manifest says of it.
+        path: the file of its shard.
+        shard: what the manifest says of that.
+        first_group: the first of its row groups there.
+    """
 
     entry: EpisodeEntry
-    shard: Path
+    path: Path
+    shard: ShardEntry
     first_group: int
 
 
@@ -72,7 +81,7 @@ class DiskRows:
             return decode(self._schema.arrow().empty_table(), self._schema, columns)
         groups = range(first // ROWS_PER_GROUP, groups_of(stop))
         try:
-            table = self._file(episode.shard).read_row_groups(
+            table = self._file(episode).read_row_groups(
                 [episode.first_group + group for group in groups],
                 columns=list(columns),
                 use_threads=False,
@@ -84,12 +93,19 @@ class DiskRows:
             raise damaged(episode, "rows are missing")
         return decode(rows, self._schema, columns)
 
-    def _file(self, path: Path) -> pq.ParquetFile:
+    def _file(self, episode: Located) -> pq.ParquetFile:
+        """Return the open file of an episode's shard.
+
+        The footer says where pages are. Page checksums do not cover it; the manifest's digest does.
+        """
+        path = episode.path
         if self._process != os.getpid():
             self._files, self._process = OrderedDict(), os.getpid()
         if path not in self._files:
+            if hash_of_file(path, start=episode.shard.footer_start) != episode.shard.footer_sha256:
+                raise damaged(episode, "the file's footer was changed")
             self._files[path] = pq.ParquetFile(
-                path, memory_map=True, pre_buffer=False, page_checksum_verification=True
+                path, pre_buffer=False, page_checksum_verification=True
             )
             if len(self._files) > OPEN_SHARDS:
                 self._files.popitem(last=False)[1].close()
@@ -101,8 +117,8 @@ def damaged(episode: Located, reason: str) -> DatasetError:
     """Return the error that names what could not be read."""
     reason = " ".join(reason.split())
     return DatasetError(
-        f"{episode.shard}: episode {episode.entry.id} cannot be read: {reason}; look for damage "
-        f"with main.py --data verify {episode.shard.parent}"
+        f"{episode.path}: episode {episode.entry.id} cannot be read: {reason}; look for damage "
+        f"with main.py --data verify {episode.path.parent}"
     )
 
 

@@ -22,7 +22,14 @@ from workers.environments.atari_games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.lost_games import Seeds
-from workers.protocol import EpisodeSummary, GroupState, StepBatch, WorkerError
+from workers.protocol import (
+    EpisodeSummary,
+    GroupState,
+    PoolStateError,
+    StepBatch,
+    Vectors,
+    WorkerError,
+)
 from workers.turns import Turns
 
 # In 0.12.0 the reset of some games among others waits forever.
@@ -110,6 +117,14 @@ class AleVectorPool:
         self._turns.put_all(GroupState.IDLE)
         return np.concatenate(observations)
 
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Refuse: ale-py's threads reset their games by themselves.
+
+        Raises:
+            PoolStateError: always.
+        """
+        raise PoolStateError("ale_vector takes no seeds for resets")
+
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n games of a group.
 
@@ -138,6 +153,15 @@ class AleVectorPool:
         batch = self._games[group].recv()
         self._turns.put(group, GroupState.IDLE)
         return batch
+
+    def states(self, group: int) -> Vectors:
+        """Return no states: [n, 0]."""
+        rows = self.group(group)
+        return np.zeros((rows.stop - rows.start, 0), np.float32)
+
+    def labels(self, group: int) -> Vectors:
+        """Return no labels: [n, 0]."""
+        return self.states(group)
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot`."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import EnvironmentSpec, Observation
-from workers.protocol import StepBatch
+from workers.protocol import StepBatch, Vectors
 
 TakeSnapshots = Callable[[], list[bytes | None]]
 """Returns the state of every environment as it was when this was made."""
@@ -62,6 +62,13 @@ class EnvironmentPool(Protocol):
     def reset(self) -> Observation:
         """Begin a new episode in all environments; return observations [N, *shape]."""
 
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Say with which seed [N] each environment is reset next, whatever the reason.
+
+        It holds until it is said anew. NO_SEED goes on with the environment's own random stream, as
+        all do where nothing is said. Not while a group steps.
+        """
+
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n environments of a group.
 
@@ -72,6 +79,15 @@ class EnvironmentPool(Protocol):
 
     def recv(self, group: int) -> StepBatch:
         """Wait for the step that `send` began."""
+
+    def states(self, group: int) -> Vectors:
+        """Return the states [n, S] of the group's present observations, after `reset` too.
+
+        S is 0 unless the pool was opened with_states.
+        """
+
+    def labels(self, group: int) -> Vectors:
+        """Return the labels [n, L] of the group's present observations, likewise."""
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot` of now, also when the environments have gone on."""

@@ -22,7 +22,15 @@ from workers.environments.global_streams import own_streams_put_back
 from workers.layout import Layout
 from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
-from workers.protocol import Failed, GroupState, StepBatch, WorkerError, failure_of
+from workers.protocol import (
+    NO_SEED,
+    Failed,
+    GroupState,
+    StepBatch,
+    Vectors,
+    WorkerError,
+    failure_of,
+)
 from workers.shared_arrays import PRIVATE, SharedArrays, field_table
 from workers.turns import Turns
 
@@ -51,6 +59,7 @@ class InProcessPool:
         num_groups: int = 1,
         base_seed: int,
         first_index: int = 0,
+        with_states: bool = False,
     ) -> None:
         """Build the environments.
 
@@ -60,6 +69,7 @@ class InProcessPool:
             num_groups: G.
             base_seed, first_index: environment i is first reset with base_seed + first_index + i,
                 and what it draws while it is made follows from that number too.
+            with_states: whether states and labels come beside the observations.
 
         Raises:
             ScoutError: an environment could not be built.
@@ -80,7 +90,9 @@ class InProcessPool:
             with self._failures_named(is_replaceable=False), own_streams_put_back():
                 seeds = self._seeds.building(layout.groups, restart=0)
                 self.spec = self._owned.build(make, lambda row: None, seeds)
-            self._arrays = SharedArrays(PRIVATE, field_table(self.spec, num_environments, 1))
+            table = field_table(self.spec, num_environments, 1, with_states=with_states)
+            self._arrays = SharedArrays(PRIVATE, table)
+            self._arrays.plan_resets(np.full(num_environments, NO_SEED))
             self._owned.attach(self._arrays, 0)
             self._owned.step_together()
         except BaseException:
@@ -116,12 +128,17 @@ class InProcessPool:
         self._turns.expect_all(GroupState.NEW if is_first else GroupState.IDLE)
         with self._failures_named():
             for group, rows in enumerate(self._rows):
-                seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                otherwise = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                seeds = self._arrays.planned_seeds(rows, otherwise)
                 self._owned.reset(group, 0, seeds)
         self._turns.put_all(GroupState.IDLE)
         self._slots = [0] * self.num_groups
         observations: Observation = self._arrays.observations[0]
         return observations
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Say with which seed each environment is reset next; see `EnvironmentPool`."""
+        self._arrays.plan_resets(seeds)
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Take the actions of the n environments of a group; `recv` steps them.
@@ -150,6 +167,14 @@ class InProcessPool:
             episodes = self._owned.step(group, self._slots[group])
         self._turns.put(group, GroupState.IDLE)
         return self._arrays.batch(self.group(group), self._slots[group], episodes)
+
+    def states(self, group: int) -> Vectors:
+        """Return the states [n, S] of the group's present observations; valid as those are."""
+        return self._arrays.states[self._slots[group], self.group(group)]
+
+    def labels(self, group: int) -> Vectors:
+        """Return the labels [n, L] of the group's present observations; valid as those are."""
+        return self._arrays.labels[self._slots[group], self.group(group)]
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot` of now, also later; it is cheap until it is called."""

@@ -21,6 +21,7 @@ from workers.limits import Limits
 from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
+    NO_SEED,
     Attach,
     EpisodeSummary,
     GroupState,
@@ -29,6 +30,7 @@ from workers.protocol import (
     Snapshot,
     Step,
     StepBatch,
+    Vectors,
 )
 from workers.shared_arrays import SharedArrays, allocate, field_table
 from workers.supervision import Supervisor
@@ -62,6 +64,7 @@ class WorkerPool:
         step_timeout: float = 60.0,
         reset_timeout: float = 120.0,
         max_restarts: int = 100,
+        with_states: bool = False,
     ) -> None:
         """Start the workers and wait until their environments are built.
 
@@ -75,6 +78,7 @@ class WorkerPool:
             step_timeout: seconds that a step of a worker's environments may take.
             reset_timeout: seconds that building one of them, or a reset of all, may take.
             max_restarts: lost workers that are replaced, in all.
+            with_states: whether states and labels come beside the observations.
 
         Raises:
             ScoutError: an environment could not be built, a worker could not be started, or memory
@@ -97,10 +101,13 @@ class WorkerPool:
         ]
         try:
             self.spec = self._supervisor.start()
-            table = field_table(self.spec, num_environments, layout.num_workers)
+            table = field_table(
+                self.spec, num_environments, layout.num_workers, with_states=with_states
+            )
             self._memory_file = allocate(table)
             self._arrays = SharedArrays(self._memory_file, table)
-            attach = Attach(num_environments, layout.num_workers)
+            self._arrays.plan_resets(np.full(num_environments, NO_SEED))
+            attach = Attach(num_environments, layout.num_workers, with_states)
             self._supervisor.attach(self._arrays, attach, self._memory_file)
         except BaseException:
             self.close()
@@ -143,13 +150,18 @@ class WorkerPool:
         for group, owners in enumerate(self._owners):
             for worker in owners:
                 rows = worker.rows[group]
-                seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                otherwise = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                seeds = self._arrays.planned_seeds(rows, otherwise)
                 self._supervisor.order(worker, Reset(group, 0, seeds))
         self._collect_all()
         self._turns.put_all(GroupState.IDLE)
         self._slots = [0] * self.num_groups
         observations: Observation = self._arrays.observations[0]
         return observations
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Say with which seed each environment is reset next; see `EnvironmentPool`."""
+        self._arrays.plan_resets(seeds)
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n environments of a group.
@@ -180,6 +192,14 @@ class WorkerPool:
         episodes, _ = self._collect(group)
         self._turns.put(group, GroupState.IDLE)
         return self._arrays.batch(self.group(group), self._slots[group], episodes)
+
+    def states(self, group: int) -> Vectors:
+        """Return the states [n, S] of the group's present observations; valid as those are."""
+        return self._arrays.states[self._slots[group], self.group(group)]
+
+    def labels(self, group: int) -> Vectors:
+        """Return the labels [n, L] of the group's present observations; valid as those are."""
+        return self._arrays.labels[self._slots[group], self.group(group)]
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot` of now, also later."""

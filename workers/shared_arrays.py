@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from configs.errors import StorageError
 from workers.environments.base import EnvironmentSpec
 from workers.free_memory import available_memory
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.protocol import NO_SEED, EpisodeSummary, StepBatch
 
 PRIVATE = -1  # in the place of a descriptor: memory of this process alone
 ALIGNMENT = 64  # bytes: a cache line, so that no two fields share one
@@ -36,23 +36,32 @@ class Field(NamedTuple):
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-def field_table(spec: EnvironmentSpec, num_environments: int, num_workers: int) -> dict[str, Field]:
+def field_table(
+    spec: EnvironmentSpec, num_environments: int, num_workers: int, *, with_states: bool = False
+) -> dict[str, Field]:
     """Return every shared field: who writes it is said in brackets.
 
-    actions [pool]; observations, final_observations, rewards, terminated, truncated and the running
-    scores and lengths of full games [the worker that owns the row; the pool for a lost worker's
-    rows]; progress: environment and `Phase` of each worker [that worker].
+    actions, next_seeds [pool]; observations, final_observations, rewards, terminated, truncated and
+    the running scores and lengths of full games [the worker that owns the row; the pool for a lost
+    worker's rows]; progress: environment and `Phase` of each worker [that worker].
 
     There are two slots of observations, written in turn: while a step is under way, the last ones
-    are still whole, and a worker that is lost half-way has not spoilt them.
+    are still whole, and a worker that is lost half-way has not spoilt them. `states` and `labels`
+    go with the observations; they have no columns unless `with_states`.
     """
     N, shape, dtype = num_environments, spec.observation_shape, spec.observation_dtype
+    S, L = (len(spec.state_names), len(spec.label_names)) if with_states else (0, 0)
     return {
         "actions": Field((N,), "int64")
         if spec.discrete
         else Field((N, spec.num_actions), "float32"),
         "observations": Field((2, N, *shape), dtype),
         "final_observations": Field((N, *shape), dtype),
+        "states": Field((2, N, S), "float32"),
+        "final_states": Field((N, S), "float32"),
+        "labels": Field((2, N, L), "float32"),
+        "final_labels": Field((N, L), "float32"),
+        "next_seeds": Field((N,), "int64"),
         "rewards": Field((N,), "float32"),
         "terminated": Field((N,), "bool"),
         "truncated": Field((N,), "bool"),
@@ -75,6 +84,11 @@ class SharedArrays:
     actions: NDArray[Any]
     observations: NDArray[Any]
     final_observations: NDArray[Any]
+    states: NDArray[np.float32]
+    final_states: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    final_labels: NDArray[np.float32]
+    next_seeds: NDArray[np.int64]
     rewards: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
@@ -91,10 +105,21 @@ class SharedArrays:
         self.block = np.frombuffer(memory, np.uint8)
         offset = 0
         for name, field in table.items():
-            count = math.prod(field.shape)
-            flat = np.frombuffer(memory, np.dtype(field.dtype), count, offset)
+            flat = self.block[offset : offset + field.num_bytes].view(field.dtype)
             setattr(self, name, flat.reshape(field.shape))
             offset += _padded(field.num_bytes)
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Note the seeds [N] of the resets that come next; NO_SEED where none is planned."""
+        self.next_seeds[...] = seeds
+
+    def planned_seeds(
+        self, rows: range, otherwise: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Return the planned seed of each row's next reset; where there is none, `otherwise`'s."""
+        planned = self.next_seeds[rows.start : rows.stop].tolist()
+        pairs = zip(planned, otherwise, strict=True)
+        return tuple(other if seed == NO_SEED else seed for seed, other in pairs)
 
     def describe_step(self, row: int) -> str:
         """Say what an environment is stepped with: "action 3, env step 17 of its game"."""
@@ -126,6 +151,10 @@ class SharedArrays:
             terminated=self.terminated[rows],
             truncated=self.truncated[rows],
             episodes=episodes,
+            states=self.states[slot, rows],
+            labels=self.labels[slot, rows],
+            final_states=self.final_states[rows],
+            final_labels=self.final_labels[rows],
         )
 
 

@@ -16,7 +16,7 @@ OWN = {
         *("--train", "--save_model_path", "--resume", "--overwrite", "--max_env_steps"),
         *("--use_wandb", "--scalene_profiling", "--profile_updates", "--pytorch_profiling"),
     },
-    "eval": {"--eval", "--episodes", "--greedy", "--video"},
+    "eval": {"--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"},
     "export": {"--export", "--out"},
     "report": {"--report", "--out"},
     "train_encoder": {
@@ -28,6 +28,12 @@ OWN = {
         *("--encode", "--dataset", "--split", "--model", "--out_dir", "--out_name"),
         *("--num_outer_shards", "--outer_shard_index", "--num_sub_shards"),
     },
+    "collect": {
+        *("--collect", "--resume", "--overwrite", "--num_rollouts", "--out_dir", "--out_name"),
+        *("--environment", "--policy", "--parallelism", "--max_steps", "--observation_size"),
+        *("--background", "--shard_size", "--instance", "--num_instances"),
+    },
+    "data": {"--data", "--to"},
     "config_options": {"--config_options"},
 }
 

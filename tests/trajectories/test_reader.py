@@ -149,7 +149,7 @@ def test_a_dataset_can_be_pickled_while_it_is_open(tmp_path: Path) -> None:
 def test_a_flipped_bit_in_a_page_is_an_error_that_names_the_episode(tmp_path: Path) -> None:
     found = open_dataset(dataset(tmp_path, range(3)))
     entry = found.episodes[1].entry
-    path = found.episodes[1].shard
+    path = found.episodes[1].path
     data = bytearray(path.read_bytes())
     data[entry.first_byte + entry.num_bytes // 2] ^= 4
     path.write_bytes(data)

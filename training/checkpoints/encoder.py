@@ -61,7 +61,7 @@ class TrainedEncoder:
     @property
     def environment_id(self) -> str:
         """The id of the environment that its data came from."""
-        return str(self.environment.get("id", "an environment without a name"))
+        return environment_id(self.environment)
 
 
 def load_encoder(path: Path) -> TrainedEncoder:
@@ -104,6 +104,14 @@ def load_encoder(path: Path) -> TrainedEncoder:
         environment=dataset.get("environment", {}),
         dataset=dataset,
     )
+
+
+def environment_id(environment: Mapping[str, Any]) -> str:
+    """Return the id in a dataset's description of its environment, by whichever key it has it."""
+    for key in ("EnvID", "id"):
+        if key in environment:
+            return str(environment[key])
+    return "an environment without a name"
 
 
 def best_checkpoint(path: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from configs.errors import ConfigurationError, DatasetError
 from configs.reading import printable
+from training.checkpoints.encoder import environment_id
 from trajectories.reader import Dataset, doubled_ids, open_dataset
 from trajectories.schema import differences
 
@@ -63,7 +64,7 @@ def _check_alike(one: Dataset, other: Dataset) -> None:
 
 def environment_of(dataset: Dataset) -> str:
     """Return the id of the environment that the episodes come from."""
-    return str(dataset.info.description.environment.get("id", "an environment without a name"))
+    return environment_id(dataset.info.description.environment)
 
 
 def check_environment(dataset: Dataset, wanted: str | None) -> None:

@@ -5,7 +5,7 @@ from agents.encoders.registry import objective_named
 from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.checkpoints.encoder import ENCODER
-from training.offline.shapes import check_needs, shapes_of
+from training.offline.shapes import check_frames, check_needs, shapes_of
 from training.offline.spec import Schedule, Trained
 from trajectories.reader import Dataset
 
@@ -18,7 +18,10 @@ def create_encoder(config: Config, dataset: Dataset) -> Objective:
     """
     section = config.encoder
     kind = objective_named(section.model)
-    shapes = shapes_of(dataset.info.schema, section.representation_size)
+    schema = dataset.info.schema
+    if schema.latent is None and len(schema.observation_shape) == 3:
+        check_frames(dataset)
+    shapes = shapes_of(schema, section.representation_size)
     try:
         objective = kind.create(shapes)
     except ValueError as error:

@@ -51,6 +51,20 @@ def frames_of_schema(schema: Schema) -> FramePreprocessing | None:
     )
 
 
+def check_frames(dataset: Dataset) -> None:
+    """Refuse pictures of a type that no encoder takes.
+
+    Raises:
+        ConfigurationError: names the type.
+    """
+    schema = dataset.info.schema
+    if frames_of_schema(schema) is None:
+        raise ConfigurationError(
+            f"{dataset.folder} holds frames of {schema.observation_dtype}, and an encoder takes "
+            f"{' or '.join(_RANGES)}; collect them without --background"
+        )
+
+
 def observes_vectors(schema: Schema) -> bool:
     """Whether observations, or latents, are vectors: these are then the states."""
     return len(schema.observation_shape) == 1

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.training.offline.made import (
+    FRAMES,
     VECTORS,
     rows_of,
     square,
@@ -52,6 +54,13 @@ def larger(folder: Path) -> None:
     squares(folder / "D", 8, observation_shape=(96, 96, 3))
 
 
+def differences(folder: Path) -> None:
+    schema = replace(FRAMES, observation_dtype="int16")
+    episodes = [square(seed) for seed in range(8)]
+    signed = [replace(e, observations=e.observations.astype("int16")) for e in episodes]
+    write(folder / "D", signed, schema)
+
+
 def usual(folder: Path) -> None:
     squares(folder / "D", 8)
 
@@ -85,6 +94,7 @@ CASES = {
     ),
     "no states": (without_states, SMALL, 2, "transition needs states and actions"),
     "frames of another size": (larger, VAE, 2, "64 x 64 pixels, not 96 x 96"),
+    "differences": (differences, VAE, 2, "D holds frames of int16, and an encoder takes uint8"),
     "an unknown model": (usual, ("--model=vaee",), 2, "no objective 'vaee'; there are vae,"),
     "a model near it": (usual, ("--model=vea.Vae",), 2, "did you mean vae.vae?"),
     "a model of another": (usual, ("--model=frame_decoder",), 2, "needs an encoder that has been"),
