@@ -43,6 +43,8 @@ SMALLER: Mapping[str, str] = {
     r"--num_env_per_process[ =]\d+": "--num_env_per_process 2",
     r"NUM_ENV=\d+": "NUM_ENV=2",
     r"--max_env_steps[ =][\d_]+": "--max_env_steps 512",
+    r"--num_rollouts 40 --max_steps 400": "--num_rollouts 12 --max_steps 20",
+    r"--train_encoder(?!.*--train_steps)": "--train_encoder --train_steps 2 --batch_size 4",
     r"TotalEnvSteps=\d+": "TotalEnvSteps=512",
     r"--env_steps \d+": "--env_steps 512",
     r"--seeds( \d+)+": "--seeds 1",
@@ -67,7 +69,8 @@ SMALLER: Mapping[str, str] = {
 
 # The same, in documents that show a name more than once: one that is taken is refused.
 AGAIN: Mapping[str, str] = {
-    r"main\.py --train(?!.*(--resume|--config_options))": "main.py --train --overwrite",
+    r"main\.py --train(?!_)(?!.*(--resume|--config_options))": "main.py --train --overwrite",
+    r"main\.py --train_encoder(?!.*--resume)": "main.py --train_encoder --overwrite",
 }
 
 
