@@ -47,3 +47,7 @@ class StorageError(ScoutError):
     """A file that could not be written."""
 
     exit_code = 7
+
+
+class FullDiskError(StorageError):
+    """A file that its disk has no room for; the message ends with the advice to make some."""

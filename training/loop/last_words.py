@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
-from configs.errors import STOPPED_EXIT_CODE, StorageError
+from configs.errors import STOPPED_EXIT_CODE, FullDiskError, StorageError
 from configs.typed import typed
 from training.folders.last_word import leave_last_word
 from training.live.console import final_message
@@ -24,6 +25,16 @@ def leave_word(session: Session, code: int, reason: str) -> None:
         session.write_status(code, reason)
     except StorageError as error:
         _LOG.warning("%s", error)
+
+
+@contextlib.contextmanager
+def full_disk_errors() -> Iterator[None]:
+    """Say of a disk without room how the run goes on once there is some."""
+    try:
+        yield
+    except FullDiskError as error:
+        error.args = (f"{error}, then the same command with {typed('--resume')} goes on",)
+        raise
 
 
 def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:
