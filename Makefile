@@ -47,13 +47,13 @@ num_env_flag := $(if $(NUM_ENV),--num_env_per_process $(NUM_ENV))
 rerun_flag   := $(if $(OVERWRITE),--overwrite) $(if $(RESUME),--resume)
 profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --config_path=$(CONFIG)
 
-# What runs main.py ends with a sentence, and make's own last line would be "Error 2". So these recipes
+# What runs main.py or a study ends with a sentence, and make's own last line would be "Error 2". So these recipes
 # leave the sentence of a failure in a file and end well; then make says it, and fails.
-.PHONY: train continue_training train_with_specific_gpu eval export report scalene_profiling pytorch_profiling line_profiling
-train continue_training train_with_specific_gpu eval export report scalene_profiling pytorch_profiling line_profiling: %: run_%
+.PHONY: train continue_training train_with_specific_gpu eval export report study plots scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export report study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
 	@$(call fail_if,$(said))
 
-run_goals := $(filter train continue_training train_with_specific_gpu eval export report %_profiling,$(MAKECMDGOALS))
+run_goals := $(filter train continue_training train_with_specific_gpu eval export report study plots %_profiling,$(MAKECMDGOALS))
 last_word := $(if $(run_goals),$(shell mktemp))
 said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
 fail_if    = $(if $(1),$(error $(1)))
@@ -215,13 +215,13 @@ $(PEERS_VENV)/.installed: requirements.txt requirements-study.txt requirements-p
 	  $(PEERS_PIP) install --force-reinstall --no-deps -c requirements.lock opencv-python-headless
 	@touch $@
 
-.PHONY: study
-study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md
-	$(PY) -m benchmarks.study $(ARGS)
+.PHONY: run_study
+run_study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md
+	@$(in_turn) $(PY) -m benchmarks.study $(ARGS)
 
-.PHONY: plots
-plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: logs/plot.png)
-	$(PY) -m benchmarks.plots $(RUNS) --out $(PLOT)
+.PHONY: run_plots
+run_plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: LOG_NAME's, into logs/plot.png)
+	@$(in_turn) $(PY) -m benchmarks.plots $(or $(RUNS),$(LOG_NAME)) --out $(PLOT)
 
 # Checks
 .PHONY: check

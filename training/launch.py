@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE, ScoutError
 from configs.loading import LoadedConfig
@@ -161,8 +163,9 @@ def _train_in_group(
             trainer, beginning = assemble(parts, payload, pool, stack)
             with profiled():
                 outcome = trainer.run(beginning)
+            replaced = int(ranks.sum(torch.tensor(pool.worker_restarts)).item())
     if ranks.rank == 0:
-        say_how_it_ended(session, outcome, stop)
+        say_how_it_ended(session, outcome, stop, workers_replaced=replaced)
     # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.
     stop.ignore_signals()
     ranks.any(flag=False)

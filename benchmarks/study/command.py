@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.drawing import load_matplotlib
+from benchmarks.ending import Parser, end_with
 from benchmarks.stopping import STOP_SIGNALS
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
@@ -40,11 +41,20 @@ def study(plan: Plan, parallel: int) -> int:
     runner.run()
     done = [job for job in plan.jobs if job not in runner.failed]
     if not done:
-        return 1
+        return _failed(runner)
     page = write_report(plan, [read_result(plan, job) for job in done], list(runner.failed))
     print(page.read_text(encoding="utf-8"))
     print(f"page: {page}")
-    return 1 if runner.failed else 0
+    return _failed(runner) if runner.failed else 0
+
+
+def _failed(runner: Runner) -> int:
+    names = ", ".join(job.name for job in runner.failed)
+    return end_with(
+        1,
+        f"error: {len(runner.failed)} of {len(runner.plan.jobs)} runs failed ({names}); what each "
+        f"said is in {runner.plan.folder / 'output'}; the same command continues",
+    )
 
 
 def check_packages() -> None:
@@ -60,7 +70,7 @@ def check_packages() -> None:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.study",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -96,11 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_packages()
         return study(plan, options.jobs)
     except ScoutError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return end_with(error.exit_code, f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        return INTERRUPTED
+        return end_with(INTERRUPTED, "interrupted; the same command continues")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -96,6 +96,8 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
         options = _with_free_names(options)
     mode: Literal["fresh", "overwrite"] = "overwrite" if options.overwrite else "fresh"
     if mode == "fresh":
+        if _taken(options.save_model_path):  # by this very run, perhaps, which goes on
+            RunFolder(LOGS, options.log_name).refuse_if_under_way()
         check_free(options.save_model_path)
     return Start(options, options.load_model_path, mode)
 

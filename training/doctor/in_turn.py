@@ -10,6 +10,7 @@ sentence is left in the file WORD, for make to say as its last line; where WORD 
 printed, and the exit code is that of the command.
 """
 
+import functools
 import os
 import shlex
 import signal
@@ -86,12 +87,19 @@ def signals_of_torchrun() -> dict[str, str]:
 
 def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run a command to its end, whatever signals come; return its code as subprocess does."""
-    process = subprocess.Popen(command, env=environment)
+    # One that comes before the handlers are set waits for them; the command itself has it at once.
+    heard = (*FROM_A_TERMINAL, signal.SIGTERM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
+    unblock = functools.partial(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+    process = subprocess.Popen(command, env=environment, preexec_fn=unblock)
     for number in FROM_A_TERMINAL:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
-    return process.wait()
+    alone = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
+    unblock()
+    code = process.wait()
+    signal.signal(signal.SIGTERM, alone)  # between two commands it ends this process, and make
+    return code
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 from configs.errors import ConfigurationError, PeerLostError, ScoutError
 from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
-from training.folders.lock import acquire_lock, checkpoint_locks, release_lock
+from training.folders.lock import acquire_lock, checkpoint_locks, refuse_if_held, release_lock
 
 RunMode = Literal["fresh", "resume", "anew", "overwrite"]
 
@@ -87,8 +87,7 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError(13, "no permission to write", str(folder))
-            remedy = f"wait for it or choose another {typed('--log_name')}"
-            lock = acquire_lock(run.path / LOCK_FILE, f"run {log_name!r}", remedy)
+            lock = acquire_lock(run.path / LOCK_FILE, *run._lock_words())
             run._locks.callback(release_lock, lock)
             if checkpoint is not None:
                 run.lock_checkpoint(checkpoint)
@@ -103,6 +102,14 @@ class RunFolder:
             run.close()
             raise
         return run
+
+    def refuse_if_under_way(self) -> None:
+        """Refuse a run that another process is at now, as far as its lock tells.
+
+        Raises:
+            ConfigurationError: names that process and its host.
+        """
+        refuse_if_held(self.path / LOCK_FILE, *self._lock_words())
 
     def lock_checkpoint(self, path: Path) -> None:
         """Keep other runs from writing the checkpoint at `path`, until `close`.
@@ -125,6 +132,11 @@ class RunFolder:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _lock_words(self) -> tuple[str, str]:
+        """Return what the run's lock is about, and what to do while another process has it."""
+        remedy = f"wait for it or choose another {typed('--log_name')}"
+        return f"run {self.name!r} is under way: its name", remedy
 
     def holds_results(self) -> bool:
         """Whether a later run under this name would overwrite anything worth keeping."""

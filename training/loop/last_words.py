@@ -37,10 +37,16 @@ def full_disk_errors() -> Iterator[None]:
         raise
 
 
-def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:
-    """Say, on rank 0, that a run is done, or was stopped and how it goes on."""
+def say_how_it_ended(
+    session: Session, outcome: Outcome, stop: StopRequest, *, workers_replaced: int
+) -> None:
+    """Say, on rank 0, that a run is done, or was stopped and how it goes on.
+
+    `workers_replaced` on all ranks since this start: what was said of each is long out of sight.
+    """
     saved = session.last_checkpoint
     where = f"saved to {saved}" if saved is not None else "nothing to save yet"
+    where += _of_workers(session, workers_replaced)
     steps = f"{session.clock.env_steps:,} env steps"
     if outcome is Outcome.DONE:
         session.write_status(0, "done")
@@ -54,6 +60,14 @@ def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> N
         f"stopped on request ({reason}) at {steps}; {where}; "
         f"the same command with {typed('--resume')} {then}",
     )
+
+
+def _of_workers(session: Session, replaced: int) -> str:
+    if replaced == 0 or session.folder is None:
+        return ""
+    workers = "worker was" if replaced == 1 else "workers were"
+    rows = session.folder.path / "metrics.jsonl"
+    return f"; {replaced:,} lost {workers} replaced, see the warnings above and {rows}"
 
 
 def _say_last(code: int, text: str) -> None:
