@@ -12,7 +12,6 @@ import argparse
 import importlib.util
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType

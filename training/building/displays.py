@@ -10,7 +10,13 @@ import torch
 from agents.adam import told_of_steps
 from configs.loading import dump_config, render_conf
 from training.building.intervals import updates_per_row
-from training.building.notes import crowded_cores, few_environments, in_the_rank, lone_samples, undone_nohup
+from training.building.notes import (
+    crowded_cores,
+    few_environments,
+    in_the_rank,
+    lone_samples,
+    undone_nohup,
+)
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page

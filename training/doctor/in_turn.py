@@ -10,7 +10,6 @@ sentence is left in the file WORD, for make to say as its last line; where WORD 
 printed, and the exit code is that of the command.
 """
 
-import functools
 import os
 import shlex
 import signal
@@ -87,16 +86,22 @@ def signals_of_torchrun() -> dict[str, str]:
 
 def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run a command to its end, whatever signals come; return its code as subprocess does."""
-    # One that comes before the handlers are set waits for them; the command itself has it at once.
-    heard = (*FROM_A_TERMINAL, signal.SIGTERM)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, heard)
-    unblock = functools.partial(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-    process = subprocess.Popen(command, env=environment, preexec_fn=unblock)
+    process: subprocess.Popen[bytes] | None = None
+    is_told = False
+
+    def pass_on(*_: object) -> None:
+        nonlocal is_told
+        is_told = True
+        if process is not None:
+            process.send_signal(signal.SIGTERM)
+
+    alone = signal.signal(signal.SIGTERM, pass_on)
     for number in FROM_A_TERMINAL:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    alone = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
-    unblock()
+    process = subprocess.Popen(command, env=environment)
+    if is_told:  # before there was anything to pass it on to
+        process.send_signal(signal.SIGTERM)
     code = process.wait()
     signal.signal(signal.SIGTERM, alone)  # between two commands it ends this process, and make
     return code

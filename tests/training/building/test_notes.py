@@ -10,7 +10,6 @@ from configs.loading import load_config
 from training.building.notes import crowded_cores, in_the_rank, lone_samples, undone_nohup
 from training.ranks.distributed import Place
 
-
 RECIPE = Path(__file__).resolve().parents[3] / "configs" / "CartPole" / "config_ppo00.conf"
 
 
