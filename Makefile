@@ -139,13 +139,16 @@ run_continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont0
 run_train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
 	@$(in_turn) $(PY) main.py $(train_as) --save_model_path=$(CKPT) --gpu_id=$(GPU) $(rerun_flag) $(ARGS)
 
+# A checkpoint is evaluated and exported under its own run's name, unless another one is typed.
+named = $(if $(filter file,$(origin LOG_NAME)),,--log_name=$(LOG_NAME))
+
 .PHONY: run_eval
 run_eval: $(READY) ## evaluate CKPT over full episodes, with a report and a video
-	@$(in_turn) $(PY) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video $(ARGS)
+	@$(in_turn) $(PY) main.py --eval --config_path=$(CONFIG) $(named) --load_model_path=$(CKPT) --video $(ARGS)
 
 .PHONY: run_export
 run_export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, graphs
-	@$(in_turn) $(PY) main.py --export --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) $(ARGS)
+	@$(in_turn) $(PY) main.py --export --config_path=$(CONFIG) $(named) --load_model_path=$(CKPT) $(ARGS)
 
 .PHONY: kill
 kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
