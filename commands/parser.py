@@ -69,8 +69,19 @@ class Parser(argparse.ArgumentParser):
         name = argument.split("=", maxsplit=1)[0]
         if name in ("--local-rank", "--local_rank"):
             return f"{name} comes from python -m torch.distributed.launch; start it by torchrun"
-        near = self._meant(name)
+        near = self._meant(name) if name.startswith("-") else self._meant_by_word(argument)
         return f"unknown argument {name}" + (f"; did you mean {near}?" if near else "")
+
+    def _meant_by_word(self, word: str) -> str | None:
+        """Return what a word without a flag was meant for: a recipe, or the value of a key."""
+        if word.endswith(".conf"):
+            return f"--config_path={word}"
+        place = self.typed.index(word)
+        if "=" in word:
+            return f"--set {word}"
+        if place >= 2 and self.typed[place - 2] == "--set":
+            return f"--set {self.typed[place - 1]}={word}"
+        return None
 
     def _meant(self, name: str) -> str | None:
         """Return our flag for an unknown one: what others call it, a key, or the nearest one."""

@@ -118,6 +118,21 @@ def test_an_unknown_flag_is_refused_with_the_nearest_one(
     assert f"unknown argument {typed.partition('=')[0]}; did you mean {nearest}?" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--set", "Gamma", "0.9"], "unknown argument 0.9; did you mean --set Gamma=0.9?"),
+        (["--set", "Seed=2", "Gamma=0.9"], "did you mean --set Gamma=0.9?"),
+        (["my/recipe.conf"], "did you mean --config_path=my/recipe.conf?"),
+        (["demo"], "unknown argument demo ("),
+    ],
+)
+def test_a_word_without_a_flag_is_refused_with_what_it_was_meant_for(
+    words: list[str], meant: str, capsys: Captured
+) -> None:
+    assert meant in refusal(["--train", *words], capsys)
+
+
 @pytest.mark.parametrize("given", ["--local-rank=0", "--local_rank=3"])
 def test_the_flag_of_torchs_older_launcher_is_known_as_that(given: str, capsys: Captured) -> None:
     line = refusal(["--train", given], capsys)

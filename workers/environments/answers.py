@@ -45,7 +45,9 @@ def ask_reset(
     except TypeError as error:
         if "reset() got an unexpected keyword argument" not in str(error):
             raise
-        found = f"one that does not ({error}): {OLD_INTERFACE}"
+        takes_a_seed = "argument 'options'" in str(error)
+        remedy = "let it take options=None as well" if takes_a_seed else OLD_INTERFACE
+        found = f"one that does not ({error}): {remedy}"
         raise BadAnswerError("reset", RESET, found) from None
     if not isinstance(answer, tuple) or len(answer) != 2:
         found = f"one that returns {described(answer)}: {OLD_INTERFACE}"
@@ -97,7 +99,8 @@ def read_vector(observation: Any, shape: tuple[int, ...]) -> NDArray[np.float32]
 def read_image(observation: Any, space: gymnasium.spaces.Box) -> NDArray[Any]:
     """Return an observation that is an image of its space: bytes, or floats of any size.
 
-    Where the space has bytes, wider whole numbers will do as long as they are those of bytes.
+    Where the space has bytes, or wider whole numbers for them, any whole numbers will do as long as
+    they are those of bytes.
 
     Raises:
         BadAnswerError: it has another shape, or is bytes where the space has floats, or the other
@@ -105,9 +108,9 @@ def read_image(observation: Any, space: gymnasium.spaces.Box) -> NDArray[Any]:
     """
     values, wanted = _array(observation), f"{space.dtype} {list(space.shape)}"
     if values is not None and values.shape == space.shape:
-        if values.dtype == space.dtype or values.dtype.kind == space.dtype.kind == "f":
+        if values.dtype == np.uint8 == space.dtype or values.dtype.kind == space.dtype.kind == "f":
             return values
-        if values.dtype.kind in "iu" and space.dtype == np.uint8:
+        if values.dtype.kind in "iu" and space.dtype.kind in "iu":
             return _narrowed(values, wanted)
     raise BadAnswerError("observation", wanted, described(observation))
 

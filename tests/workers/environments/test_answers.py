@@ -143,6 +143,15 @@ def test_the_interface_before_gymnasium_0_26_is_recognised(
         answer(simulator())
 
 
+def test_a_reset_that_takes_a_seed_alone_is_not_called_old() -> None:
+    class SeedAlone(foreign.Lamp):
+        def reset(self, seed: int | None = None) -> Any:  # type: ignore[override]
+            return super().reset(seed=seed)
+
+    with pytest.raises(BadAnswerError, match=r"'options'.*: let it take options=None as well$"):
+        answer(SeedAlone())
+
+
 def test_a_type_error_of_the_environment_itself_is_its_own() -> None:
     with pytest.raises(TypeError, match="has no len"):
         answer(foreign.Confused())
