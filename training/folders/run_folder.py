@@ -117,10 +117,9 @@ class RunFolder:
         Raises:
             ConfigurationError: another run writes it.
         """
-        what = typed("--save_model_path", path)
         for place in checkpoint_locks(path):
             place.parent.mkdir(parents=True, exist_ok=True)
-            lock = acquire_lock(place, what, "wait for it or choose another file")
+            lock = acquire_lock(place, *_checkpoint_words(path))
             self._locks.callback(release_lock, lock, place)
 
     def close(self) -> None:
@@ -276,6 +275,21 @@ class RunFolder:
 
     def _write_json(self, file_name: str, content: Mapping[str, Any]) -> None:
         replace_file(self.path / file_name, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def refuse_if_written(checkpoint: Path) -> None:
+    """Refuse a checkpoint that a run which is under way writes, as far as its lock tells.
+
+    Raises:
+        ConfigurationError: names that run's process and its host.
+    """
+    for place in checkpoint_locks(checkpoint):
+        refuse_if_held(place, *_checkpoint_words(checkpoint))
+
+
+def _checkpoint_words(path: Path) -> tuple[str, str]:
+    """Return what a checkpoint's lock is about, and what to do while another process has it."""
+    return typed("--save_model_path", path), "wait for it or choose another file"
 
 
 def next_free_name(root: Path, name: str) -> str:

@@ -72,9 +72,12 @@ def test_a_run_that_is_under_way_is_no_earlier_one() -> None:
     """Its checkpoint is there as soon as it has saved once."""
     save("checkpoints/demo.ckpt")
     held = rf"'demo' is under way: .* process {os.getpid()} on host {socket.gethostname()} "
-    run = RunFolder.open(Path("logs"), "demo", mode="fresh")
-    with run, pytest.raises(ConfigurationError, match=held):
-        choose_start(OPTIONS)
+    path = OPTIONS.save_model_path
+    with RunFolder.open(Path("logs"), "demo", mode="fresh", checkpoint=path):
+        with pytest.raises(ConfigurationError, match=held):
+            choose_start(OPTIONS)
+        with pytest.raises(ConfigurationError, match=r"demo\.ckpt is in use by process"):
+            choose_start(replace(OPTIONS, log_name="another"))
     with pytest.raises(ConfigurationError, match="belongs to an earlier run"):
         choose_start(OPTIONS)
 
