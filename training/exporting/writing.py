@@ -24,6 +24,7 @@ from training.exporting.policy_graph import (
 )
 from training.exporting.reading import CARD, CONFIG, CPU, ONNX, PROGRAM, WEIGHTS, config_text
 from training.folders.files import replace_file
+from training.folders.run_folder import validate_log_name
 from training.folders.versions import collect_versions
 from training.live.console import final_message
 from training.options import RunOptions
@@ -47,6 +48,7 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         raise ConfigurationError(
             f"--export needs exactly one process; use {typed('--nproc_per_node', 1)}"
         )
+    validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     agent = load_agent(options.load_model_path, loaded, CPU, greedy=False)
     folder = options.out or EXPORTS / run_name(options, agent)

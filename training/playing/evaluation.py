@@ -12,7 +12,7 @@ from training.checkpoints.protocol import changes_text, protocol_of
 from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
 from training.folders.files import replace_file
-from training.folders.run_folder import LOGS
+from training.folders.run_folder import LOGS, validate_log_name
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
@@ -96,6 +96,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
             "asked for are played and counted once; use one node and "
             f"{typed('--nproc_per_node', 1)}"
         )
+    validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
