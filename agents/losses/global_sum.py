@@ -7,7 +7,7 @@ them must go back through it. Without a process group this process is the only r
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
@@ -101,3 +101,59 @@ def global_standardize(
     deviations, count = global_deviations(x)
     variance = global_sum(deviations.square().sum(dim=0)) / count
     return deviations * torch.rsqrt(variance + epsilon), count
+
+
+def global_moments(
+    x: Float32[Tensor, "B D"],
+) -> tuple[Float32[Tensor, " D"], Float32[Tensor, " D"], Float32[Tensor, ""]]:
+    """Mean and biased variance over the samples of all ranks, and their number N.
+
+    Two passes, so that a mean far from zero leaves the variance alone; a collective each.
+
+    Args:
+        x: [B, D]; B may differ from rank to rank.
+    """
+    mean, count = global_mean(x)
+    return mean, global_sum((x - mean).square().sum(dim=0)) / count, count
+
+
+def global_weighted_mean(
+    values: Float32[Tensor, "*shape"], weights: Float32[Tensor, "*shape"]
+) -> Float32[Tensor, ""]:
+    """Σ w x / Σ w over all elements of all ranks, by one collective; 0 where all weights are 0.
+
+    Args:
+        values: [...], x, carries the gradient; what has no weight has no influence, NaN neither.
+        weights: [...], w, not negative, without gradient.
+
+    Returns:
+        A scalar, equal on all ranks.
+    """
+    weighted = torch.where(weights > 0, values * weights, 0.0).sum()
+    total = global_sum(torch.stack([weighted, weights.sum()]))
+    return total[0] / torch.where(total[1] > 0, total[1], 1.0).detach()
+
+
+def global_masked_mean(
+    values: Float32[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]
+) -> Float32[Tensor, ""]:
+    """Return the mean of the values that the mask keeps, over all ranks; see above."""
+    return global_weighted_mean(values, mask.float())
+
+
+def gather_samples(x: Float32[Tensor, "B D"]) -> tuple[Float32[Tensor, "N D"], int]:
+    """Return the samples of all ranks, in the order of ranks, and where this rank's begin.
+
+    Gradients flow back to the rank that a sample is of, summed over all ranks (see `global_sum`).
+
+    Args:
+        x: [B, D]; B may differ from rank to rank.
+    """
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return x, 0
+    rank, counts = dist.get_rank(), x.new_zeros(dist.get_world_size())
+    counts[rank] = x.shape[0]
+    sizes = [int(size) for size in global_sum(counts).tolist()]
+    start = sum(sizes[:rank])
+    rest = sum(sizes) - start - x.shape[0]
+    return global_sum(torch.nn.functional.pad(x, (0, 0, start, rest))), start

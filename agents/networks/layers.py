@@ -42,8 +42,8 @@ class FullPrecisionLinear(nn.Linear):
     log-probabilities and small prediction errors.
     """
 
-    def forward(self, features: Float[Tensor, "B D"]) -> Float32[Tensor, "B K"]:
-        """Map features [B, D] to float32 [B, K]."""
+    def forward(self, features: Float[Tensor, "*batch D"]) -> Float32[Tensor, "*batch K"]:
+        """Map features [..., D] to float32 [..., K]."""
         if not torch.is_autocast_enabled(features.device.type):  # entering a context costs a third
             return nn.functional.linear(features.float(), self.weight, self.bias)
         with torch.autocast(features.device.type, enabled=False):

@@ -171,6 +171,19 @@ def test_the_copy_trains(project: Path) -> None:
         assert all(math.isfinite(row[name]) for row in rows), name
 
 
+def test_the_copy_has_the_objective(project: Path) -> None:
+    program = "from agents.encoders.registry import objective_named as named; print(named('{}'))"
+    for name in ("supervised", "supervised.Supervised"):
+        found = subprocess.run(
+            [sys.executable, "-c", program.format(name)],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "agents.encoders.supervised.Supervised" in found.stdout, found.stderr
+
+
 def test_the_copy_has_the_verb(project: Path) -> None:
     recipe = write_recipe(project, "Dynamics", "VICReg")
     show = ("--show_recipe", f"--config_path={recipe}", "--seed=3")

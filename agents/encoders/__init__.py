@@ -1,0 +1,1 @@
+"""What an observation is, in few numbers, and how that is learnt from data kept on disk."""
