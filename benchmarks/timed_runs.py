@@ -42,6 +42,7 @@ class Plan:
         num_envs: environments of a rank, or None for the recipe's.
         ranks: agent processes under torchrun, or None for plain python.
         cores: the cores that the run may use, or None for all.
+        limit: seconds after which it is ended, or None for never.
     """
 
     recipe: Path
@@ -50,6 +51,7 @@ class Plan:
     num_envs: int | None = None
     ranks: int | None = None
     cores: tuple[int, ...] | None = None
+    limit: float | None = None
 
     def check(self) -> None:
         """Read the recipe as the run will.
@@ -135,6 +137,7 @@ def time_run(plan: Plan) -> Timing:
 
     Raises:
         SystemExit: the run failed; its last words have been printed.
+        TimeoutError: it took longer than the plan's limit, and has been ended.
     """
     with tempfile.TemporaryDirectory(prefix="scout-bench-") as name:
         folder = Path(name)
@@ -181,8 +184,11 @@ def _run(plan: Plan, folder: Path) -> tuple[CpuCurve, float]:
             stderr=subprocess.STDOUT,
         )
     tree, curve = ProcessTree(process.pid), CpuCurve([], [])
+    end = float("inf") if plan.limit is None else time.monotonic() + plan.limit
     try:
         while process.poll() is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"the run took longer than {plan.limit:.0f} s")
             curve.times.append(time.time())
             curve.seconds.append(tree.cpu_seconds())
             time.sleep(READ_EVERY)
