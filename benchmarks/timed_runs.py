@@ -90,6 +90,7 @@ class Timing:
         steps_per_update: env steps.
         shares: part of the ranks' time by name; "act" lies within "collect".
         memory: MB at most, shared pages once.
+        span: when that began and ended, seconds since 1970.
     """
 
     steps_per_second: float
@@ -97,6 +98,7 @@ class Timing:
     steps_per_update: float
     shares: Mapping[str, float]
     memory: float
+    span: tuple[float, float]
 
     @property
     def wall(self) -> float:
@@ -167,6 +169,7 @@ def timing(rows: Sequence[Row], cpu: CpuCurve, memory: float) -> Timing:
         steps_per_update=steps / (len(rows) - 1),
         shares=shares,
         memory=memory,
+        span=(first["wall_time"], last["wall_time"]),
     )
 
 

@@ -4,6 +4,7 @@ import shutil
 import statistics
 import subprocess
 import threading
+import time
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -18,20 +19,21 @@ QUERY = (
 
 
 class Reading(NamedTuple):
-    """Percent of the time in which a kernel ran, MiB that are taken, watts."""
+    """Seconds since 1970, percent of the time in which a kernel ran, MiB taken, watts."""
 
+    time: float
     busy: float
     memory: float
     power: float
 
 
-def read_line(line: str) -> Reading | None:
+def read_line(line: str, now: float) -> Reading | None:
     """Return what a line of nvidia-smi says, None where it is no three numbers."""
     try:
         busy, memory, power = (float(part) for part in line.split(","))
     except ValueError:
         return None
-    return Reading(busy, memory, power)
+    return Reading(now, busy, memory, power)
 
 
 def summary(readings: list[Reading]) -> dict[str, float] | None:
@@ -69,9 +71,10 @@ class Meter:
         if self._thread.is_alive():
             self._thread.join()
 
-    def summary(self) -> dict[str, float] | None:
-        """Return what was read so far."""
-        return summary(list(self._readings))
+    def summary(self, span: tuple[float, float]) -> dict[str, float] | None:
+        """Return what was read within a span of time, seconds since 1970."""
+        begin, end = span
+        return summary([each for each in self._readings if begin <= each.time <= end])
 
     def _read(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN):
@@ -81,6 +84,6 @@ class Meter:
                 ).stdout
             except (OSError, subprocess.TimeoutExpired):
                 continue
-            reading = read_line(said.strip())
+            reading = read_line(said.strip(), time.time())
             if reading is not None:
                 self._readings.append(reading)

@@ -59,7 +59,7 @@ def timed(sizes: Sizes, num_envs: int, cores: int, limit: float) -> dict[str, An
         "share_act": act,
         "share_step": collect - act,
         "memory_mb": timing.memory,
-        **(meter.summary() or {}),
+        **(meter.summary(timing.span) or {}),
     }
 
 

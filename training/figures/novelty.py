@@ -64,5 +64,6 @@ class NoveltyWatch:
             "the bonus no longer says what is new: for "
             f"{ROWS_IN_TURN} rows it was the larger the more often a state had been visited (rank "
             f"correlation with 1/sqrt(visits) {values[NOVELTY]:.2f}); what the bonus learns lags "
-            "behind: raise PredictorLearningRate, or shorten WorldModelHorizon where there is one"
+            "behind: raise PredictorLearningRate, shorten WorldModelHorizon, or lower EmaTau where "
+            "it looks at learnt features"
         )

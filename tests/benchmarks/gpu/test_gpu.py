@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,10 @@ def test_a_failure_ends_no_other_measurement(capsys: pytest.CaptureFixture[str])
 
 
 def test_what_nvidia_smi_says_is_read_and_what_it_cannot_say_is_not() -> None:
-    assert read_line("87, 10240, 412.5") == Reading(87.0, 10240.0, 412.5)
-    assert read_line("[N/A], 3, 4") is None
-    assert read_line("") is None
-    found = summary([Reading(50, 100, 200), Reading(70, 300, 400)])
+    assert read_line("87, 10240, 412.5", 3.0) == Reading(3.0, 87.0, 10240.0, 412.5)
+    assert read_line("[N/A], 3, 4", 3.0) is None
+    assert read_line("", 3.0) is None
+    found = summary([Reading(1, 50, 100, 200), Reading(2, 70, 300, 400)])
     assert found == {
         "gpu_busy_percent": 60,
         "gpu_memory_mib": 300,
@@ -90,7 +91,25 @@ def test_without_nvidia_smi_nothing_is_said_of_a_gpu(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", "")
     with Meter() as meter:
         pass
-    assert meter.summary() is None
+    assert meter.summary((0.0, math.inf)) is None
+
+
+def test_a_gpu_is_read_in_the_time_that_counts_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho '40, 1000, 300'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr("benchmarks.gpu.meter.SECONDS_BETWEEN", 0.01)
+    began = time.time()
+    with Meter() as meter:
+        while meter.summary((began, math.inf)) is None:
+            time.sleep(0.01)
+    found = meter.summary((began, math.inf))
+    assert found is not None
+    assert (found["gpu_busy_percent"], found["gpu_memory_mib"]) == (40, 1000)
+    assert meter.summary((began - 100, began - 50)) is None
 
 
 def test_the_page_tells_env_steps_and_frames_apart_and_what_is_missing() -> None:
