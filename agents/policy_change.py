@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from agents.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
 
-SAMPLES_PER_LOOK = 32  # one sample in so many of a rollout is looked at: below 1 % of an update
+# One sample in so many of a rollout is looked at. Measured, of an update's CPU time: 0.3 % on
+# Montezuma, 0.6 % on a maze of 75 x 75 pixels, 1.1 to 1.5 % on CartPole and MountainCar.
+SAMPLES_PER_LOOK = 32
 
 KL, GREEDY_DROP = "losses/kl", "losses/greedy_drop"
 
