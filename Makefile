@@ -206,6 +206,10 @@ bench_python = $(if $(and $(filter pool peers,$(PART)),$(wildcard $(PEERS_VENV)/
 bench: $(READY) ## measure PART=pool, peers, small, components, learner, loop or scaling; results go to benchmarks/LOG.md
 	$(bench_python) -m benchmarks.$(PART) $(ARGS)
 
+.PHONY: bench_gpu
+bench_gpu: $(READY) ## all that is to be measured on a machine with a GPU, within 8 minutes (ARGS=--smoke: tiny, on the CPU)
+	$(PY) -m benchmarks.gpu $(ARGS)
+
 .PHONY: peers_venv
 peers_venv: $(PEERS_VENV)/.installed ## make .venv-peers: Scout and other trainers, for PART=pool and PART=peers
 

@@ -12,6 +12,7 @@ from agents.intrinsic.base import Sampler
 from agents.learner import Learner, Minibatch
 from agents.losses.ppo import explained_variance
 from agents.minibatches import MinibatchPlan, draw_minibatches
+from agents.policy_change import SAMPLES_PER_LOOK, PolicyChange
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.state_statistics import observe_states, state_statistics
@@ -156,6 +157,7 @@ class PPOAgent:
             experience = self.learner.experience(rollout)
             raw = intrinsic.raw_bonuses(experience)
             bonuses = intrinsic.scale(raw, self._ranks)
+            rollout.bonuses.copy_(bonuses)
             metrics = {
                 "intrinsic/mean": bonuses.mean(),
                 "intrinsic/max": bonuses.max(),
@@ -168,7 +170,7 @@ class PPOAgent:
     def _train(
         self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None
     ) -> tuple[dict[str, Tensor], Minibatch]:
-        """Return the mean of each loss, and the last minibatch."""
+        """Return the mean of each loss with how far the policy moved, and the last minibatch."""
         settings = self._settings
         plans = list(
             draw_minibatches(
@@ -181,13 +183,17 @@ class PPOAgent:
             )
         )
         table = SampleTable.of(rollout, targets)
+        # The first of the first minibatch: drawn at random already.
+        looked_at = plans[0].samples[: max(1, len(targets.advantages) // SAMPLES_PER_LOOK)]
+        policy, precision = self.learner.policy, self.learner.precision
+        change = PolicyChange(policy, precision(self.device), rollout.observations(looked_at))
         losses: list[dict[str, Tensor]] = []
         for plan in plans:
             batch = self._minibatch(rollout, table, sampler, plan, self.generator)
             losses.append(self._steps.take(batch, self._progress))
         self._steps.settle()
         means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
-        return means, batch
+        return means | change.figures(precision(self.device)), batch
 
     def _minibatch(
         self,

@@ -1,6 +1,6 @@
 """The study: which of six ways to explore finds the goal of a small maze, and how soon?
 
-    python -m benchmarks.study --seeds 1 2 3 --env_steps 300000 --folder runs-local/study
+    python -m benchmarks.study --seeds 1 2 3 --env_steps 400000 --folder runs-local/study
     python -m benchmarks.study --only PPO RND --layouts 1 3 --set Nuisance=noise
 
 Every arm is trained on every layout with every seed, each run a process of main.py with one torch
@@ -77,7 +77,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--layouts", type=int, nargs="+", default=[1], help="maps (LayoutSeed)")
-    parser.add_argument("--env_steps", type=int, default=300_000, help="of each run (%(default)s)")
+    parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("runs-local/study"))
     parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
     parser.add_argument("--jobs", type=int, default=cores, help="runs at a time (%(default)s)")
