@@ -56,6 +56,16 @@ def test_a_row_group_holds_at_most_32_rows_of_one_episode(tmp_path: Path) -> Non
     assert groups == [32, 9, 32, 9]
 
 
+def test_columns_that_are_large_are_compressed(tmp_path: Path) -> None:
+    dataset(tmp_path, range(1))
+    group = pq.read_metadata(tmp_path / "shard-a-0.parquet").row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    compressed = {c.path_in_schema for c in columns if c.compression == "ZSTD"}
+    assert compressed == {
+        *("observation", "action.list.element", "reward", "state.list.element", "target")
+    }
+
+
 def test_a_shard_is_closed_when_it_is_large_enough(tmp_path: Path) -> None:
     with ShardWriter(tmp_path, SCHEMA, DESCRIPTION, "a", shard_size=1) as writer:
         for seed in range(3):
