@@ -158,24 +158,22 @@ class Dataset:
             DatasetError: one is damaged.
         """
         names = (self.info.schema.observation_column,) if columns is None else tuple(columns)
-        order = np.lexsort((ids[:, 1], ids[:, 0]))  # each row group is then read once
-        found = self._in_order(ids[order], names)
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        return {name: np.concatenate(parts)[back] for name, parts in found.items()}
-
-    def _in_order(self, ids: Ids, names: Sequence[str]) -> dict[str, list[Array]]:
-        found: dict[str, list[Array]] = {name: [] for name in names}
-        groups = ids[:, 1] // ROWS_PER_GROUP
-        changes = np.flatnonzero((np.diff(ids[:, 0]) != 0) | (np.diff(groups) != 0)) + 1
-        for run in np.split(np.arange(len(ids)), changes):
-            index, first = int(ids[run[0], 0]), int(groups[run[0]]) * ROWS_PER_GROUP
-            located = self.episodes[index]
+        found: Rows = {}
+        for places, located, first in self._by_group(ids):
             stop = min(first + ROWS_PER_GROUP, located.entry.num_rows)
-            rows = self.source.read(located, first, stop, names)
-            for name in names:
-                found[name].append(rows[name][ids[run, 1] - first])
+            for name, values in self.source.read(located, first, stop, names).items():
+                if name not in found:
+                    found[name] = np.empty((len(ids), *values.shape[1:]), values.dtype)
+                found[name][places] = values[ids[places, 1] - first]
         return found
+
+    def _by_group(self, ids: Ids) -> Iterator[tuple[Ids, Located, int]]:
+        """Yield where the ids of each row group stand, its episode and its first row."""
+        groups = ids[:, 1] // ROWS_PER_GROUP
+        order = np.lexsort((groups, ids[:, 0]))
+        changes = np.diff(ids[order, 0]).astype(bool) | np.diff(groups[order]).astype(bool)
+        for places in np.split(order, np.flatnonzero(changes) + 1):
+            yield places, self.episodes[ids[places[0], 0]], int(groups[places[0]]) * ROWS_PER_GROUP
 
     def windows(self, ids: Ids, steps: int, columns: Collection[str] | None = None) -> Windows:
         """Return windows of `steps` steps.
