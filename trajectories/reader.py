@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError, DatasetError
 from trajectories.episode import Array, Episode
-from trajectories.manifest import DatasetInfo, Part, part_paths, read_info, read_part
+from trajectories.manifest import (
+    MANIFEST,
+    DatasetInfo,
+    Part,
+    part_paths,
+    read_info,
+    read_part,
+)
 from trajectories.rows import DiskRows, Located, Rows, RowSource, groups_of
 from trajectories.shard import ROWS_PER_GROUP
 
@@ -233,6 +240,20 @@ def open_dataset(folder: Path | str) -> Dataset:
     if doubled:
         raise DatasetError(f"{folder}: episode {doubled[0]} is in it twice")
     return Dataset(folder, info, episodes, DiskRows(info.schema))
+
+
+def known_ids(folder: Path | str) -> set[str]:
+    """Return the ids of all episodes in a folder: what a writer that goes on need not write again.
+
+    Raises:
+        DatasetError: a manifest is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / MANIFEST).exists():
+        return set()
+    info = read_info(folder)
+    parts = [read_part(path, info) for path in part_paths(folder)]
+    return {entry.id for part in parts for shard in part.shards for entry in shard.episodes}
 
 
 def _located(folder: Path, part: Part) -> Iterator[Located]:

@@ -7,9 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ConfigurationError, StorageError
+from tests.faults.disks import small_disk
 from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.manifest import read_info, read_part
 from trajectories.shard import OpenShard
+from trajectories.verify import verify_folder
 from trajectories.writer import ShardWriter
 
 
@@ -129,6 +131,22 @@ def test_a_full_disk_is_one_message_and_the_dataset_stays_whole(
         write()
     assert "\n" not in str(caught.value)
     assert files_in(tmp_path) == before
+
+
+def test_a_disk_that_fills_up_keeps_every_shard_before(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        with ShardWriter(folder, SCHEMA, DESCRIPTION, "a", shard_size=40_000) as writer:
+            for seed in range(1000):
+                writer.add(episode(seed))
+
+    with small_disk(tmp_path / "disk", 1_000_000) as disk:
+        folder = disk / "set"
+        with pytest.raises(StorageError, match="No space left on device") as caught:
+            write(folder)
+        assert "\n" not in str(caught.value)
+        verdict = verify_folder(folder)
+        assert (verdict.problems, verdict.notes) == ((), ())
+        assert verdict.num_episodes > 10
 
 
 @pytest.mark.parametrize(
