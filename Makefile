@@ -200,10 +200,10 @@ view_line_profiler: $(READY) ## print the times of the newest line_profiling
 # Other trainers live in an environment of their own: they pin what Scout does not.
 PEERS_VENV ?= .venv-peers
 PEERS_PIP  := $(PEERS_VENV)/bin/python -m pip --disable-pip-version-check
-bench_python = $(if $(and $(filter pool peers,$(PART)),$(wildcard $(PEERS_VENV)/.installed)),$(PEERS_VENV)/bin/python,$(PY))
+bench_python = $(if $(and $(filter pool peers trajectories,$(PART)),$(wildcard $(PEERS_VENV)/.installed)),$(PEERS_VENV)/bin/python,$(PY))
 
 .PHONY: bench
-bench: $(READY) ## measure PART=pool, peers, small, components, learner, loop or scaling; results go to benchmarks/LOG.md
+bench: $(READY) ## measure PART=pool, peers, small, trajectories, components, learner, loop or scaling; results go to benchmarks/LOG.md
 	$(bench_python) -m benchmarks.$(PART) $(ARGS)
 
 .PHONY: bench_gpu
@@ -211,7 +211,7 @@ bench_gpu: $(READY) ## all that is to be measured on a machine with a GPU, withi
 	$(PY) -m benchmarks.gpu $(ARGS)
 
 .PHONY: peers_venv
-peers_venv: $(PEERS_VENV)/.installed ## make .venv-peers: Scout and other trainers, for PART=pool and PART=peers
+peers_venv: $(PEERS_VENV)/.installed ## make .venv-peers: Scout and other trainers and stores, for PART=pool, peers, trajectories
 
 $(PEERS_VENV)/.installed: requirements.txt requirements-study.txt requirements-peers.txt requirements.lock
 	$(PYTHON) -m venv $(PEERS_VENV)

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Collection, Mapping
 
-from commands import config_options, evaluate, export, report, train
+from commands import config_options, data, evaluate, export, report, train
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = """\
 exit codes: 0 done; 2 bad configuration or command line; 3 checkpoint refused; 4 environment failed;
-5 training went non-finite; 6 a peer was lost; 7 storage; 75 stopped on request, state saved.
+5 training went non-finite; 6 a peer was lost; 7 storage; 8 dataset refused; 75 stopped on
+request, state saved.
 """
 
 # The flag of each verb without its dashes; -h shows them in this order.
@@ -24,6 +25,7 @@ VERBS: "Mapping[str, Verb]" = {
     "eval": evaluate,
     "export": export,
     "report": report,
+    "data": data,
     "config_options": config_options,
 }
 

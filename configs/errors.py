@@ -51,3 +51,9 @@ class StorageError(ScoutError):
 
 class FullDiskError(StorageError):
     """A file that its disk has no room for; the message ends with the advice to make some."""
+
+
+class DatasetError(ScoutError):
+    """A dataset of rollouts that is damaged, incomplete or not of one kind."""
+
+    exit_code = 8

@@ -30,7 +30,7 @@ ARGUMENTS = "--set NumStep=64 --set Epoch=1 --set ObsNormStep=1 --num_workers 1"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     copy = tmp_path / "scout"
-    for room in ("agents", "commands", "configs", "training", "workers"):
+    for room in ("agents", "commands", "configs", "training", "trajectories", "workers"):
         shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("main.py", "Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, copy)

@@ -13,7 +13,10 @@ import pytest
 from commands.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ROOMS = ("agents", "workers", "configs", "training", "commands", "benchmarks", "examples")
+ROOMS = (
+    *("agents", "workers", "trajectories", "configs", "training"),
+    *("commands", "benchmarks", "examples"),
+)
 FLOORS = {
     "main": 6,
     "commands": 5,
@@ -22,6 +25,7 @@ FLOORS = {
     "training": 4,
     "agents": 3,
     "workers": 3,
+    "trajectories": 3,
     "agents.networks": 2,
     "agents.losses": 1,
     "configs": 1,
@@ -33,9 +37,11 @@ TRAINING_FLOORS = {
     "assembly": 5,
     "playing": 5,
     "building": 4,
+    "browsing": 4,
     "loop": 3,
     "parts": 3,
     "reports": 3,
+    "exchange": 3,
     "session": 2,
     "checkpoints": 2,
     "live": 2,
@@ -48,7 +54,13 @@ TRAINING_FLOORS = {
 # Pairs that must not know each other though their floors would allow it.
 STRANGERS = {
     ("agents", "workers"),
+    ("agents", "trajectories"),
     ("workers", "agents"),
+    ("workers", "trajectories"),
+    ("trajectories", "agents"),
+    ("trajectories", "agents.networks"),
+    ("trajectories", "agents.losses"),
+    ("trajectories", "workers"),
     ("workers", "agents.networks"),
     ("workers", "agents.losses"),
     ("agents.networks", "configs"),
@@ -172,7 +184,7 @@ def test_the_page_on_architecture_shows_every_floor_of_training() -> None:
 
 def rooms_on_the_page() -> list[Path]:
     """Every folder with modules that the page has a section for."""
-    houses = ("configs", "workers", "agents", "training", "commands")
+    houses = ("configs", "workers", "agents", "trajectories", "training", "commands")
     folders = {path.parent for house in houses for path in (ROOT / house).rglob("*.py")}
     return sorted(folders - {ROOT / "training"})
 
@@ -207,6 +219,18 @@ def test_actors_and_configurations_name_torch_nowhere(room: str) -> None:
     assert modules
     named = [module for module in modules if any(uses_torch(name) for name in imports_of(module))]
     assert named == []
+
+
+def test_rollouts_on_disk_need_numpy_and_pyarrow_and_nothing_else() -> None:
+    allowed = sys.stdlib_module_names | {"numpy", "pyarrow", "configs", "trajectories"}
+    named = {
+        f"{module} imports {name}"
+        for module in trees()
+        if room_of(module) == "trajectories"
+        for name in imports_of(module)
+        if name.split(".", maxsplit=1)[0] not in allowed
+    }
+    assert named == set()
 
 
 def uses_torch(name: str) -> bool:
@@ -251,7 +275,11 @@ def test_every_verb_is_a_file_of_the_same_three_functions_and_stands_in_the_tabl
 
 
 @pytest.mark.parametrize(
-    "module", ["main", "workers.pool", "workers.worker", "workers.environments.make"]
+    "module",
+    [
+        *("main", "workers.pool", "workers.worker", "workers.environments.make"),
+        "trajectories.writer",
+    ],
 )
 def test_a_clean_interpreter_has_no_torch_after_importing(module: str) -> None:
     program = f"import {module}, sys; print('torch' in sys.modules)"

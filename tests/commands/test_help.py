@@ -19,6 +19,7 @@ OWN = {
     "eval": {"--eval", "--episodes", "--greedy", "--video"},
     "export": {"--export", "--out"},
     "report": {"--report", "--out"},
+    "data": {"--data", "--to"},
     "config_options": {"--config_options"},
 }
 

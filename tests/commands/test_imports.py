@@ -49,6 +49,13 @@ def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     assert "torch" not in heavy
 
 
+@pytest.mark.parametrize("action", ["verify", "repair", "inspect"])
+def test_datasets_need_no_torch(action: str, tmp_path: Path) -> None:
+    said, heavy = loaded_after(f"assert main.main(['--data', {action!r}, 'nix']) == 2", tmp_path)
+    assert "nix" in said
+    assert "torch" not in heavy
+
+
 @pytest.mark.parametrize("verb", ["--train", "--eval", "--export"])
 def test_a_recipe_that_is_refused_needs_no_torch(verb: str, tmp_path: Path) -> None:
     arguments = [verb, "--config_path=missing.conf", "--load_model_path=x.ckpt"]

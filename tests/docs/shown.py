@@ -22,6 +22,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"make peers_venv|make bench PART=peers": "downloads other trainers",
     r"make bench PART=small ARGS": "needs a checkout of an earlier commit",
     r"make start_tensorboard_profiles": "downloads TensorBoard's profile plugin",
+    r"python main\.py --data ": "needs a dataset; tests/commands/test_data.py runs them on one",
     r"scalene view ": "opens a browser",
     r"nohup |setsid |tmux ": "goes on after the shell; tests/test_ends.py closes terminals",
 }

@@ -131,7 +131,7 @@ def test_an_environment_of_the_older_interface_is_renewed(
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with all of the page in it."""
     project = tmp_path_factory.mktemp("followed") / "project"
-    for room in ("agents", "commands", "configs", "training", "workers"):
+    for room in ("agents", "commands", "configs", "training", "trajectories", "workers"):
         shutil.copytree(
             ROOT / room, project / room, ignore=shutil.ignore_patterns("__pycache__", "*.conf")
         )
@@ -197,7 +197,10 @@ def test_the_copy_has_the_verb(project: Path) -> None:
     assert "--all_keys" in helped
     assert "--episodes" not in helped
     for wrong, said in (
-        (("--train",), "exactly one of --train, --eval, --export, --report and --show_recipe"),
+        (
+            ("--train",),
+            "exactly one of --train, --eval, --export, --report, --show_recipe and --data",
+        ),
         (("--out=x",), "--out says where"),
         (("--set=Gama=1",), "Gamma"),
     ):

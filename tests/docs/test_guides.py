@@ -21,7 +21,7 @@ SOURCES = [
     ROOT / "main.py",
     *(
         path
-        for room in ("agents", "commands", "configs", "training", "workers")
+        for room in ("agents", "commands", "configs", "training", "trajectories", "workers")
         for path in (ROOT / room).rglob("*.py")
     ),
 ]
@@ -29,6 +29,7 @@ ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
     "WorkerError",
     "BadTransitionError",
     "NonFiniteGradientError",
+    "NewerFormatError",
 }
 FEW = 12  # letters: a message with fewer of its own passes on what another one says
 CHART = re.compile(

@@ -28,13 +28,19 @@ class Section:
         return "".join(letter if letter.isalnum() else "-" for letter in self.heading.lower())
 
 
-def render_page(title: str, lead: Sequence[Markup], sections: Sequence[Section]) -> str:
+def render_page(
+    title: str,
+    lead: Sequence[Markup],
+    sections: Sequence[Section],
+    made_by: str = "main.py --report",
+) -> str:
     """Return the page as HTML.
 
     Args:
         title: its heading.
         lead: what stands below the heading.
         sections: in their order; one without parts is left out.
+        made_by: the command.
     """
     shown = [section for section in sections if section.parts]
     links = [element("a", section.heading, href=f"#{section.anchor}") for section in shown]
@@ -42,7 +48,7 @@ def render_page(title: str, lead: Sequence[Markup], sections: Sequence[Section])
         element("section", element("h2", section.heading, id=section.anchor), *section.parts)
         for section in shown
     ]
-    made = f"Made by main.py --report, {time.strftime('%Y-%m-%d %H:%M %Z')}."
+    made = f"Made by {made_by}, {time.strftime('%Y-%m-%d %H:%M %Z')}."
     body = element(
         "main",
         element("h1", title),

@@ -1,0 +1,1 @@
+"""Rollouts kept on disk. numpy and pyarrow, never torch, never a simulator."""

@@ -1,0 +1,158 @@
+"""Repair: what is damaged is moved aside, what is whole stays and is made a dataset again."""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from configs.errors import DatasetError
+from trajectories.fields import Fields
+from trajectories.files import replace_file, storage_error
+from trajectories.inventory import SET_ASIDE, Inventory, footer_of, take_inventory
+from trajectories.manifest import (
+    MANIFEST,
+    DatasetInfo,
+    EpisodeEntry,
+    Part,
+    ShardEntry,
+    bytes_of,
+    part_path,
+    writer_of,
+)
+from trajectories.reader import Dataset
+from trajectories.rows import DiskRows, Located, groups_of
+from trajectories.shard import measure_shard
+from trajectories.verify import check_pages, check_shard, whole_episodes
+from trajectories.writer import ShardWriter
+
+STALE = 3600.0  # seconds after which an unfinished file is taken for a killed writer's
+REPAIRER = "repair"  # the writer of episodes that were saved from damaged shards
+Say = Callable[[str], None]
+
+
+def repair(folder: Path, say: Say) -> None:
+    """Make a dataset whole again. No writer may run meanwhile.
+
+    Nothing is deleted: what is damaged, foreign or left over is moved to the folder set-aside. The
+    whole episodes of a damaged shard are written again. A damaged part of the manifest is made anew
+    from its shards, each page of which is checked.
+
+    Args:
+        folder: the dataset's.
+        say: told in one line what is done.
+
+    Raises:
+        DatasetError: it is no dataset, or nothing whole says what it is.
+        StorageError: a file cannot be moved or written.
+    """
+    inventory = take_inventory(folder)
+    if inventory.info_error is not None:
+        _set_aside(folder / MANIFEST, inventory.info_error, say)
+        replace_file(folder / MANIFEST, bytes_of(inventory.info))
+        say(f"{folder / MANIFEST}: made anew from the copy in a writer's part")
+    for path, what in inventory.bad_parts.items():
+        _set_aside(path, what, say)
+    for path in inventory.foreign:
+        _set_aside(path, "is no file of this dataset", say)
+    for path in inventory.unfinished:
+        if time.time() - path.stat().st_mtime > STALE:
+            _set_aside(path, "was never finished", say)
+    seen = _mend_shards(inventory, say)
+    _adopt(inventory, seen, say)
+
+
+def _mend_shards(inventory: Inventory, say: Say) -> set[str]:
+    """Keep what is whole of each named shard; return the ids that are then there."""
+    seen: set[str] = set()
+    saved: list[tuple[Path, ShardEntry, list[EpisodeEntry]]] = []
+    for part_file, part in inventory.parts.items():
+        good = []
+        for shard in part.shards:
+            path = inventory.folder / shard.name
+            what = check_shard(path, shard, inventory.info.schema, lambda _: None)
+            whole = shard.episodes if what is None else whole_episodes(path, shard)
+            kept = [episode for episode in whole if episode.id not in seen]
+            seen |= {episode.id for episode in kept}
+            if what is None and len(kept) == len(whole):
+                good.append(shard)
+                continue
+            aside = _set_aside(path, what or "holds episodes that are there twice", say)
+            if aside is not None and kept:
+                saved.append((aside, shard, kept))
+        if len(good) < len(part.shards):
+            replace_file(part_file, bytes_of(replace(part, shards=tuple(good))))
+    _write_again(inventory, saved, say)
+    return seen
+
+
+def _write_again(
+    inventory: Inventory, saved: list[tuple[Path, ShardEntry, list[EpisodeEntry]]], say: Say
+) -> None:
+    """Write the whole episodes of damaged shards into new ones."""
+    if not saved:
+        return
+    info = inventory.info
+    provenance = {"repaired": [shard.name for _, shard, _ in saved]}
+    with ShardWriter(
+        *(inventory.folder, info.schema, info.description, REPAIRER), provenance=provenance
+    ) as writer:
+        for path, shard, kept in saved:
+            group = 0
+            for entry in shard.episodes:
+                if entry in kept:
+                    located = (Located(entry, path, shard, group),)
+                    dataset = Dataset(inventory.folder, info, located, DiskRows(info.schema))
+                    writer.add(dataset.episode(0))
+                group += groups_of(entry.num_rows)
+            say(f"{path}: {len(kept)} of its {len(shard.episodes)} episodes written again")
+
+
+def _adopt(inventory: Inventory, seen: set[str], say: Say) -> None:
+    """Name shards that no part names, where each page of them is whole and no episode is known."""
+    adopted: dict[str, list[ShardEntry]] = {}
+    for path in inventory.unnamed:
+        shard = _measured(path, inventory.info)
+        writer = writer_of(path.name)
+        if shard is None or seen & {episode.id for episode in shard.episodes}:
+            _set_aside(path, "is named by no manifest and not whole, or known already", say)
+        elif writer is not None:
+            seen |= {episode.id for episode in shard.episodes}
+            adopted.setdefault(writer, []).append(shard)
+            say(f"{path}: named in the manifest, its {len(shard.episodes)} episodes are whole")
+    current = {part.writer: part for part in take_inventory(inventory.folder).parts.values()}
+    for writer, shards in adopted.items():
+        part = current.get(writer, Part(inventory.info, writer, {"repaired": ["manifest"]}))
+        part = replace(part, shards=(*part.shards, *shards))
+        replace_file(part_path(inventory.folder, writer), bytes_of(part))
+
+
+def _measured(path: Path, info: DatasetInfo) -> ShardEntry | None:
+    """Return a shard's entry from the file itself; None where it is not whole."""
+    try:
+        said = Fields(footer_of(path), str(path))
+        episodes = tuple(map(EpisodeEntry.from_json, said.each("episodes")))
+        if check_pages(path, episodes, info.schema, lambda _: None) is not None:
+            return None
+        return measure_shard(path, path.name, episodes)
+    except (DatasetError, OSError, ValueError, pa.ArrowException):
+        return None
+
+
+def _set_aside(path: Path, what: str, say: Say) -> Path | None:
+    """Move a file into the folder set-aside, under a name that is free; return where it is."""
+    folder = path.parent / SET_ASIDE
+    try:
+        if not path.exists():
+            say(f"{path}: {what}")
+            return None
+        folder.mkdir(exist_ok=True)
+        names = (f"{path.name}.{n}" if n else path.name for n in itertools.count())
+        target = next(folder / name for name in names if not (folder / name).exists())
+        path.rename(target)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    say(f"{path}: {what}; moved to {folder}")
+    return target
