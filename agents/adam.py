@@ -168,7 +168,7 @@ class _Moments:
                 self.steps[index].add_(difference)
 
     def state(self) -> dict[int, dict[str, Tensor]]:
-        """Return copies of what is known of each parameter that has taken a step."""
+        """Return what is known of each parameter that has taken a step, by its index."""
         return {
             index: {
                 "step": self.steps[index].clone(),

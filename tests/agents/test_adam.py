@@ -90,6 +90,17 @@ def test_a_parameter_that_misses_a_step_counts_its_own_steps_as_torchs_does() ->
     assert counts[0] == counts[1] == [6.0, 5.0, 6.0, 6.0]
 
 
+def test_a_step_that_is_left_out_is_not_counted() -> None:
+    module = network()
+    optimizer = FusedAdam(groups_of(module), eps=EPS)
+    descend(module, optimizer, range(2))
+    before = weights(module)
+    optimizer.found_inf = torch.ones(())
+    descend(module, optimizer, range(2, 3))
+    assert weights(module) == before
+    assert {float(one["step"]) for one in optimizer.state_dict()["state"].values()} == {2.0}
+
+
 @pytest.mark.parametrize(
     "other", [nn.Linear(5, 7), nn.Sequential(nn.Linear(5, 8), nn.Linear(8, 2))]
 )
