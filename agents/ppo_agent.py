@@ -100,7 +100,8 @@ class PPOAgent:
 
         Args:
             rollout: all that happened since the last call.
-            diagnose: also return how alive the representation is, which waits for the device.
+            diagnose: also return figures that are only watched, of the policy's change and of how
+                alive the representation is; the same on every rank.
 
         Returns:
             named scalars on the device, means over the minibatches of this rank.
@@ -114,7 +115,7 @@ class PPOAgent:
         metrics["losses/explained_variance"] = explained_variance(
             rollout.values_extrinsic.flatten(), targets.returns_extrinsic
         )
-        losses, last_batch = self._train(rollout, targets, sampler)
+        losses, last_batch = self._train(rollout, targets, sampler, diagnose=diagnose)
         observe_states(self.learner.policy, rollout, self._ranks)
         return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})
 
@@ -168,7 +169,7 @@ class PPOAgent:
         return bonuses, sampler, metrics
 
     def _train(
-        self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None
+        self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None, *, diagnose: bool
     ) -> tuple[dict[str, Tensor], Minibatch]:
         """Return the mean of each loss with how far the policy moved, and the last minibatch."""
         settings = self._settings
@@ -190,7 +191,7 @@ class PPOAgent:
         losses: list[dict[str, Tensor]] = []
         for plan in plans:
             batch = self._minibatch(rollout, table, sampler, plan, self.generator)
-            losses.append(self._steps.take(batch, self._progress))
+            losses.append(self._steps.take(batch, self._progress, diagnose=diagnose))
         self._steps.settle()
         means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
         return means | change.figures(precision(self.device)), batch

@@ -201,15 +201,17 @@ class Trainer:
     def _learn(self, rollout: RolloutBuffer) -> dict[str, Tensor]:
         with self._stopwatch.measure("learn"):
             try:
-                return self._agent.learn(rollout, diagnose=self._logs(self._clock.updates + 1))
+                return self._agent.learn(rollout, diagnose=self._logs(after=1))
             except NonFiniteGradientError as error:
                 raise self._evidence.keep(error, self._clock) from error
 
-    def _logs(self, updates: int) -> bool:
-        return updates % self._schedule.log_every == 0
+    def _logs(self, after: int = 0) -> bool:
+        """Whether a row is written of the last update, or of the one `after` so many more."""
+        updates = self._clock.updates + after
+        return updates % self._schedule.log_every == 0 or self._finished(after)
 
     def _log(self, losses: dict[str, Tensor]) -> None:
-        if self._logs(self._clock.updates) or self._finished():
+        if self._logs():
             figures = losses | self._since_row.read()
             self._reporter.report(self._clock, figures, self._episodes, self._stopwatch)
 
