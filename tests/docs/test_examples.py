@@ -41,6 +41,7 @@ from tests.docs.page import (
     HEAD,
     OLDER_INTERFACE,
     VERB,
+    WITH_STATE,
     example,
     examples,
 )
@@ -112,7 +113,15 @@ EXAMPLES = pytest.mark.parametrize(("shape", "build"), LEARNERS.values(), ids=LE
 
 
 def test_every_example_of_the_page_is_tested() -> None:
-    assert set(examples()) == {BONUS, HEAD, BACKBONE, ENVIRONMENT, OLDER_INTERFACE, VERB}
+    assert set(examples()) == {
+        BONUS,
+        HEAD,
+        BACKBONE,
+        ENVIRONMENT,
+        WITH_STATE,
+        OLDER_INTERFACE,
+        VERB,
+    }
 
 
 @EXAMPLES
