@@ -3,6 +3,8 @@
 from configs.schema import Config
 from configs.typed import typed
 
+# Families whose frames may have three channels.
+IN_COLOUR = ("classic_control", "box2d", "mujoco", "gymnasium")
 # The policy's convolutions: 8 x 8 with stride 4, 4 x 4 with stride 2, then ThirdKernel.
 _KERNELS_AND_STRIDES = ((8, 4), (4, 2))
 
@@ -53,6 +55,7 @@ def _unsafe(config: Config) -> list[str]:
 def _environment(config: Config) -> list[str]:
     environment, found = config.environment, []
     of_games = environment.env_type in ("atari", "mario")
+    found += [*_colour(config), *_box2d(config)]
     if (of_games or environment.env_type == "minigrid") and not config.observes_pixels:
         found.append(
             f"ObservationType = state with EnvType = {environment.env_type}: "
@@ -82,6 +85,40 @@ def _environment(config: Config) -> list[str]:
             "nothing is left after the third convolution; use larger frames or ThirdKernel = 3"
         )
     return found
+
+
+def _colour(config: Config) -> list[str]:
+    """Refuse frames of three channels where there are none, or where a bonus looks at one."""
+    environment, intrinsic = config.environment, config.intrinsic
+    if environment.frame_colour == "grey" or not config.observes_pixels:
+        return []
+    if environment.env_type not in IN_COLOUR:
+        return [
+            f"FrameColour = rgb with EnvType = {environment.env_type}: its frames are grey; "
+            "set FrameColour = grey"
+        ]
+    if intrinsic.kind in ("none", "BYOL-Explore") or intrinsic.rnd_input == "features":
+        return []
+    return [
+        f"FrameColour = rgb with IntrinsicReward = {intrinsic.kind}: this bonus looks at grey "
+        "frames; set FrameColour = grey, or IntrinsicReward to none or BYOL-Explore"
+    ]
+
+
+def _box2d(config: Config) -> list[str]:
+    """Refuse what only simulators of Box2D have."""
+    environment = config.environment
+    if environment.env_type == "box2d":
+        return []
+    return [
+        f"{key} = {value} with EnvType = {environment.env_type}: only environments of box2d have "
+        f"one; set {key} = {default}"
+        for key, value, default in (
+            ("Renderer", environment.renderer, "fast"),
+            ("ActionSpace", environment.action_space, "auto"),
+        )
+        if value != default
+    ]
 
 
 def _optimisation(config: Config) -> list[str]:

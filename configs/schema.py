@@ -66,15 +66,23 @@ class Section(BaseModel):
 
 
 GAMES = ("atari", "mario")  # the families that are emulated
+ALWAYS_SEEN = (*GAMES, "minigrid")  # as frames
 OF_GAMES = {"max_episode_steps": 4500, "learning_reward": "sign"}  # 18,000 frames; RND's clipping
 
 
 class EnvironmentSection(Section):
     """What is simulated, and how its frames and rewards reach the agent."""
 
-    env_type: Literal["atari", "mario", "classic_control", "minigrid", "gymnasium"] = Field(
-        "atari", alias="EnvType", description="simulator family"
-    )
+    env_type: Literal[
+        "atari",
+        "mario",
+        "classic_control",
+        "box2d",
+        "mujoco",
+        "sprites",
+        "minigrid",
+        "gymnasium",
+    ] = Field("atari", alias="EnvType", description="simulator family")
     env_id: str = Field(
         "MontezumaRevengeNoFrameskip-v4",
         alias="EnvID",
@@ -85,8 +93,8 @@ class EnvironmentSection(Section):
     observation_type: Literal["auto", "pixels", "state"] = Field(
         "auto",
         alias="ObservationType",
-        description="pixels = grey frames, state = the environment's own vector; "
-        "auto = pixels for atari, mario and minigrid, state for the others",
+        description="pixels = frames, state = the environment's own vector; auto = pixels for "
+        "atari, mario, minigrid, CarRacing, and Sprites without State in the id, else state",
     )
     max_episode_steps: Auto | Annotated[int, Field(ge=1, le=MOST_STEPS)] = Field(
         "auto",
@@ -113,6 +121,23 @@ class EnvironmentSection(Section):
     )
     frame_width: int = Field(
         84, alias="PreProcWidth", ge=36, le=512, description="width of a frame in pixels"
+    )
+    frame_colour: Literal["grey", "rgb"] = Field(
+        "grey",
+        alias="FrameColour",
+        description="channels of a frame: 1 = grey, 3 = rgb (classic_control, box2d, mujoco, "
+        "gymnasium)",
+    )
+    renderer: Literal["fast", "stock"] = Field(
+        "fast",
+        alias="Renderer",
+        description="who draws CarRacing's frames: fast = Scout, in a tenth of the time and with "
+        "the same physics and scores, stock = Gymnasium (box2d)",
+    )
+    action_space: Auto | Literal["continuous", "discrete"] = Field(
+        "auto",
+        alias="ActionSpace",
+        description="which actions CarRacing and LunarLander take; auto = the id's own (box2d)",
     )
     life_done: bool = Field(
         False,
@@ -161,6 +186,15 @@ class EnvironmentSection(Section):
             return given
         unset = {name: value for name, value in OF_GAMES.items() if name not in named}
         return given | unset
+
+    @property
+    def observes_pixels(self) -> bool:
+        """Whether the agent sees frames (else the environment's own vector)."""
+        if self.observation_type != "auto":
+            return self.observation_type == "pixels"
+        if self.env_type == "sprites":
+            return "State" not in self.env_id
+        return self.env_type in ALWAYS_SEEN or self.env_id.startswith("CarRacing")
 
 
 class PPOSection(Section):
@@ -537,10 +571,10 @@ class RunSection(Section):
         alias="WorkerBackend",
         description="what steps the environments; the results are the same: processes = worker "
         "processes, watched and replaced, always with --num_workers; in_process = the rank itself, "
-        "which ends with an environment that fails; auto = in_process for classic_control and "
-        "minigrid where a step takes up to 100 microseconds, else processes; ale_vector = threads "
-        "of ale-py within the rank, without rooms, exact resumption or replacement (atari; "
-        "evaluation then uses processes)",
+        "which ends with an environment that fails; auto = in_process for classic_control, "
+        "sprites and minigrid where a step takes up to 100 microseconds, else processes; "
+        "ale_vector = threads of ale-py within the rank, without rooms, exact resumption or "
+        "replacement (atari; evaluation then uses processes)",
     )
     learner_threads: Auto | Annotated[int, Field(ge=1, le=MOST_THREADS)] = Field(
         "auto",
@@ -606,6 +640,4 @@ class Config(BaseModel):
     @property
     def observes_pixels(self) -> bool:
         """Whether the agent sees frames (else the environment's own vector)."""
-        if self.environment.observation_type == "auto":
-            return self.environment.env_type in ("atari", "mario", "minigrid")
-        return self.environment.observation_type == "pixels"
+        return self.environment.observes_pixels

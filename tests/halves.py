@@ -69,6 +69,20 @@ ENVIRONMENTS = {
     "pixels of a physical system": PONG.replace("atari", "classic_control")
     .replace("PongNoFrameskip-v4", "CartPole-v1\nObservationType = pixels")
     .replace("StickyAction = True\n", ""),
+    "a drawn car in colour": PONG.replace("atari", "box2d")
+    .replace("PongNoFrameskip-v4", "CarRacing-v3\nFrameColour = rgb")
+    .replace("StickyAction = True\n", "")
+    .replace("IntrinsicReward = RND", "IntrinsicReward = none"),
+    "a lander": CARTPOLE.replace("classic_control", "box2d").replace(
+        "CartPole-v1", "LunarLander-v3"
+    ),
+    "a lander's picture": PONG.replace("atari", "box2d")
+    .replace("PongNoFrameskip-v4", "LunarLanderContinuous-v3\nObservationType = pixels")
+    .replace("StickyAction = True\n", ""),
+    "sprites": PONG.replace("atari", "sprites")
+    .replace("PongNoFrameskip-v4", "Sprites-v2")
+    .replace("StickyAction = True\n", ""),
+    "joints": CARTPOLE.replace("classic_control", "mujoco").replace("CartPole-v1", "Hopper-v5"),
     "continuous actions": CARTPOLE.replace("CartPole-v1", "Pendulum-v1").replace(
         "MaxStepPerEpisode = auto", "MaxStepPerEpisode = 24"
     ),

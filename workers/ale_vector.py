@@ -22,7 +22,7 @@ from workers.environments.atari_games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.lost_games import Seeds
-from workers.protocol import EpisodeSummary, GroupState, StepBatch, WorkerError
+from workers.protocol import EpisodeSummary, GroupState, StepBatch, Vectors, WorkerError
 from workers.turns import Turns
 
 # In 0.12.0 the reset of some games among others waits forever.
@@ -71,7 +71,7 @@ class AleVectorPool:
         layout = Layout.plan(num_environments, num_threads, num_groups)
         _check_version(load_ale_py().__version__)
         self.spec: EnvironmentSpec = replace(
-            AtariEnvironment(section).environment_spec, can_snapshot=False
+            AtariEnvironment(section).environment_spec, can_snapshot=False, state_names=()
         )
         self.num_environments = num_environments
         self.num_groups = num_groups
@@ -138,6 +138,15 @@ class AleVectorPool:
         batch = self._games[group].recv()
         self._turns.put(group, GroupState.IDLE)
         return batch
+
+    def states(self, group: int) -> Vectors:
+        """Return no states: [n, 0]."""
+        rows = self.group(group)
+        return np.zeros((rows.stop - rows.start, 0), np.float32)
+
+    def labels(self, group: int) -> Vectors:
+        """Return no labels: [n, 0]."""
+        return self.states(group)
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot`."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import EnvironmentSpec, Observation
-from workers.protocol import StepBatch
+from workers.protocol import StepBatch, Vectors
 
 TakeSnapshots = Callable[[], list[bytes | None]]
 """Returns the state of every environment as it was when this was made."""
@@ -72,6 +72,15 @@ class EnvironmentPool(Protocol):
 
     def recv(self, group: int) -> StepBatch:
         """Wait for the step that `send` began."""
+
+    def states(self, group: int) -> Vectors:
+        """Return the states [n, S] of the group's present observations, after `reset` too.
+
+        S is 0 unless the pool was opened with_states.
+        """
+
+    def labels(self, group: int) -> Vectors:
+        """Return the labels [n, L] of the group's present observations, likewise."""
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot` of now, also when the environments have gone on."""

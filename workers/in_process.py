@@ -23,7 +23,7 @@ from workers.environments.global_streams import own_streams_put_back
 from workers.layout import Layout
 from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
-from workers.protocol import Failed, GroupState, StepBatch, WorkerError, failure_of
+from workers.protocol import Failed, GroupState, StepBatch, Vectors, WorkerError, failure_of
 from workers.shared_arrays import PRIVATE, SharedArrays, field_table
 from workers.turns import Turns
 
@@ -52,6 +52,7 @@ class InProcessPool:
         num_groups: int = 1,
         base_seed: int,
         first_index: int = 0,
+        with_states: bool = False,
     ) -> None:
         """Build the environments.
 
@@ -61,6 +62,7 @@ class InProcessPool:
             num_groups: G.
             base_seed, first_index: environment i is first reset with base_seed + first_index + i,
                 and what it draws while it is made follows from that number too.
+            with_states: whether states and labels come beside the observations.
 
         Raises:
             ScoutError: an environment could not be built.
@@ -81,7 +83,8 @@ class InProcessPool:
             with self._failures_named(is_replaceable=False), own_streams_put_back():
                 seeds = self._seeds.building(layout.groups, restart=0)
                 self.spec = self._owned.build(make, lambda row: None, seeds)
-            self._arrays = SharedArrays(PRIVATE, field_table(self.spec, num_environments, 1))
+            table = field_table(self.spec, num_environments, 1, with_states=with_states)
+            self._arrays = SharedArrays(PRIVATE, table)
             self._owned.attach(self._arrays, 0)
             self._owned.step_together()
         except BaseException:
@@ -151,6 +154,14 @@ class InProcessPool:
             episodes = self._owned.step(group, self._slots[group])
         self._turns.put(group, GroupState.IDLE)
         return self._arrays.batch(self.group(group), self._slots[group], episodes)
+
+    def states(self, group: int) -> Vectors:
+        """Return the states [n, S] of the group's present observations; valid as those are."""
+        return self._arrays.states[self._slots[group], self.group(group)]
+
+    def labels(self, group: int) -> Vectors:
+        """Return the labels [n, L] of the group's present observations; valid as those are."""
+        return self._arrays.labels[self._slots[group], self.group(group)]
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot` of now, also later; it is cheap until it is called."""

@@ -84,6 +84,8 @@ def _cut(rows: range, last_slot: int, arrays: SharedArrays) -> list[EpisodeSumma
     """Write the rows of a step that never happened: truncated, where the last one left off."""
     here = slice(rows.start, rows.stop)
     arrays.final_observations[here] = arrays.observations[last_slot, here]
+    arrays.final_states[here] = arrays.states[last_slot, here]
+    arrays.final_labels[here] = arrays.labels[last_slot, here]
     arrays.rewards[here] = 0.0
     arrays.terminated[here] = False
     arrays.truncated[here] = True

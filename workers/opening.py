@@ -13,8 +13,8 @@ from workers.in_process import InProcessPool
 from workers.pool import WorkerPool
 from workers.step_cost import step_cost
 
-# An emulator costs hundreds of microseconds a step, and may crash; gymnasium's is foreign code.
-NEVER_IN_THE_RANK = ("atari", "mario", "gymnasium")
+# An emulator or a physics engine costs more, and may crash; gymnasium's is foreign code.
+NEVER_IN_THE_RANK = ("atari", "mario", "box2d", "mujoco", "gymnasium")
 # Seconds of a step up to which environments stay in the rank. A message to a worker and back costs
 # about 100 us; a renderer's picture takes several times as long as that.
 CHEAP = 100e-6
@@ -38,18 +38,24 @@ class Sizes:
     cores: int
 
 
-def open_pool(config: Config, sizes: Sizes, backend: str | None = None) -> EnvironmentPool:
+def open_pool(
+    config: Config, sizes: Sizes, backend: str | None = None, *, with_states: bool = False
+) -> EnvironmentPool:
     """Start the environments of `config`.
 
     Args:
         config: which environments, and what a pool may take.
         sizes: how many, and their random streams.
         backend: a value of WorkerBackend in place of the configuration's.
+        with_states: whether states and labels come beside the observations; not from ale_vector,
+            in whose place there are processes then.
 
     Raises:
         ScoutError: an environment could not be built, or there is no room for it.
     """
     backend = backend or config.run.worker_backend
+    if with_states and backend == "ale_vector":
+        backend = "processes"
     workers = min(sizes.num_workers or sizes.cores, sizes.num_environments)
     if backend == "ale_vector":
         # Other runs do without the emulator and its memory in the rank itself.
@@ -70,9 +76,9 @@ def open_pool(config: Config, sizes: Sizes, backend: str | None = None) -> Envir
         cost = _cost_in_the_rank(config.environment, sizes.num_environments)
         backend = "in_process" if cost is not None and cost <= CHEAP else "processes"
     pool = (
-        _in_process(config.environment, sizes)
+        _in_process(config.environment, sizes, with_states=with_states)
         if backend == "in_process"
-        else _in_workers(config, sizes, workers)
+        else _in_workers(config, sizes, workers, with_states=with_states)
     )
     if cost is not None:
         pool.place += f": {cost * 1e6:,.0f} us a step"
@@ -86,17 +92,20 @@ def _cost_in_the_rank(section: EnvironmentSection, num_environments: int) -> flo
     return step_cost(functools.partial(make_environment, section), num_environments)
 
 
-def _in_process(section: EnvironmentSection, sizes: Sizes) -> EnvironmentPool:
+def _in_process(section: EnvironmentSection, sizes: Sizes, *, with_states: bool) -> EnvironmentPool:
     return InProcessPool(
         functools.partial(make_environment, section),
         num_environments=sizes.num_environments,
         num_groups=sizes.num_groups,
         base_seed=sizes.base_seed,
         first_index=sizes.first_index,
+        with_states=with_states,
     )
 
 
-def _in_workers(config: Config, sizes: Sizes, num_processes: int) -> EnvironmentPool:
+def _in_workers(
+    config: Config, sizes: Sizes, num_processes: int, *, with_states: bool
+) -> EnvironmentPool:
     run = config.run
     return WorkerPool(
         functools.partial(make_environment, config.environment),
@@ -108,4 +117,5 @@ def _in_workers(config: Config, sizes: Sizes, num_processes: int) -> Environment
         step_timeout=run.step_timeout,
         reset_timeout=run.reset_timeout,
         max_restarts=run.max_worker_restarts,
+        with_states=with_states,
     )

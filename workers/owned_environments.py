@@ -101,6 +101,8 @@ class OwnedEnvironments:
     def attach(self, arrays: SharedArrays, worker: int) -> None:
         """Write to `arrays` from now on, as worker number `worker`."""
         self._arrays = arrays
+        self._has_states = arrays.states.size > 0
+        self._has_labels = arrays.labels.size > 0
         self._progress = arrays.progress[worker]
         self._mark(0, Phase.IDLE)
 
@@ -109,6 +111,8 @@ class OwnedEnvironments:
 
         The results are the same to the last bit; what is lost is which environment failed.
         """
+        if self._has_states or self._has_labels:
+            return  # the environments themselves are asked after every step
         for group, rows in enumerate(self._rows):
             environments = [self._environments[row] for row in rows]
             if len(environments) >= FEWEST_TOGETHER:
@@ -122,6 +126,7 @@ class OwnedEnvironments:
         observations = self._arrays.observations[slot]
         for row, seed in zip(rows, seeds, strict=True):
             observations[row] = self._reset_one(row, seed)
+            self._tell(row, slot)
         self._arrays.scores[rows.start : rows.stop] = 0.0
         self._arrays.lengths[rows.start : rows.stop] = 0
         self._load(group)
@@ -154,12 +159,14 @@ class OwnedEnvironments:
             results.append((reward, terminated, truncated))
             if terminated or truncated:
                 arrays.final_observations[row] = observation
+                self._tell_final(row)
                 if not isinstance(info, dict):
                     raise bad_value(row, "info", "a dict", repr(info))
                 if info.get("game_over", True):
                     games.append((row, info.get("rooms", ()), dict(info.get("metrics", {}))))
                 observation = self._reset_one(row, None)
             observations[row] = observation
+            self._tell(row, slot)
         rewards, arrays.terminated[here], arrays.truncated[here] = zip(*results, strict=True)
         self._count_rewards(rows, rewards)
         self._mark(rows.start, Phase.IDLE)
@@ -241,6 +248,20 @@ class OwnedEnvironments:
             self._mark(min(errors), Phase.CLOSE)
             words = "environments that failed to close"
             raise BaseExceptionGroup(words, list(errors.values()))
+
+    def _tell(self, row: int, slot: int) -> None:
+        """Write the state and the labels that go with an environment's observation, if wanted."""
+        if self._has_states:
+            self._arrays.states[slot, row] = self._environments[row].state()
+        if self._has_labels:
+            self._arrays.labels[slot, row] = self._environments[row].labels()
+
+    def _tell_final(self, row: int) -> None:
+        """Write those that go with the last observation of an episode."""
+        if self._has_states:
+            self._arrays.final_states[row] = self._environments[row].state()
+        if self._has_labels:
+            self._arrays.final_labels[row] = self._environments[row].labels()
 
     def _mark(self, row: int, phase: int) -> None:
         self._progress[0] = row

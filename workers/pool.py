@@ -29,6 +29,7 @@ from workers.protocol import (
     Snapshot,
     Step,
     StepBatch,
+    Vectors,
 )
 from workers.shared_arrays import SharedArrays, allocate, field_table
 from workers.supervision import Supervisor
@@ -62,6 +63,7 @@ class WorkerPool:
         step_timeout: float = 60.0,
         reset_timeout: float = 120.0,
         max_restarts: int = 100,
+        with_states: bool = False,
     ) -> None:
         """Start the workers and wait until their environments are built.
 
@@ -75,6 +77,7 @@ class WorkerPool:
             step_timeout: seconds that a step of a worker's environments may take.
             reset_timeout: seconds that building one of them, or a reset of all, may take.
             max_restarts: lost workers that are replaced, in all.
+            with_states: whether states and labels come beside the observations.
 
         Raises:
             ScoutError: an environment could not be built, a worker could not be started, or memory
@@ -97,10 +100,12 @@ class WorkerPool:
         ]
         try:
             self.spec = self._supervisor.start()
-            table = field_table(self.spec, num_environments, layout.num_workers)
+            table = field_table(
+                self.spec, num_environments, layout.num_workers, with_states=with_states
+            )
             self._memory_file = allocate(table)
             self._arrays = SharedArrays(self._memory_file, table)
-            attach = Attach(num_environments, layout.num_workers)
+            attach = Attach(num_environments, layout.num_workers, with_states)
             self._supervisor.attach(self._arrays, attach, self._memory_file)
         except BaseException:
             self.close()
@@ -180,6 +185,14 @@ class WorkerPool:
         episodes, _ = self._collect(group)
         self._turns.put(group, GroupState.IDLE)
         return self._arrays.batch(self.group(group), self._slots[group], episodes)
+
+    def states(self, group: int) -> Vectors:
+        """Return the states [n, S] of the group's present observations; valid as those are."""
+        return self._arrays.states[self._slots[group], self.group(group)]
+
+    def labels(self, group: int) -> Vectors:
+        """Return the labels [n, L] of the group's present observations; valid as those are."""
+        return self._arrays.labels[self._slots[group], self.group(group)]
 
     def capture(self) -> TakeSnapshots:
         """Return what gives `snapshot` of now, also later."""

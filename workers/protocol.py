@@ -7,7 +7,7 @@ per worker and step. Observations, actions, rewards and flags never do; they lie
 
 import pickle
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 
 from configs.errors import EnvironmentFailure, ScoutError
 from workers.environments.base import EnvironmentSpec, Observation
+
+Vectors = NDArray[np.float32]
+
+
+def _no_vectors() -> Vectors:
+    return np.zeros((0, 0), np.float32)
 
 
 class WorkerError(EnvironmentFailure):
@@ -66,6 +72,9 @@ class StepBatch:
         rewards: float32 [n], raw.
         terminated, truncated: bool [n].
         episodes: the full games that ended in this step.
+        states, labels: float32 [n, S] and [n, L], of `observations`; S = L = 0 unless the pool was
+            opened with_states.
+        final_states, final_labels: the same of `final_observations`.
     """
 
     observations: Observation
@@ -74,6 +83,10 @@ class StepBatch:
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     episodes: list[EpisodeSummary]
+    states: Vectors = field(default_factory=_no_vectors)
+    labels: Vectors = field(default_factory=_no_vectors)
+    final_states: Vectors = field(default_factory=_no_vectors)
+    final_labels: Vectors = field(default_factory=_no_vectors)
 
 
 class GroupState(Enum):
@@ -122,10 +135,14 @@ def describe_progress(environment: int, phase: int) -> str:
 
 
 class Attach(NamedTuple):
-    """Map the shared arrays; their file descriptor follows on the same socket."""
+    """Map the shared arrays; their file descriptor follows on the same socket.
+
+    `with_states`: whether states and labels are written, too.
+    """
 
     num_environments: int
     num_workers: int
+    with_states: bool
 
 
 class Reset(NamedTuple):

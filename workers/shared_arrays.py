@@ -36,7 +36,9 @@ class Field(NamedTuple):
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-def field_table(spec: EnvironmentSpec, num_environments: int, num_workers: int) -> dict[str, Field]:
+def field_table(
+    spec: EnvironmentSpec, num_environments: int, num_workers: int, *, with_states: bool = False
+) -> dict[str, Field]:
     """Return every shared field: who writes it is said in brackets.
 
     actions [pool]; observations, final_observations, rewards, terminated, truncated and the running
@@ -44,15 +46,21 @@ def field_table(spec: EnvironmentSpec, num_environments: int, num_workers: int) 
     rows]; progress: environment and `Phase` of each worker [that worker].
 
     There are two slots of observations, written in turn: while a step is under way, the last ones
-    are still whole, and a worker that is lost half-way has not spoilt them.
+    are still whole, and a worker that is lost half-way has not spoilt them. `states` and `labels`
+    go with the observations; they have no columns unless `with_states`.
     """
     N, shape, dtype = num_environments, spec.observation_shape, spec.observation_dtype
+    S, L = (len(spec.state_names), len(spec.label_names)) if with_states else (0, 0)
     return {
         "actions": Field((N,), "int64")
         if spec.discrete
         else Field((N, spec.num_actions), "float32"),
         "observations": Field((2, N, *shape), dtype),
         "final_observations": Field((N, *shape), dtype),
+        "states": Field((2, N, S), "float32"),
+        "final_states": Field((N, S), "float32"),
+        "labels": Field((2, N, L), "float32"),
+        "final_labels": Field((N, L), "float32"),
         "rewards": Field((N,), "float32"),
         "terminated": Field((N,), "bool"),
         "truncated": Field((N,), "bool"),
@@ -75,6 +83,10 @@ class SharedArrays:
     actions: NDArray[Any]
     observations: NDArray[Any]
     final_observations: NDArray[Any]
+    states: NDArray[np.float32]
+    final_states: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    final_labels: NDArray[np.float32]
     rewards: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
@@ -91,8 +103,7 @@ class SharedArrays:
         self.block = np.frombuffer(memory, np.uint8)
         offset = 0
         for name, field in table.items():
-            count = math.prod(field.shape)
-            flat = np.frombuffer(memory, np.dtype(field.dtype), count, offset)
+            flat = self.block[offset : offset + field.num_bytes].view(field.dtype)
             setattr(self, name, flat.reshape(field.shape))
             offset += _padded(field.num_bytes)
 
@@ -126,6 +137,10 @@ class SharedArrays:
             terminated=self.terminated[rows],
             truncated=self.truncated[rows],
             episodes=episodes,
+            states=self.states[slot, rows],
+            labels=self.labels[slot, rows],
+            final_states=self.final_states[rows],
+            final_labels=self.final_labels[rows],
         )
 
 

@@ -74,9 +74,9 @@ def _serve(
 ) -> None:
     while True:
         match _next_command(connection):
-            case Attach(num_environments, num_workers):
+            case Attach(num_environments, num_workers, with_states):
                 file_descriptor = reduction.recv_handle(connection)
-                table = field_table(spec, num_environments, num_workers)
+                table = field_table(spec, num_environments, num_workers, with_states=with_states)
                 owned.attach(SharedArrays(file_descriptor, table), worker)
                 os.close(file_descriptor)
             case Reset(group, slot, seeds):

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from benchmarks.free_memory import lacks_room
 from benchmarks.gymnasium_games import make_gymnasium
@@ -56,7 +57,7 @@ def candidates(
     Those that fork come first: no threads, no torch and no pipes are there yet to be inherited.
     """
     make = partial(make_environment, section)
-    sizes = {"num_environments": num_environments, "base_seed": SEED}
+    sizes: dict[str, Any] = {"num_environments": num_environments, "base_seed": SEED}
     ours = partial(WorkerPool, make, num_processes=num_processes, **sizes)
     threads = partial(AleVectorPool, section, num_threads=num_processes, **sizes)
     games = (section, num_environments, num_processes)

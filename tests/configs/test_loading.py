@@ -41,6 +41,9 @@ COMPANIONS = {
     "SSLPretraining": "RepresentationLearningParameter = BYOL",
     "FreezeSharedBackbone": "RepresentationLearningParameter = BYOL\nSSLPretraining = 5",
     "Nuisance": "EnvType = minigrid",
+    "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
+    "Renderer": "EnvType = box2d",
+    "ActionSpace": "EnvType = box2d",
 }
 
 

@@ -107,6 +107,9 @@ OF_OTHERS = {
     "EmaTau",
     "LayoutSeed",
     "Nuisance",
+    "FrameColour",
+    "Renderer",
+    "ActionSpace",
     "ActionMapping",
     "ObservationScaling",
 }

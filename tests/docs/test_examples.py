@@ -42,6 +42,7 @@ from tests.docs.page import (
     OBJECTIVE,
     OLDER_INTERFACE,
     VERB,
+    WITH_STATE,
     example,
     examples,
 )
@@ -119,6 +120,7 @@ def test_every_example_of_the_page_is_tested() -> None:
         OBJECTIVE,
         BACKBONE,
         ENVIRONMENT,
+        WITH_STATE,
         OLDER_INTERFACE,
         VERB,
     }

@@ -15,6 +15,8 @@ ENVIRONMENT_FIELDS = (
     "environment.stack_size",
     "environment.frame_height",
     "environment.frame_width",
+    "environment.frame_colour",
+    "environment.action_space",
     "environment.layout_seed",
     "environment.action_mapping",
 )
@@ -24,6 +26,7 @@ PROTOCOL_FIELDS = (
     "environment.sticky_probability",
     "environment.life_done",
     "environment.nuisance",
+    "environment.renderer",
 )
 NETWORK_FIELDS = (
     "ppo.conv_channels",
@@ -57,6 +60,8 @@ PIXEL_FIELDS = frozenset(
         "environment.stack_size",
         "environment.frame_height",
         "environment.frame_width",
+        "environment.frame_colour",
+        "environment.renderer",
         "ppo.conv_channels",
         "ppo.third_kernel",
         "ppo.hidden_size",

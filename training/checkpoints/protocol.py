@@ -17,6 +17,7 @@ FAMILIES = {
     "environment.sticky_probability": ("atari", "mario"),
     "environment.life_done": ("atari", "mario"),
     "environment.nuisance": ("minigrid",),
+    "environment.renderer": ("box2d",),
 }
 
 

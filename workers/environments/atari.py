@@ -28,9 +28,11 @@ from workers.environments.snapshots import (
     restore_generator,
     unpack,
 )
+from workers.environments.states import Vector, as_vector
 
 MAX_FRAMES_PER_EPISODE = 108_000  # 30 minutes of play, as in the ids that gymnasium registers
 MONTEZUMA_ROOM_ADDRESS = 3  # the RAM byte that holds the room's number
+RAM_SIZE = 128  # bytes
 NOOP = 0
 
 
@@ -98,6 +100,7 @@ class AtariEnvironment(Environment):
             frame_skip=self._frame_skip,
             can_snapshot=True,
             max_episode_steps=self._max_steps,
+            state_names=tuple(f"ram_{address}" for address in range(RAM_SIZE)),
         )
 
     def reset(
@@ -140,6 +143,10 @@ class AtariEnvironment(Environment):
     def render(self) -> NDArray[np.uint8]:
         """Return the emulator's screen, uint8 [h, w, 3]: 210 x 160 in most games."""
         return np.asarray(self._ale.getScreenRGB(), np.uint8)
+
+    def state(self) -> Vector:
+        """Return the console's memory, a byte a number."""
+        return as_vector(self._ale.getRAM())
 
     def snapshot(self) -> bytes:
         """Return the emulator's state, the random stream and our own counters."""

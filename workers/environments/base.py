@@ -14,6 +14,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.environments.states import NOTHING, Vector
+
 Observation = NDArray[Any]
 TakeSnapshot = Callable[[], bytes]
 """Returns the state of an environment as it was when this was made."""
@@ -39,6 +41,8 @@ class EnvironmentSpec:
         can_snapshot: whether `snapshot` and `restore` continue an episode exactly.
         notes: what the user should know of how its observations are read.
         max_episode_steps: env steps after which an episode is truncated; None where none is known.
+        state_names, label_names: what `Environment.state` and `labels` hold, number by number;
+            empty where it tells none.
     """
 
     env_id: str
@@ -56,6 +60,8 @@ class EnvironmentSpec:
     can_snapshot: bool = False
     notes: tuple[str, ...] = ()
     max_episode_steps: int | None = None
+    state_names: tuple[str, ...] = ()
+    label_names: tuple[str, ...] = ()
 
     def difference(self, other: "EnvironmentSpec") -> str:
         """Name what differs, each with its value here and there; long ones are cut short."""
@@ -106,6 +112,14 @@ class Environment(gymnasium.Env[Observation, Any]):
     def render(self) -> NDArray[np.uint8]:
         """Return the real screen as uint8 [H, W, 3] (RGB)."""
         raise NotImplementedError
+
+    def state(self) -> Vector:
+        """Return the state beside the observation, float32 [S]; S = len(spec.state_names)."""
+        return NOTHING
+
+    def labels(self) -> Vector:
+        """Return the labels of the present moment, float32 [L]; L = len(spec.label_names)."""
+        return NOTHING
 
     def snapshot(self) -> bytes:
         """Return the whole state, random streams included, as bytes that hold no code."""

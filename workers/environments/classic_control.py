@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.classic_control import AcrobotEnv, PendulumEnv
 from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
@@ -22,18 +23,28 @@ from workers.environments.snapshots import (
     unpack,
 )
 from workers.environments.spaces import legal_action, spec_of
+from workers.environments.states import Vector, as_vector
 
 ENTRY_POINT = "gymnasium.envs.classic_control"
 # Everything that a simulator of this family changes while it runs, its random stream apart.
 PHYSICAL_STATE = ("state", "steps_beyond_terminated", "last_u")
+# What ObservationType = state shows, by the first word of the id.
+STATE_NAMES = {
+    "CartPole": ("position", "velocity", "angle", "angular_velocity"),
+    "MountainCar": ("position", "velocity"),
+    "MountainCarContinuous": ("position", "velocity"),
+    "Acrobot": ("cos_1", "sin_1", "cos_2", "sin_2", "angular_velocity_1", "angular_velocity_2"),
+    "Pendulum": ("cos", "sin", "angular_velocity"),
+}
 
 
 class ClassicControlEnvironment(Environment):
     """CartPole, MountainCar (also continuous), Acrobot, Pendulum.
 
     Observations are the state as float32 [D], or with ObservationType = pixels the rendered
-    picture as a grey frame uint8 [1, H, W]. There is no emulator, hence no frame skip and no
-    sticky action: FrameSkip and StickyAction do not apply, one step is one step of the physics.
+    picture as a frame: grey uint8 [1, H, W], or with FrameColour = rgb [3, H, W]. There is no
+    emulator, hence no frame skip and no sticky action: FrameSkip and StickyAction do not apply, one
+    step is one step of the physics.
     Continuous actions are laid out between their bounds, and clipped to them, here.
 
     Attributes:
@@ -55,7 +66,8 @@ class ClassicControlEnvironment(Environment):
         self.simulator = made.unwrapped
         cap = section.max_episode_steps
         self._max_steps = registered.max_episode_steps if cap == "auto" else cap
-        self._sees_pixels = section.observation_type == "pixels"
+        self._sees_pixels = section.observes_pixels
+        self._colour = section.frame_colour
         self._height, self._width = section.frame_height, section.frame_width
         self.num_steps = 0
 
@@ -66,7 +78,8 @@ class ClassicControlEnvironment(Environment):
         )
         space: gymnasium.spaces.Box = self.simulator.observation_space
         if self._sees_pixels:
-            space = gymnasium.spaces.Box(0, 255, (1, self._height, self._width), np.uint8)
+            channels = 3 if self._colour == "rgb" else 1
+            space = gymnasium.spaces.Box(0, 255, (channels, self._height, self._width), np.uint8)
         self.observation_space = space
         self.environment_spec = spec_of(
             section.env_id,
@@ -75,6 +88,7 @@ class ClassicControlEnvironment(Environment):
             can_snapshot=True,
             reach=self._reach,
             max_episode_steps=self._max_steps,
+            state_names=STATE_NAMES[section.env_id.split("-")[0]],
         )
 
     def reset(
@@ -109,6 +123,15 @@ class ClassicControlEnvironment(Environment):
                 f"pictures of {self.environment_spec.env_id} need pygame: "
                 "pip install 'gymnasium[classic-control]'"
             ) from error
+
+    def state(self) -> Vector:
+        """Return what ObservationType = state shows, also where pixels are observed."""
+        simulator = self.simulator
+        if type(simulator) is AcrobotEnv:
+            return as_vector(simulator._get_ob())  # type: ignore[no-untyped-call]
+        if type(simulator) is PendulumEnv:
+            return as_vector(simulator._get_obs())  # type: ignore[no-untyped-call]
+        return as_vector(simulator.state)
 
     def snapshot(self) -> bytes:
         """Return the physical state, the random stream and the step count."""
@@ -155,9 +178,9 @@ class ClassicControlEnvironment(Environment):
         if not self._sees_pixels:
             return np.asarray(state, np.float32)
         # OpenCV is loaded only by those who see pixels: it takes more memory than the simulator.
-        from workers.environments.preprocessing import grey_frame  # noqa: PLC0415
+        from workers.environments.preprocessing import picture_frame  # noqa: PLC0415
 
-        return grey_frame(self.render(), self._height, self._width)
+        return picture_frame(self.render(), self._height, self._width, colour=self._colour)
 
 
 def _registration(env_id: str) -> gymnasium.envs.registration.EnvSpec:

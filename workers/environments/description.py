@@ -5,6 +5,7 @@ What stands here is what the environments of this folder do; the tests of export
 
 # ruff: noqa: PLC0415 - simulators are imported only where one of theirs is described
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +14,14 @@ from configs.schema import EnvironmentSection
 Facts = dict[str, Any]
 """What JSON can hold."""
 
-CLASSIC_ACTIONS: Mapping[str, tuple[str, ...]] = {
+ACTION_NAMES: Mapping[str, tuple[str, ...]] = {
     "CartPole": ("push left", "push right"),
     "MountainCar": ("accelerate left", "do not accelerate", "accelerate right"),
     "Acrobot": ("torque -1", "torque 0", "torque +1"),
+    "LunarLander": ("nothing", "left engine", "main engine", "right engine"),
+    "CarRacing": ("nothing", "right", "left", "gas", "brake"),
 }
+DRAWN = ("classic_control", "box2d", "mujoco")  # families whose frames are drawn by render()
 BYTES = {"dtype": "uint8", "range": [0, 255], "scaling": "none: the policy divides by 255 itself"}
 VECTORS = {"kind": "vector", "dtype": "float32", "scaling": "none: as the simulator gives them"}
 OPENCV_GREY = "OpenCV's COLOR_RGB2GRAY: 0.299 R + 0.587 G + 0.114 B"
@@ -146,20 +150,22 @@ def _minigrid(section: EnvironmentSection) -> Facts:
 
 
 def _registered(section: EnvironmentSection) -> Facts:
-    """Describe classic control, and what is registered elsewhere: one step is one step."""
-    classic = section.env_type == "classic_control"
-    pixels = section.observation_type == "pixels"
+    """Describe whatever Gymnasium registers: one step is one step."""
+    drawn = section.env_type in DRAWN
+    pixels = section.observes_pixels
     name = section.env_id.rpartition("-")[0]
-    names = CLASSIC_ACTIONS.get(name) if classic else None
+    names = ACTION_NAMES.get(name) if drawn and _has_choices(section) else None
     observation = VECTORS | {"order": "flattened, as the simulator gives it"}
     if pixels:
-        seen = "its render()" if classic else "what it observes"
+        drawn = drawn and name != "CarRacing"
+        seen = "its render()" if drawn else "what it observes"
         observation = _frames(section, f"{OPENCV_GREY}, of {seen}") | {"max_over_last_frames": 1}
     return {
         "simulator": {
             "packages": ["gymnasium"],
-            "gymnasium_id": section.env_id,
-            "options": {"render_mode": "rgb_array"} if pixels and classic else {},
+            "gymnasium_id": _gymnasium_id(section),
+            "options": _options(section)
+            | ({"render_mode": "rgb_array"} if drawn and pixels else {}),
         },
         "observation": observation,
         "step": {"frame_skip": 1, "reward": "the simulator's"},
@@ -171,15 +177,49 @@ def _registered(section: EnvironmentSection) -> Facts:
             "lost_life": "there are none",
         },
         "action_names": None if names is None else list(names),
-        "differences": [],
+        "differences": _drawn_otherwise(section) if pixels else [],
     }
+
+
+def _gymnasium_id(section: EnvironmentSection) -> str:
+    """Return what `gymnasium.make` takes; Sprites are registered by a module of Scout."""
+    module = "workers.environments.sprites_world:" if section.env_type == "sprites" else ""
+    return f"{module}{section.env_id}"
+
+
+def _drawn_otherwise(section: EnvironmentSection) -> list[str]:
+    """Say where frames are not as Gymnasium draws them."""
+    if section.env_type == "mujoco":
+        return [
+            "Drawn at the frame's own size (width, height of gymnasium.make), without shadows "
+            "(model.vis.quality.shadowsize = 0) and reflections (mjRND_SHADOW, mjRND_REFLECTION)."
+        ]
+    if section.env_id.startswith("CarRacing") and section.renderer == "fast":
+        return [
+            "Scout drew the 96 x 96 pixels; Gymnasium's differ by half a level of 255 on average."
+        ]
+    return []
+
+
+def _has_choices(section: EnvironmentSection) -> bool:
+    """Whether actions are choices, where the section can say something else than the id."""
+    return section.env_type != "box2d" or _options(section).get("continuous") is False
+
+
+def _options(section: EnvironmentSection) -> Facts:
+    """Return what the simulator is made with, beside its id."""
+    if section.env_type != "box2d":
+        return {}
+    of_the_id = section.env_id != "LunarLander-v3"
+    auto = section.action_space == "auto"
+    return {"continuous": of_the_id if auto else section.action_space == "continuous"}
 
 
 def _frames(section: EnvironmentSection, grey: str) -> Facts:
     return BYTES | {
         "kind": "frames",
-        "colour": "grey",
-        "grey": grey,
+        "colour": section.frame_colour,
+        "grey": grey if section.frame_colour == "grey" else None,
         "max_over_last_frames": min(2, section.frame_skip),
         "height": section.frame_height,
         "width": section.frame_width,
@@ -233,8 +273,10 @@ def _cap(section: EnvironmentSection) -> int | None:
     """Return the cap in env steps; None where only the registered environment knows it."""
     if section.max_episode_steps != "auto":
         return section.max_episode_steps
-    if section.env_type != "classic_control":
+    if section.env_type not in (*DRAWN, "sprites"):
         return None
     import gymnasium
 
+    if section.env_type == "sprites":
+        importlib.import_module("workers.environments.sprites_world")  # registers its ids
     return gymnasium.spec(section.env_id).max_episode_steps

@@ -3,7 +3,7 @@
 Each family is imported only when it is built, so that a worker holds one simulator in memory.
 """
 
-# ruff: noqa: PLC0415 - see above
+# ruff: noqa: PLC0415, PLR0911 - see above; a return for each family
 
 from configs.schema import EnvironmentSection
 from workers.environments.base import Environment
@@ -28,6 +28,18 @@ def make_environment(section: EnvironmentSection) -> Environment:
             from workers.environments.classic_control import ClassicControlEnvironment
 
             return ClassicControlEnvironment(section)
+        case "box2d":
+            from workers.environments.box2d import make_box2d
+
+            return make_box2d(section)
+        case "mujoco":
+            from workers.environments.mujoco import MujocoEnvironment
+
+            return MujocoEnvironment(section)
+        case "sprites":
+            from workers.environments.sprites import SpritesEnvironment
+
+            return SpritesEnvironment(section)
         case "minigrid":
             from workers.environments.minigrid import MiniGridEnvironment
 

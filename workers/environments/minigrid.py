@@ -19,6 +19,7 @@ from workers.environments.snapshots import (
     unpack,
 )
 from workers.environments.spaces import spec_of
+from workers.environments.states import Vector, as_vector
 
 LEFT, RIGHT, FORWARD, TOGGLE = 0, 1, 2, 5  # the package's numbers; 3, 4, 6 move and end nothing
 ACTIONS = (LEFT, RIGHT, FORWARD, TOGGLE)
@@ -85,6 +86,12 @@ class MiniGridEnvironment(Environment):
             self.action_space,
             can_snapshot=True,
             max_episode_steps=self._simulator.max_steps,
+            state_names=(
+                "agent_x",
+                "agent_y",
+                "direction",
+                *(f"door{index + 1}_is_open" for index in range(len(self._doors()))),
+            ),
         )
 
     def reset(
@@ -119,6 +126,12 @@ class MiniGridEnvironment(Environment):
         """Return the package's own picture, uint8 [h, w, 3]."""
         picture: Any = self._simulator.get_frame(highlight=False, tile_size=RENDERED_TILE)
         return np.asarray(picture, np.uint8)
+
+    def state(self) -> Vector:
+        """Return where the agent is, which way it looks (0 to 3, clockwise), and the doors."""
+        simulator = self._simulator
+        doors = (door.is_open for door in self._doors())
+        return as_vector((*simulator.agent_pos, simulator.agent_dir, *doors))
 
     def snapshot(self) -> bytes:
         """Return where the agent is, which doors are open, and the nuisance with its stream."""

@@ -39,7 +39,7 @@ def box_of(section: EnvironmentSection, space: gymnasium.Space[Any]) -> gymnasiu
 def observed_space(
     section: EnvironmentSection, space: gymnasium.spaces.Box
 ) -> gymnasium.spaces.Box:
-    """Return the space of what the agent sees: uint8 [1, H, W] or float32 [D].
+    """Return the space of what the agent sees: uint8 [1 or 3, H, W] or float32 [D].
 
     Raises:
         ConfigurationError: it cannot see this; says what would mend it.
@@ -57,7 +57,8 @@ def observed_space(
                 "wrap it in gymnasium.wrappers.AddRenderObservation(env), with render_mode = "
                 f"{PICTURES}, and {REGISTER}"
             )
-        shape = (1, section.frame_height, section.frame_width)
+        channels = 3 if section.frame_colour == "rgb" else 1
+        shape = (channels, section.frame_height, section.frame_width)
         return gymnasium.spaces.Box(0, 255, shape, np.uint8)
     _refuse_images(section, space)
     with np.errstate(over="ignore"):  # a bound beyond float32 is no bound

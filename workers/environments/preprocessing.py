@@ -1,6 +1,6 @@
 """From raw screens to the frame an agent sees, and from an env step to emulator frames."""
 
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -36,6 +36,19 @@ def grey_frame(image: NDArray[Any], height: int, width: int) -> Frame:
     if image.ndim == 3:
         image = grey(image) if image.shape[-1] == 3 else np.ascontiguousarray(image[..., 0])
     return resize(image, height, width)
+
+
+def picture_frame(
+    picture: NDArray[np.uint8], height: int, width: int, *, colour: Literal["grey", "rgb"]
+) -> Frame:
+    """Return an RGB picture uint8 [h, w, 3] as a frame, resized by area.
+
+    The frame is uint8 [1, height, width], or with colour = "rgb" [3, height, width].
+    """
+    if colour == "grey":
+        return resize(grey(picture), height, width)
+    resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(np.moveaxis(np.asarray(resized, np.uint8), -1, 0))
 
 
 def draw_repeats(generator: np.random.Generator, probability: float, frame_skip: int) -> list[bool]:

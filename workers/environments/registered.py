@@ -31,6 +31,7 @@ from workers.environments.observed import box_of, notes_on, observed_space
 from workers.environments.pictures import as_picture
 from workers.environments.render_modes import PICTURES, render_modes, render_option
 from workers.environments.spaces import legal_action, spec_of
+from workers.environments.states import NOTHING, Vector, as_vector, label_source, state_source
 
 ONE_ALONE = "register one environment, of which NumEnv makes as many as you want, not a vector"
 
@@ -39,8 +40,8 @@ class RegisteredEnvironment(Environment):
     """An id of Gymnasium's registry, or module:id to import the module that registers it.
 
     Observations are a Box: a vector, flattened to float32 [D], or with ObservationType = pixels
-    an image ([h, w], [h, w, 1 or 3] or [1 or 3, h, w], bytes or floats; or RGBA), as a grey frame
-    uint8 [1, H, W].
+    an image ([h, w], [h, w, 1 or 3] or [1 or 3, h, w], bytes or floats; or RGBA), as a frame: grey
+    uint8 [1, H, W], or with FrameColour = rgb [3, H, W].
     Actions are Discrete or a Box of floats, which is flattened to [A], laid out between its bounds
     and clipped to them.
     FrameSkip and StickyAction do not apply; snapshots cannot be had from an unknown simulator.
@@ -63,6 +64,7 @@ class RegisteredEnvironment(Environment):
         space = self._simulator.observation_space
         self._observed_shape = space.shape or ()
         self._sees_pixels = section.observation_type == "pixels"
+        self._colour = section.frame_colour
         self._height, self._width = section.frame_height, section.frame_width
         self._seen = box_of(section, space)
         self.observation_space = observed_space(section, self._seen)
@@ -76,7 +78,14 @@ class RegisteredEnvironment(Environment):
             reach=self._reach,
             max_episode_steps=_episode_limit(self._simulator),
         )
-        self.environment_spec = replace(spec, notes=notes_on(section, self._seen))
+        self._has_state = state_source(self._simulator)
+        self._has_labels = label_source(self._simulator)
+        self.environment_spec = replace(
+            spec,
+            notes=notes_on(section, self._seen),
+            state_names=() if self._has_state is None else tuple(self._has_state.state_names),
+            label_names=() if self._has_labels is None else tuple(self._has_labels.label_names),
+        )
         self.action_space = _acted_space(acted, self._reach)
 
     def reset(
@@ -128,6 +137,14 @@ class RegisteredEnvironment(Environment):
                 f"{env_id} draws no pictures (render() returned {error})"
             ) from error
 
+    def state(self) -> Vector:
+        """Return the simulator's own state, where a layer of it tells one; see states.py."""
+        return NOTHING if self._has_state is None else as_vector(self._has_state.state())
+
+    def labels(self) -> Vector:
+        """Return the simulator's own labels, where a layer of it tells some."""
+        return NOTHING if self._has_labels is None else as_vector(self._has_labels.labels())
+
     def close(self) -> None:
         """Close the simulator."""
         self._simulator.close()
@@ -136,9 +153,12 @@ class RegisteredEnvironment(Environment):
         if not self._sees_pixels:
             return read_vector(observation, self._observed_shape)
         # OpenCV is loaded only by those who see pixels.
-        from workers.environments.preprocessing import grey_frame  # noqa: PLC0415
+        from workers.environments.preprocessing import grey_frame, picture_frame  # noqa: PLC0415
 
         image = as_bytes(read_image(observation, self._seen), self._seen)
+        if self._colour == "rgb":
+            picture = as_picture(image)
+            return picture_frame(picture, self._height, self._width, colour=self._colour)
         return grey_frame(image, self._height, self._width)
 
 

@@ -15,6 +15,9 @@ SECTIONS = {
     "atari": EnvironmentSection(env_type="atari", env_id="PongNoFrameskip-v4"),
     "mario": EnvironmentSection(env_type="mario", env_id="SuperMarioBros-v0"),
     "classic_control": EnvironmentSection(env_type="classic_control", env_id="CartPole-v1"),
+    "box2d": EnvironmentSection(env_type="box2d", env_id="CarRacing-v3", frame_colour="rgb"),
+    "mujoco": EnvironmentSection(env_type="mujoco", env_id="Hopper-v5"),
+    "sprites": EnvironmentSection(env_type="sprites", env_id="Sprites-v2"),
     "minigrid": EnvironmentSection(
         env_type="minigrid", env_id="MiniGrid-MultiRoom-N4-S5-v1", max_episode_steps="auto"
     ),
@@ -22,7 +25,7 @@ SECTIONS = {
 }
 
 
-PACKAGES = {"mario": "nes_py", "minigrid": "minigrid"}
+PACKAGES = {"mario": "nes_py", "minigrid": "minigrid", "mujoco": "mujoco", "box2d": "Box2D"}
 
 
 def test_there_is_an_example_of_every_family() -> None:
