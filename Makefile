@@ -47,13 +47,13 @@ num_env_flag := $(if $(NUM_ENV),--num_env_per_process $(NUM_ENV))
 rerun_flag   := $(if $(OVERWRITE),--overwrite) $(if $(RESUME),--resume)
 profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --config_path=$(CONFIG)
 
-# What runs main.py ends with a sentence, and make's own last line would be "Error 2". So these recipes
+# What runs main.py or a study ends with a sentence, and make's own last line would be "Error 2". So these recipes
 # leave the sentence of a failure in a file and end well; then make says it, and fails.
-.PHONY: train continue_training train_with_specific_gpu eval export report scalene_profiling pytorch_profiling line_profiling
-train continue_training train_with_specific_gpu eval export report scalene_profiling pytorch_profiling line_profiling: %: run_%
+.PHONY: train continue_training train_with_specific_gpu eval export report study plots scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export report study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
 	@$(call fail_if,$(said))
 
-run_goals := $(filter train continue_training train_with_specific_gpu eval export report %_profiling,$(MAKECMDGOALS))
+run_goals := $(filter train continue_training train_with_specific_gpu eval export report study plots %_profiling,$(MAKECMDGOALS))
 last_word := $(if $(run_goals),$(shell mktemp))
 said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
 fail_if    = $(if $(1),$(error $(1)))
@@ -139,13 +139,16 @@ run_continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont0
 run_train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
 	@$(in_turn) $(PY) main.py $(train_as) --save_model_path=$(CKPT) --gpu_id=$(GPU) $(rerun_flag) $(ARGS)
 
+# A checkpoint is evaluated and exported under its own run's name, unless another one is typed.
+named = $(if $(filter file,$(origin LOG_NAME)),,--log_name=$(LOG_NAME))
+
 .PHONY: run_eval
 run_eval: $(READY) ## evaluate CKPT over full episodes, with a report and a video
-	@$(in_turn) $(PY) main.py --eval --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) --video $(ARGS)
+	@$(in_turn) $(PY) main.py --eval --config_path=$(CONFIG) $(named) --load_model_path=$(CKPT) --video $(ARGS)
 
 .PHONY: run_export
 run_export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, graphs
-	@$(in_turn) $(PY) main.py --export --config_path=$(CONFIG) --log_name=$(LOG_NAME) --load_model_path=$(CKPT) $(ARGS)
+	@$(in_turn) $(PY) main.py --export --config_path=$(CONFIG) $(named) --load_model_path=$(CKPT) $(ARGS)
 
 .PHONY: kill
 kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
@@ -203,6 +206,10 @@ bench_python = $(if $(and $(filter pool peers trajectories,$(PART)),$(wildcard $
 bench: $(READY) ## measure PART=pool, peers, small, trajectories, components, learner, loop, collecting or scaling; results go to benchmarks/LOG.md
 	$(bench_python) -m benchmarks.$(PART) $(ARGS)
 
+.PHONY: bench_gpu
+bench_gpu: $(READY) ## all that is to be measured on a machine with a GPU, within 8 minutes (ARGS=--smoke: tiny, on the CPU)
+	$(PY) -m benchmarks.gpu $(ARGS)
+
 .PHONY: peers_venv
 peers_venv: $(PEERS_VENV)/.installed ## make .venv-peers: Scout and other trainers and stores, for PART=pool, peers, trajectories
 
@@ -215,13 +222,13 @@ $(PEERS_VENV)/.installed: requirements.txt requirements-study.txt requirements-p
 	  $(PEERS_PIP) install --force-reinstall --no-deps -c requirements.lock opencv-python-headless
 	@touch $@
 
-.PHONY: study
-study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md
-	$(PY) -m benchmarks.study $(ARGS)
+.PHONY: run_study
+run_study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md
+	@$(in_turn) $(PY) -m benchmarks.study $(ARGS)
 
-.PHONY: plots
-plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: logs/plot.png)
-	$(PY) -m benchmarks.plots $(RUNS) --out $(PLOT)
+.PHONY: run_plots
+run_plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: LOG_NAME's, into logs/plot.png)
+	@$(in_turn) $(PY) -m benchmarks.plots $(or $(RUNS),$(LOG_NAME)) --out $(PLOT)
 
 # Checks
 .PHONY: check

@@ -69,10 +69,17 @@ def leave(code: int) -> "NoReturn":
 
 def run_as_program() -> "NoReturn":
     """Run the command line to its end, also where the terminal is closed meanwhile."""
-    from workers.lost_terminal import outlive_terminal  # noqa: PLC0415
+    from workers.lost_terminal import OutputError, outlive_terminal  # noqa: PLC0415
 
     outlive_terminal()
-    leave(main())
+    try:
+        code = main()
+    except SystemExit as end:  # after help, or one line on the command line
+        code = int(end.code or 0)
+    except OutputError as error:  # of help
+        code = error.exit_code
+        say_last(code, f"error: {error}")
+    leave(code)
 
 
 if __name__ == "__main__":

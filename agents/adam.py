@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 # As torch.optim.Adam writes them into checkpoints.
 DEFAULTS: dict[str, Any] = {
@@ -75,22 +74,22 @@ class FusedAdam:
     def __init__(self, groups: Sequence[dict[str, Any]], *, eps: float) -> None:
         self.param_groups = [{**group, "eps": eps, **DEFAULTS} for group in groups]
         self.found_inf: Tensor | None = None
-        self._moments: dict[nn.Parameter, dict[str, Tensor]] = {}
+        self._moments = [_Moments(group["params"]) for group in self.param_groups]
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
-        for group in self.param_groups:
-            self._step(group)
+        for group, moments in zip(self.param_groups, self._moments, strict=True):
+            self._step(group, moments)
         tell_of_step()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state in the form of torch.optim.Adam's, parameters numbered in order."""
-        numbers = {parameter: number for number, parameter in enumerate(self._parameters())}
-        groups = [
-            {**group, "params": [numbers[parameter] for parameter in group["params"]]}
-            for group in self.param_groups
-        ]
-        state = {numbers[parameter]: moments for parameter, moments in self._moments.items()}
+        state: dict[int, dict[str, Tensor]] = {}
+        groups: list[dict[str, Any]] = []
+        for group, moments, first in self._numbered():
+            state |= {first + index: known for index, known in moments.state().items()}
+            numbers = range(first, first + len(group["params"]))
+            groups.append({**group, "params": list(numbers)})
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -104,57 +103,89 @@ class FusedAdam:
             raise ValueError("the optimiser's state has other groups of parameters")
         for group, loaded in zip(self.param_groups, state_dict["param_groups"], strict=True):
             group |= {name: value for name, value in loaded.items() if name != "params"}
-        self._moments = {}
-        for number, parameter in enumerate(self._parameters()):
-            if number in state_dict["state"]:
-                self._moments[parameter] = _fitting(state_dict["state"][number], parameter)
+        self._moments = [_Moments(group["params"]) for group in self.param_groups]
+        for group, moments, first in self._numbered():
+            for index in range(len(group["params"])):
+                if first + index in state_dict["state"]:
+                    moments.load(index, state_dict["state"][first + index])
 
-    def _parameters(self) -> Iterator[nn.Parameter]:
-        for group in self.param_groups:
-            yield from group["params"]
+    def _numbered(self) -> Iterator[tuple[dict[str, Any], "_Moments", int]]:
+        """Give each group, its moments, and the number of its first parameter among all."""
+        first = 0
+        for group, moments in zip(self.param_groups, self._moments, strict=True):
+            yield group, moments, first
+            first += len(group["params"])
 
-    def _step(self, group: dict[str, Any]) -> None:
-        parameters = [p for p in group["params"] if p.grad is not None]
-        moments = [self._moments.get(p) or self._begin(p) for p in parameters]
+    @torch.no_grad()
+    def _step(self, group: dict[str, Any], moments: "_Moments") -> None:
+        parameters, gradients = group["params"], [p.grad for p in group["params"]]
+        chosen = [index for index, gradient in enumerate(gradients) if gradient is not None]
+        if not chosen:
+            return
+        moments.count(chosen, 1.0)
         beta1, beta2 = group["betas"]
-        with torch.no_grad():
-            adam(
-                parameters,
-                [p.grad for p in parameters],
-                [each["exp_avg"] for each in moments],
-                [each["exp_avg_sq"] for each in moments],
-                [],
-                [each["step"] for each in moments],
-                foreach=False,
-                fused=True,
-                grad_scale=None,
-                found_inf=self.found_inf,
-                amsgrad=False,
-                beta1=beta1,
-                beta2=beta2,
-                lr=group["lr"],
-                weight_decay=0.0,
-                eps=group["eps"],
-                maximize=False,
-            )
-
-    def _begin(self, parameter: nn.Parameter) -> dict[str, Tensor]:
-        self._moments[parameter] = {
-            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-            "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-        }
-        return self._moments[parameter]
-
-
-def _fitting(moments: dict[str, Tensor], parameter: nn.Parameter) -> dict[str, Tensor]:
-    """Return a parameter's loaded moments on its device."""
-    if moments["exp_avg"].shape != parameter.shape:
-        raise ValueError(
-            f"the optimiser's state is of a parameter {list(moments['exp_avg'].shape)}, "
-            f"not {list(parameter.shape)}"
+        torch._fused_adam_(
+            [parameters[index] for index in chosen],
+            [gradients[index] for index in chosen],
+            [moments.first[index] for index in chosen],
+            [moments.second[index] for index in chosen],
+            [],
+            [moments.steps[index] for index in chosen],
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=0.0,
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+            found_inf=self.found_inf,
         )
-    return {
-        name: value.to(parameter.device, torch.float32, copy=True)
-        for name, value in moments.items()
-    }
+        if self.found_inf is not None:  # where it is 1 the step was left out
+            moments.count(chosen, -self.found_inf)
+
+
+class _Moments:
+    """First and second moments of a group's parameters, and the steps that each has taken.
+
+    The steps are views of one tensor, so that one addition counts all of them on.
+
+    Attributes:
+        steps, first, second: as Adam's kernel takes them, one for each parameter.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._counts = torch.zeros(len(parameters), device=parameters[0].device)
+        self.steps = list(self._counts.unbind())
+        self.first = [torch.zeros_like(parameter) for parameter in parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in parameters]
+
+    def count(self, chosen: Sequence[int], difference: float | Tensor) -> None:
+        """Add to the steps of some parameters."""
+        if len(chosen) == len(self.steps):
+            self._counts.add_(difference)
+        else:
+            for index in chosen:
+                self.steps[index].add_(difference)
+
+    def state(self) -> dict[int, dict[str, Tensor]]:
+        """Return what is known of each parameter that has taken a step, by its index."""
+        return {
+            index: {
+                "step": self.steps[index].clone(),
+                "exp_avg": self.first[index],
+                "exp_avg_sq": self.second[index],
+            }
+            for index, count in enumerate(self._counts.tolist())
+            if count
+        }
+
+    def load(self, index: int, state: dict[str, Tensor]) -> None:
+        """Take over what is known of a parameter."""
+        wanted, found = self.first[index].shape, state["exp_avg"].shape
+        if found != wanted:
+            raise ValueError(
+                f"the optimiser's state is of a parameter {list(found)}, not {list(wanted)}"
+            )
+        self.steps[index].copy_(state["step"])
+        self.first[index].copy_(state["exp_avg"])
+        self.second[index].copy_(state["exp_avg_sq"])

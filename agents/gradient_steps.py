@@ -63,20 +63,23 @@ class GradientSteps:
         self._taken: deque[_Taken] = deque()
         self._unjudged = int(device.type == "cuda") if unjudged is None else unjudged
 
-    def take(self, batch: Minibatch, progress: float) -> dict[str, Tensor]:
+    def take(
+        self, batch: Minibatch, progress: float, *, diagnose: bool = True
+    ) -> dict[str, Tensor]:
         """Take one step; return the losses and the gradient's norm.
 
         Args:
             batch: this rank's share of the minibatch.
             progress: what part of the run is done, in [0, 1].
+            diagnose: also return figures that are only watched; the same on every rank.
 
         Raises:
             NonFiniteGradientError: that of this step, or of an earlier one, is not finite.
         """
-        losses = self._backward(batch)
+        losses = self._backward(batch, diagnose=diagnose)
         norm = self._clip()
         # All ranks hold the same averaged gradient, so all of them stop at the same step.
-        self._failed = self._failed | ~torch.isfinite(norm)
+        self._failed = self._failed | ~norm.isfinite()
         self._taken.append(_Taken(batch, losses, LaterAnswer(self._failed)))
         self._judge(self._unjudged)
         if self._unjudged:
@@ -123,8 +126,8 @@ class GradientSteps:
             torch._foreach_mul_(gradients, scale)
         return norm
 
-    def _backward(self, batch: Minibatch) -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = self._replica(batch)
+    def _backward(self, batch: Minibatch, *, diagnose: bool = False) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = self._replica(batch, diagnose=diagnose)
         for parameter in self._learner_parameters:
             parameter.grad = None
         losses.pop("total").backward()

@@ -15,6 +15,7 @@ from agents.losses.ppo import (
     clipped_value_loss,
     value_loss,
 )
+from agents.networks.distributions import ActionDistribution
 from agents.representation.policy_features import PolicyFeatures
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
@@ -130,10 +131,15 @@ class Learner(nn.Module):
     def _backbone(self) -> nn.Module:
         return self.policy.get_submodule("backbone")
 
-    def forward(self, batch: Minibatch) -> dict[str, Tensor]:
-        """Return the total loss under "total", and its parts and diagnostics without gradient."""
+    def forward(self, batch: Minibatch, *, diagnose: bool = True) -> dict[str, Tensor]:
+        """Return the total loss under "total", and its parts without gradient.
+
+        Args:
+            batch: what to learn from.
+            diagnose: also return figures that are only watched.
+        """
         with self.precision(batch.observations.device):
-            losses = self._policy_losses(batch)
+            losses = self._policy_losses(batch, diagnose=diagnose)
             total = losses.pop("weighted")
             if self.intrinsic is not None and batch.intrinsic is not None:
                 of_bonus = self.intrinsic.losses(batch.intrinsic)
@@ -144,34 +150,41 @@ class Learner(nn.Module):
                 total = total + self.representation.coef * losses["representation"]
         return {"total": total} | {name: loss.detach() for name, loss in losses.items()}
 
-    def _policy_losses(self, batch: Minibatch) -> dict[str, Tensor]:
+    def _policy_losses(self, batch: Minibatch, *, diagnose: bool) -> dict[str, Tensor]:
         """Schulman et al. 2017, equation 9, with one value loss per stream of reward."""
         weights = self._weights
         output = self.policy(batch.observations)
         log_prob = output.distribution.log_prob(batch.actions)
-        entropy = output.distribution.entropy().mean()
         policy = clipped_surrogate_loss(
             log_prob, batch.log_probs, batch.advantages, weights.clip_range
         )
-        if weights.clip_value_loss:
-            value_extrinsic = clipped_value_loss(
-                output.value_extrinsic,
-                batch.values_extrinsic,
-                batch.returns_extrinsic,
-                weights.clip_range,
-            )
-        else:
-            value_extrinsic = value_loss(output.value_extrinsic, batch.returns_extrinsic)
-        settled = log_prob.detach()  # figures to watch need no gradient
-        losses = {
-            "policy": policy,
-            "value_extrinsic": value_extrinsic,
-            "entropy": entropy,
-            "approx_kl": approximate_kl(settled, batch.log_probs),
-            "clip_fraction": clip_fraction(settled, batch.log_probs, weights.clip_range),
-        }
-        weighted = policy - weights.entropy * entropy + weights.value * value_extrinsic
+        value_extrinsic = self._value_loss(output.value_extrinsic, batch)
+        losses = {"policy": policy, "value_extrinsic": value_extrinsic}
+        weighted = policy
+        if weights.entropy:
+            losses["entropy"] = output.distribution.entropy().mean()
+            weighted = weighted - weights.entropy * losses["entropy"]
+        weighted = weighted + weights.value * value_extrinsic
         if self.intrinsic is not None:
             losses["value_intrinsic"] = value_loss(output.value_intrinsic, batch.returns_intrinsic)
             weighted = weighted + weights.value * losses["value_intrinsic"]
+        if diagnose:
+            losses |= self._figures(output.distribution, log_prob, batch)
         return losses | {"weighted": weighted}
+
+    def _value_loss(self, values: Tensor, batch: Minibatch) -> Tensor:
+        if not self._weights.clip_value_loss:
+            return value_loss(values, batch.returns_extrinsic)
+        return clipped_value_loss(
+            values, batch.values_extrinsic, batch.returns_extrinsic, self._weights.clip_range
+        )
+
+    @torch.no_grad()
+    def _figures(
+        self, distribution: ActionDistribution, log_prob: Tensor, batch: Minibatch
+    ) -> dict[str, Tensor]:
+        return {
+            "entropy": distribution.entropy().mean(),
+            "approx_kl": approximate_kl(log_prob, batch.log_probs),
+            "clip_fraction": clip_fraction(log_prob, batch.log_probs, self._weights.clip_range),
+        }

@@ -55,23 +55,16 @@ def draw_minibatches(
         batches.extend(order.tensor_split(num_minibatches))
     kept = [_draw_kept(len(batch), predictor_share, generator, device) for batch in batches]
     values = [advantages[batch].double() for batch in batches]
-    local = torch.stack(
-        [
-            torch.stack([v.new_tensor(len(v)), v.sum(), v.square().sum(), v.new_tensor(len(k))])
-            for v, k in zip(values, kept, strict=True)
-        ]
-    )
-    count, total, squares, kept_total = ranks.sum(local).unbind(dim=1)
+    sizes = [[len(batch) for batch in batches], [len(each) for each in kept]]
+    counts = torch.tensor(sizes, dtype=torch.float64, device=device)
+    sums = torch.stack([v.sum() for v in values])
+    squares = torch.stack([v.square().sum() for v in values])
+    count, kept_total, total, energy = ranks.sum(torch.stack([*counts, sums, squares]))
     mean = total / count
-    std = (squares / count - mean.square()).clamp_min(0).sqrt()
-    for index, batch in enumerate(batches):
-        yield MinibatchPlan(
-            samples=batch,
-            kept=kept[index],
-            kept_total=(kept_total[index] / ranks.world_size).float(),
-            advantage_mean=mean[index].float(),
-            advantage_std=std[index].float(),
-        )
+    std = (energy / count - mean.square()).clamp_min(0).sqrt()
+    figures = torch.stack([kept_total / ranks.world_size, mean, std]).float().unbind(dim=1)
+    for samples, positions, of_batch in zip(batches, kept, figures, strict=True):
+        yield MinibatchPlan(samples, positions, *of_batch)
 
 
 def _draw_kept(size: int, share: float, generator: torch.Generator, device: torch.device) -> Tensor:

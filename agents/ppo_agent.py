@@ -12,6 +12,7 @@ from agents.intrinsic.base import Sampler
 from agents.learner import Learner, Minibatch
 from agents.losses.ppo import explained_variance
 from agents.minibatches import MinibatchPlan, draw_minibatches
+from agents.policy_change import SAMPLES_PER_LOOK, PolicyChange
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.state_statistics import observe_states, state_statistics
@@ -99,7 +100,8 @@ class PPOAgent:
 
         Args:
             rollout: all that happened since the last call.
-            diagnose: also return how alive the representation is, which waits for the device.
+            diagnose: also return figures that are only watched, of the policy's change and of how
+                alive the representation is; the same on every rank.
 
         Returns:
             named scalars on the device, means over the minibatches of this rank.
@@ -113,7 +115,7 @@ class PPOAgent:
         metrics["losses/explained_variance"] = explained_variance(
             rollout.values_extrinsic.flatten(), targets.returns_extrinsic
         )
-        losses, last_batch = self._train(rollout, targets, sampler)
+        losses, last_batch = self._train(rollout, targets, sampler, diagnose=diagnose)
         observe_states(self.learner.policy, rollout, self._ranks)
         return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})
 
@@ -156,6 +158,7 @@ class PPOAgent:
             experience = self.learner.experience(rollout)
             raw = intrinsic.raw_bonuses(experience)
             bonuses = intrinsic.scale(raw, self._ranks)
+            rollout.bonuses.copy_(bonuses)
             metrics = {
                 "intrinsic/mean": bonuses.mean(),
                 "intrinsic/max": bonuses.max(),
@@ -166,9 +169,9 @@ class PPOAgent:
         return bonuses, sampler, metrics
 
     def _train(
-        self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None
+        self, rollout: RolloutBuffer, targets: Targets, sampler: Sampler | None, *, diagnose: bool
     ) -> tuple[dict[str, Tensor], Minibatch]:
-        """Return the mean of each loss, and the last minibatch."""
+        """Return the mean of each loss with how far the policy moved, and the last minibatch."""
         settings = self._settings
         plans = list(
             draw_minibatches(
@@ -181,13 +184,17 @@ class PPOAgent:
             )
         )
         table = SampleTable.of(rollout, targets)
+        # The first of the first minibatch: drawn at random already.
+        looked_at = plans[0].samples[: max(1, len(targets.advantages) // SAMPLES_PER_LOOK)]
+        policy, precision = self.learner.policy, self.learner.precision
+        change = PolicyChange(policy, precision(self.device), rollout.observations(looked_at))
         losses: list[dict[str, Tensor]] = []
         for plan in plans:
             batch = self._minibatch(rollout, table, sampler, plan, self.generator)
-            losses.append(self._steps.take(batch, self._progress))
+            losses.append(self._steps.take(batch, self._progress, diagnose=diagnose))
         self._steps.settle()
         means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
-        return means, batch
+        return means | change.figures(precision(self.device)), batch
 
     def _minibatch(
         self,

@@ -40,7 +40,10 @@ class CarriedState:
 
 
 class RolloutBuffer:
-    """Storage of a rollout on `device`; see the module's text for the axes."""
+    """Storage of a rollout on `device`; see the module's text for the axes.
+
+    `bonuses` [T, N] are those that learning from it found, scaled; of no use before.
+    """
 
     def __init__(self, shape: RolloutShape, device: torch.device) -> None:
         self.shape = shape
@@ -57,6 +60,7 @@ class RolloutBuffer:
         self.values_extrinsic = torch.zeros(T, N, device=device)
         self.values_intrinsic = torch.zeros(T, N, device=device)
         self.rewards = torch.zeros(T, N, device=device)
+        self.bonuses = torch.zeros(T, N, device=device)
         self.terminated = torch.zeros(T, N, dtype=torch.bool, device=device)
         self.truncated = torch.zeros(T, N, dtype=torch.bool, device=device)
 

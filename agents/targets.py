@@ -76,29 +76,34 @@ def compute_targets(
         values_of: the critics as they are now, for what followed the last step.
         discounting: of both streams.
     """
-    next_extrinsic, next_intrinsic = _next_values(rollout, values_of)
     done = rollout.terminated | rollout.truncated
-    extrinsic = generalized_advantages(
-        rollout.rewards,
-        rollout.values_extrinsic,
-        next_extrinsic,
-        discounting.gamma * (~rollout.terminated).float(),
-        discounting.gae_lambda * (~done).float(),
-    )
     # The intrinsic return runs on through episode ends (Burda et al. 2018, section 2.3).
-    intrinsic = generalized_advantages(
-        bonuses,
-        rollout.values_intrinsic,
-        next_intrinsic,
+    discounts = _beside(
+        discounting.gamma * (~rollout.terminated).float(),
         torch.full_like(bonuses, discounting.intrinsic_gamma),
-        torch.full_like(bonuses, discounting.gae_lambda),
     )
+    traces = _beside(
+        discounting.gae_lambda * (~done).float(), torch.full_like(bonuses, discounting.gae_lambda)
+    )
+    advantages = generalized_advantages(
+        _beside(rollout.rewards, bonuses),
+        _beside(rollout.values_extrinsic, rollout.values_intrinsic),
+        _beside(*_next_values(rollout, values_of)),
+        discounts,
+        traces,
+    )
+    extrinsic, intrinsic = advantages.chunk(2, dim=1)
     summed = discounting.extrinsic_coef * extrinsic + discounting.intrinsic_coef * intrinsic
     return Targets(
         summed.flatten(),
         (extrinsic + rollout.values_extrinsic).flatten(),
         (intrinsic + rollout.values_intrinsic).flatten(),
     )
+
+
+def _beside(extrinsic: Tensor, intrinsic: Tensor) -> Tensor:
+    """Lay both streams [T, N] side by side, [T, 2 N], for one walk through time."""
+    return torch.cat([extrinsic, intrinsic], dim=1)
 
 
 def _next_values(rollout: RolloutBuffer, values_of: ValuesOf) -> tuple[Tensor, Tensor]:

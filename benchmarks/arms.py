@@ -14,11 +14,15 @@ ALONE = {
 # From the slow copy of the backbone, as in the study of configs/MiniGrid.
 MODIFIED = {"RNDInput": "features", "UseEmaBackboneForRND": "True"}
 BYOL = {"RepresentationLearningParameter": "BYOL"}
+BARLOW_TWINS = {"RepresentationLearningParameter": "Barlow-Twins"}
+HALF = {"RepresentationShare": "0.5"}  # of each minibatch trains the head
 ARMS: Mapping[str, dict[str, str]] = {
     "PPO": {"IntrinsicReward": "none"},
     BASELINE: {},
     "RND+BYOL": BYOL,
-    "RND+Barlow-Twins": {"RepresentationLearningParameter": "Barlow-Twins"},
+    "RND+BYOL, half": BYOL | HALF,
+    "RND+Barlow-Twins": BARLOW_TWINS,
+    "RND+Barlow-Twins, half": BARLOW_TWINS | HALF,
     "modified RND": MODIFIED,
     "modified RND+BYOL": MODIFIED | BYOL,
     "DRND": {"IntrinsicReward": "DRND"},

@@ -33,6 +33,7 @@ from configs.errors import ConfigurationError, ScoutError
 from configs.loading import load_config
 from configs.schema import Config
 from training.building.learner import rollout_shape
+from training.ranks.allocator import keep_freed_memory
 from training.ranks.distributed import Place, process_group
 
 
@@ -151,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and add to the log; return the exit code."""
     options = parse(argv)
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as a run does
     try:
         configs = configurations(options.recipe, options.arms, options.num_envs, options.set)
         with recording("components", options, ("torch", "numpy")) as record:

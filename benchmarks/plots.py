@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.drawing import Panels
+from benchmarks.ending import Parser, end_with
 from configs.errors import ConfigurationError, ScoutError
 from training.reports.rows import SCORE, Row, curve, find_run, read_rows
 
@@ -53,7 +54,7 @@ def _first_recorded(keys: Sequence[str], runs: Sequence[Sequence[Row]]) -> str |
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the runs named on the command line; return the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.plots",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -66,8 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         draw_runs(options.runs, options.out)
     except ScoutError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return end_with(error.exit_code, f"error: {error}")
     print(f"picture: {options.out}")
     return 0
 

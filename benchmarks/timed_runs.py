@@ -42,6 +42,7 @@ class Plan:
         num_envs: environments of a rank, or None for the recipe's.
         ranks: agent processes under torchrun, or None for plain python.
         cores: the cores that the run may use, or None for all.
+        limit: seconds after which it is ended, or None for never.
     """
 
     recipe: Path
@@ -50,6 +51,7 @@ class Plan:
     num_envs: int | None = None
     ranks: int | None = None
     cores: tuple[int, ...] | None = None
+    limit: float | None = None
 
     def check(self) -> None:
         """Read the recipe as the run will.
@@ -88,6 +90,7 @@ class Timing:
         steps_per_update: env steps.
         shares: part of the ranks' time by name; "act" lies within "collect".
         memory: MB at most, shared pages once.
+        span: when that began and ended, seconds since 1970.
     """
 
     steps_per_second: float
@@ -95,6 +98,7 @@ class Timing:
     steps_per_update: float
     shares: Mapping[str, float]
     memory: float
+    span: tuple[float, float]
 
     @property
     def wall(self) -> float:
@@ -135,6 +139,7 @@ def time_run(plan: Plan) -> Timing:
 
     Raises:
         SystemExit: the run failed; its last words have been printed.
+        TimeoutError: it took longer than the plan's limit, and has been ended.
     """
     with tempfile.TemporaryDirectory(prefix="scout-bench-") as name:
         folder = Path(name)
@@ -164,6 +169,7 @@ def timing(rows: Sequence[Row], cpu: CpuCurve, memory: float) -> Timing:
         steps_per_update=steps / (len(rows) - 1),
         shares=shares,
         memory=memory,
+        span=(first["wall_time"], last["wall_time"]),
     )
 
 
@@ -181,8 +187,11 @@ def _run(plan: Plan, folder: Path) -> tuple[CpuCurve, float]:
             stderr=subprocess.STDOUT,
         )
     tree, curve = ProcessTree(process.pid), CpuCurve([], [])
+    end = float("inf") if plan.limit is None else time.monotonic() + plan.limit
     try:
         while process.poll() is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"the run took longer than {plan.limit:.0f} s")
             curve.times.append(time.time())
             curve.seconds.append(tree.cpu_seconds())
             time.sleep(READ_EVERY)

@@ -43,7 +43,11 @@ def add_common_flags(parser: Parser) -> None:
         metavar="Key=Value",
         help="override a configuration key; repeatable",
     )
-    common.add_argument("--log_name", help="name of the run (default: from the recipe's path)")
+    common.add_argument(
+        "--log_name",
+        help="name of the run (default: from the recipe's path; with --eval and --export that of "
+        "the run which the checkpoint is of)",
+    )
     common.add_argument(
         "--load_model_path", type=path, help="checkpoint to continue from, evaluate or export"
     )

@@ -16,6 +16,13 @@ VERBS_TITLE = "run mode (exactly one)"
 COMMON_TITLE = "all modes"
 
 
+FLAG_OF_KEY = {
+    "NumEnv": "--num_env_per_process",
+    "TotalEnvSteps": "--max_env_steps",
+    "Seed": "--seed",
+}
+
+
 class Parser(argparse.ArgumentParser):
     """Names the nearest flag where one is unknown.
 
@@ -59,13 +66,40 @@ class Parser(argparse.ArgumentParser):
         return words
 
     def _describe(self, argument: str) -> str:
-        import difflib
-
         name = argument.split("=", maxsplit=1)[0]
         if name in ("--local-rank", "--local_rank"):
             return f"{name} comes from python -m torch.distributed.launch; start it by torchrun"
-        near = difflib.get_close_matches(name, self._option_string_actions, n=1, cutoff=0.5)
-        return f"unknown argument {name}" + (f"; did you mean {near[0]}?" if near else "")
+        near = self._meant(name) if name.startswith("-") else self._meant_by_word(argument)
+        return f"unknown argument {name}" + (f"; did you mean {near}?" if near else "")
+
+    def _meant_by_word(self, word: str) -> str | None:
+        """Return what a word without a flag was meant for: a recipe, or the value of a key."""
+        if word.endswith(".conf"):
+            return f"--config_path={word}"
+        place = self.typed.index(word)
+        if "=" in word:
+            return f"--set {word}"
+        if place >= 2 and self.typed[place - 2] == "--set":
+            return f"--set {self.typed[place - 1]}={word}"
+        return None
+
+    def _meant(self, name: str) -> str | None:
+        """Return our flag for an unknown one: what others call it, a key, or the nearest one."""
+        import difflib
+
+        from configs.other_words import FLAG_OF, KEY_OF, plain, with_remark
+
+        word = plain(name)
+        ours: list[str] = list(self._option_string_actions)
+        flags = {**{plain(flag): flag for flag in ours}, **FLAG_OF}
+        if word in flags:
+            return flags[word]
+        near = difflib.get_close_matches(name, ours, n=1, cutoff=0.5)
+        is_a_slip = bool(difflib.get_close_matches(name, near, cutoff=0.8))
+        key = KEY_OF.get(word) or (None if is_a_slip else _keys().get(word))
+        if key is not None:
+            return with_remark(name, FLAG_OF_KEY.get(key, f"--set {key}=..."))
+        return near[0] if near else None
 
     def error(self, message: str) -> "NoReturn":
         """Print one line, on the first process of a node alone, and exit with 2."""
@@ -74,3 +108,16 @@ class Parser(argparse.ArgumentParser):
         else:
             let_the_first_speak()
         sys.exit(2)
+
+
+def _keys() -> dict[str, str]:
+    """Return the recipe's keys by their plain spelling; none in a Python without the packages."""
+    from contextlib import suppress
+
+    from configs.other_words import plain
+
+    with suppress(ModuleNotFoundError):
+        from configs.options import all_options
+
+        return {plain(option.key): option.key for option in all_options().values()}
+    return {}

@@ -53,6 +53,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
     options = RunOptions(
         command_line=shlex.join(own_command(sys.argv, os.environ)),
         log_name=log_name,
+        log_name_given=given,
         save_model_path=args.save_model_path or Path("checkpoints") / f"{log_name}.ckpt",
         load_model_path=args.load_model_path,
         num_workers=args.num_workers,

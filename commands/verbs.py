@@ -50,7 +50,8 @@ class HelpOfVerbs(argparse.Action):
         """Print the help and leave with 0."""
         assert isinstance(parser, Parser)
         names = [name for name in VERBS if f"--{name}" in parser.typed]
-        (build_parser(names) if names else parser).print_help()
+        # argparse's own way to print passes over a full disk.
+        print((build_parser(names) if names else parser).format_help(), end="", flush=True)
         parser.exit()
 
 

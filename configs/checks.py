@@ -42,12 +42,6 @@ def _unsafe(config: Config) -> list[str]:
             f"WorkerBackend = {run.worker_backend}: no rooms are counted, a run that is continued "
             "starts new episodes, and an emulator that hangs or crashes is not replaced"
         ]
-    if run.worker_backend == "in_process" and config.environment.env_type == "gymnasium":
-        return [
-            f"WorkerBackend = {run.worker_backend} with EnvType = gymnasium: an environment that "
-            "raises, crashes, or leaves the program ends the run, and one that changes the "
-            "handlers of signals changes the run's own"
-        ]
     replacing = run.step_timeout + run.reset_timeout
     if run.collective_timeout > replacing:
         return []

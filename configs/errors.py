@@ -49,6 +49,10 @@ class StorageError(ScoutError):
     exit_code = 7
 
 
+class FullDiskError(StorageError):
+    """A file that its disk has no room for; the message ends with the advice to make some."""
+
+
 class DatasetError(ScoutError):
     """A dataset of rollouts that is damaged, incomplete or not of one kind."""
 

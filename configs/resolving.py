@@ -13,6 +13,7 @@ from configs.legacy import (
     translate,
 )
 from configs.options import all_options, nearest
+from configs.other_words import KEY_OF, plain, with_remark
 from configs.reading import Problems, Setting, printable
 
 
@@ -91,8 +92,7 @@ def _read_once(settings: Iterable[Setting], problems: Problems) -> Iterator[Sett
 def _choose(setting: Setting, chosen: dict[str, Choice], problems: Problems) -> None:
     option = all_options().get(own_spelling(setting.key).casefold())
     if option is None:
-        known = [option.key for option in all_options().values()]
-        near = nearest(setting.key, [*known, *ALIASES])
+        near = _meant(setting.key)
         hint = f"did you mean {near}?" if near else "see --config_options for all keys"
         problems.add(f"{setting.label}: unknown key; {hint}", setting.line)
         return
@@ -103,6 +103,15 @@ def _choose(setting: Setting, chosen: dict[str, Choice], problems: Problems) -> 
             setting.line,
         )
     chosen[option.key] = Choice(setting.value, setting)
+
+
+def _meant(key: str) -> str | None:
+    """Return our key for another trainer's word, or the one that is spelled most like it."""
+    known = [option.key for option in all_options().values()]
+    same = {**{plain(name): name for name in known}, **KEY_OF}
+    if plain(key) in same:
+        return with_remark(key, same[plain(key)])
+    return nearest(key, [*known, *ALIASES])
 
 
 def _told_together(notes: Sequence[tuple[Setting, str]]) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ SSLPretraining = 2
 [Representation]
 RepresentationLearningParameter = Barlow-Twins
 BarlowTwinsProjectionSizes = 16, 8
+RepresentationShare = 0.4
 Augmentation = shift+intensity
 SecondView = next
 """,

@@ -47,6 +47,8 @@ TAGS = {
     "losses/value_intrinsic",
     "losses/entropy",
     "losses/approx_kl",
+    "losses/kl",
+    "losses/greedy_drop",
     "losses/clip_fraction",
     "losses/explained_variance",
     "losses/grad_norm",
@@ -55,6 +57,7 @@ TAGS = {
     "intrinsic/max",
     "intrinsic/raw",
     "intrinsic/normalizer",
+    "intrinsic/novelty_correlation",
     "observation/mean",
     "observation/std",
     "system/rss",
@@ -96,6 +99,19 @@ def refusal(arguments: Sequence[str], capsys: Captured) -> str:
         ("--save-model-path=x", "--save_model_path"),
         ("--evaluate", "--eval"),
         ("--gpu", "--gpu_id"),
+        ("--num_envs=8", "--num_env_per_process"),
+        ("--num-envs", "--num_env_per_process"),
+        ("--n_envs", "--num_env_per_process"),
+        ("--num_envs_per_worker=2", "--num_env_per_process"),
+        ("--NumEnv=2", "--num_env_per_process"),
+        ("--total-timesteps=100", "--max_env_steps"),
+        ("--learning-rate=1e-3", "--set LearningRate=..."),
+        ("--lr=1e-3", "--set LearningRate=..."),
+        ("--batch_size=64", "--set MiniBatch=... (how many, not how large)"),
+        ("--env-id=Pong", "--set EnvID=..."),
+        ("--exp-name=x", "--log_name"),
+        ("--track", "--use_wandb"),
+        ("--num-workers=3", "--num_workers"),
     ],
 )
 def test_an_unknown_flag_is_refused_with_the_nearest_one(
@@ -105,6 +121,21 @@ def test_an_unknown_flag_is_refused_with_the_nearest_one(
     assert f"unknown argument {typed.partition('=')[0]}; did you mean {nearest}?" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["--set", "Gamma", "0.9"], "unknown argument 0.9; did you mean --set Gamma=0.9?"),
+        (["--set", "Seed=2", "Gamma=0.9"], "did you mean --set Gamma=0.9?"),
+        (["my/recipe.conf"], "did you mean --config_path=my/recipe.conf?"),
+        (["demo"], "unknown argument demo ("),
+    ],
+)
+def test_a_word_without_a_flag_is_refused_with_what_it_was_meant_for(
+    words: list[str], meant: str, capsys: Captured
+) -> None:
+    assert meant in refusal(["--train", *words], capsys)
+
+
 @pytest.mark.parametrize("given", ["--local-rank=0", "--local_rank=3"])
 def test_the_flag_of_torchs_older_launcher_is_known_as_that(given: str, capsys: Captured) -> None:
     line = refusal(["--train", given], capsys)
@@ -112,10 +143,11 @@ def test_the_flag_of_torchs_older_launcher_is_known_as_that(given: str, capsys: 
     assert f"main.py: {flag} comes from python -m torch.distributed.launch; start it by" in line
 
 
-def test_output_into_a_full_disk_is_one_message_and_a_storage_error() -> None:
+@pytest.mark.parametrize("flags", [["--train", "--config_options"], ["-h"], ["--eval", "-h"]])
+def test_output_into_a_full_disk_is_one_message_and_a_storage_error(flags: list[str]) -> None:
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
-            [sys.executable, MAIN, "--train", "--config_options"],
+            [sys.executable, MAIN, *flags],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -123,6 +155,12 @@ def test_output_into_a_full_disk_is_one_message_and_a_storage_error() -> None:
         )
     assert ended.returncode == 7
     assert re.fullmatch("error: the output cannot be written: No space left .*\n", ended.stderr)
+
+
+def test_a_refusal_into_a_full_disk_keeps_its_code() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, str(MAIN), "--train", "--xyzzy"]
+        assert subprocess.run(command, stderr=full, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "few", "1.5"])

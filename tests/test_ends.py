@@ -77,6 +77,31 @@ def test_a_refusal_under_make_is_the_last_line_in_makes_words(tmp_path: Path) ->
     assert list(tmp_path.glob("logs/*")) == []
 
 
+@pytest.mark.parametrize(
+    ("goal", "words"),
+    [
+        (["plots", "RUNS=nobody"], "run 'nobody'"),
+        (["study", "ARGS=--jobs 0"], "--jobs and --env_steps must be at least 1"),
+    ],
+)
+def test_what_is_drawn_or_studied_is_refused_in_the_last_line_too(
+    goal: list[str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    ended = subprocess.run(
+        ["make", *goal, "VENV=none"],
+        cwd=tmp_path,
+        env=os.environ | environment_of_make(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == MAKE_FAILED
+    last = ended.stderr.splitlines()[-1]
+    assert words in last
+    assert "(exit code 2)" in last
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_ctrl_c_under_make_ends_with_the_runs_own_sentence(ranks: int, tmp_path: Path) -> None:

@@ -15,7 +15,15 @@ from tests.runs import CARTPOLE, run_here, write_recipe
 from training.checkpoints.storage import load_payload
 
 OVERLAP = COMPONENTS["overlap"]
-SYNCHRONOUS_PARTS = ["generator", "frames", "ages", "intrinsic", "visits", "environments"]
+SYNCHRONOUS_PARTS = [
+    "generator",
+    "frames",
+    "ages",
+    "intrinsic",
+    "visits",
+    "since_row",
+    "environments",
+]
 DROPPED = "not exact: the rollout that was collected beside the last update and not yet learned"
 
 pytestmark = pytest.mark.timeout(300)

@@ -30,6 +30,7 @@ from training.live.progress import ProgressReporter
 from training.loop.collector import Policy
 from training.loop.episodes import EpisodeLog
 from training.loop.evidence import Evidence
+from training.loop.frame_cells import coarse_cells, exact_cells
 from training.loop.pretraining import Pretraining, PretrainingSettings
 from training.loop.profiling import (
     PROFILED_UPDATES,
@@ -41,9 +42,10 @@ from training.loop.profiling import (
 from training.loop.reporting import Reporter
 from training.loop.resuming import lay_out
 from training.loop.run_state import RunState
+from training.loop.since_row import SinceRow
 from training.loop.stopwatch import Stopwatch
 from training.loop.trainer import Beginning, Schedule, Trainer, uniform_policy
-from training.loop.visits import VisitRecorder
+from training.loop.visits import FrameCells, VisitRecorder
 from training.options import RunOptions
 from training.parts import Parts
 from training.ranks.page_locking import page_locked
@@ -79,7 +81,14 @@ def assemble(
     collector, rollouts = build_rollouts(
         parts, pool, agent, rollout, stopwatch, steps_before, stack
     )
-    visits = VisitRecorder(pool.spec, ranks, parts.folder.path / "visits.npz")
+    has_bonus = config.intrinsic.kind != "none"
+    visits = VisitRecorder(
+        pool.spec,
+        ranks,
+        parts.folder.path / "visits.npz",
+        choose_frame_cells(config) if has_bonus else None,
+    )
+    since_row = SinceRow(visits, ranks, has_bonus=has_bonus)
     episodes = EpisodeLog()
     facts = checkpoint_facts(config, parts.options, pool, ranks)
     state = RunState(
@@ -87,6 +96,7 @@ def assemble(
         rollouts=rollouts,
         pool=pool,
         visits=visits,
+        since_row=since_row,
         ranks=ranks,
         saver=Saver(parts.options.save_model_path),
         facts=facts,
@@ -111,6 +121,7 @@ def assemble(
         ranks=ranks,
         episodes=episodes,
         visits=visits,
+        since_row=since_row,
         state=state,
         evidence=Evidence(agent, ranks, facts, parts.folder.path),
         reporter=reporter,
@@ -173,6 +184,11 @@ def build_agent(
     rollout = RolloutBuffer(rollout_shape(config, pool.spec, pool.num_environments), device)
     agent.prime(rollout.shape)
     return agent, rollout
+
+
+def choose_frame_cells(config: Config) -> FrameCells:
+    """Return what tells the states of frames apart; a maze's frames are its states."""
+    return exact_cells if config.environment.env_type == "minigrid" else coarse_cells
 
 
 def make_schedule(config: Config, ranks: Ranks, max_updates: int | None) -> Schedule:

@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE, ScoutError
 from configs.loading import LoadedConfig
@@ -30,6 +32,7 @@ from training.folders.run_folder import LOGS, RunFolder
 from training.folders.versions import software_versions
 from training.live.console import set_up_logging
 from training.loop.last_words import (
+    full_disk_errors,
     leave_unbegun,
     leave_word,
     say_how_it_ended,
@@ -91,6 +94,7 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
                 )
             stack.enter_context(peer_errors(place, elsewhere))
             stack.enter_context(memory_errors())
+            stack.enter_context(full_disk_errors())
             outcome = _train_in_group(session, options, loaded, stop)
     except ScoutError as error:
         if not error.repeated:
@@ -159,8 +163,9 @@ def _train_in_group(
             trainer, beginning = assemble(parts, payload, pool, stack)
             with profiled():
                 outcome = trainer.run(beginning)
+            replaced = int(ranks.sum(torch.tensor(pool.worker_restarts)).item())
     if ranks.rank == 0:
-        say_how_it_ended(session, outcome, stop)
+        say_how_it_ended(session, outcome, stop, workers_replaced=replaced)
     # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.
     stop.ignore_signals()
     ranks.any(flag=False)

@@ -6,11 +6,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunOptions:
-    """One run's options; each is a flag of main.py (see `main.py -h`)."""
+    """One run's options; each is a flag of main.py (see `main.py -h`).
+
+    `log_name_given` says whether the name was typed or follows from the recipe's path.
+    """
 
     command_line: str
     log_name: str
     save_model_path: Path
+    log_name_given: bool = True
     load_model_path: Path | None = None
     num_workers: int | None = None
     gpu_id: int | None = None

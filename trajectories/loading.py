@@ -41,14 +41,17 @@ def _batches_of_epoch(
     dataset: Dataset, sampler: FrameSampler, position: Position, columns: Sequence[str] | None
 ) -> Iterator[Rows]:
     size = sampler.batch_size
-    left: Rows | None = None
+    left: Rows = {}
     for ids in sampler.pools(position):
-        read = dataset.frames(ids, columns)
-        rows = read if left is None else {n: np.concatenate([left[n], read[n]]) for n in read}
-        num_rows = len(next(iter(rows.values())))
-        for first in range(0, num_rows - size + 1, size):
+        rows = dataset.frames(ids, columns)
+        num_rows = len(ids)
+        if left:
+            num_rows += len(next(iter(left.values())))
+            rows = {name: np.concatenate([left[name], values]) for name, values in rows.items()}
+        whole = num_rows // size * size
+        for first in range(0, whole, size):
             yield {name: values[first : first + size] for name, values in rows.items()}
-        left = {name: values[num_rows // size * size :] for name, values in rows.items()}
+        left = {name: values[whole:] for name, values in rows.items()} if whole < num_rows else {}
 
 
 def window_batches(

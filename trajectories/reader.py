@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError, DatasetError
 from trajectories.episode import Array, Episode
-from trajectories.manifest import DatasetInfo, Part, part_paths, read_info, read_part
+from trajectories.manifest import (
+    MANIFEST,
+    DatasetInfo,
+    Part,
+    part_paths,
+    read_info,
+    read_part,
+)
 from trajectories.rows import DiskRows, Located, Rows, RowSource, groups_of
 from trajectories.shard import ROWS_PER_GROUP
 
@@ -158,24 +165,22 @@ class Dataset:
             DatasetError: one is damaged.
         """
         names = (self.info.schema.observation_column,) if columns is None else tuple(columns)
-        order = np.lexsort((ids[:, 1], ids[:, 0]))  # each row group is then read once
-        found = self._in_order(ids[order], names)
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        return {name: np.concatenate(parts)[back] for name, parts in found.items()}
-
-    def _in_order(self, ids: Ids, names: Sequence[str]) -> dict[str, list[Array]]:
-        found: dict[str, list[Array]] = {name: [] for name in names}
-        groups = ids[:, 1] // ROWS_PER_GROUP
-        changes = np.flatnonzero((np.diff(ids[:, 0]) != 0) | (np.diff(groups) != 0)) + 1
-        for run in np.split(np.arange(len(ids)), changes):
-            index, first = int(ids[run[0], 0]), int(groups[run[0]]) * ROWS_PER_GROUP
-            located = self.episodes[index]
+        found: Rows = {}
+        for places, located, first in self._by_group(ids):
             stop = min(first + ROWS_PER_GROUP, located.entry.num_rows)
-            rows = self.source.read(located, first, stop, names)
-            for name in names:
-                found[name].append(rows[name][ids[run, 1] - first])
+            for name, values in self.source.read(located, first, stop, names).items():
+                if name not in found:
+                    found[name] = np.empty((len(ids), *values.shape[1:]), values.dtype)
+                found[name][places] = values[ids[places, 1] - first]
         return found
+
+    def _by_group(self, ids: Ids) -> Iterator[tuple[Ids, Located, int]]:
+        """Yield where the ids of each row group stand, its episode and its first row."""
+        groups = ids[:, 1] // ROWS_PER_GROUP
+        order = np.lexsort((groups, ids[:, 0]))
+        changes = np.diff(ids[order, 0]).astype(bool) | np.diff(groups[order]).astype(bool)
+        for places in np.split(order, np.flatnonzero(changes) + 1):
+            yield places, self.episodes[ids[places[0], 0]], int(groups[places[0]]) * ROWS_PER_GROUP
 
     def windows(self, ids: Ids, steps: int, columns: Collection[str] | None = None) -> Windows:
         """Return windows of `steps` steps.
@@ -235,6 +240,20 @@ def open_dataset(folder: Path | str) -> Dataset:
     if doubled:
         raise DatasetError(f"{folder}: episode {doubled[0]} is in it twice")
     return Dataset(folder, info, episodes, DiskRows(info.schema))
+
+
+def known_ids(folder: Path | str) -> set[str]:
+    """Return the ids of all episodes in a folder: what a writer that goes on need not write again.
+
+    Raises:
+        DatasetError: a manifest is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / MANIFEST).exists():
+        return set()
+    info = read_info(folder)
+    parts = [read_part(path, info) for path in part_paths(folder)]
+    return {entry.id for part in parts for shard in part.shards for entry in shard.episodes}
 
 
 def _located(folder: Path, part: Part) -> Iterator[Located]:

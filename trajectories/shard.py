@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,13 +22,8 @@ from trajectories.schema import Schema
 
 ROWS_PER_GROUP = 32  # rows; a random slice of 32 steps reads two groups
 FOOTER_KEY = b"scout"  # of what a shard's own footer says of it
-ENCODING = {
-    "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": ["episode"],
-    "write_statistics": False,
-    "write_page_checksum": True,
-}
+# Columns of a few bytes a page: to compress them costs time and saves none.
+TINY = ("episode", "t", "terminated", "truncated")
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,22 @@ class Origin:
     dataset: str
     writer: str
     number: int
+
+
+def encoding(columns: pa.Schema) -> dict[str, Any]:
+    """Return how columns are written: pyarrow's keyword arguments."""
+    paths = {
+        field.name: f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in columns
+    }
+    large = [path for name, path in paths.items() if name not in TINY]
+    return {
+        "compression": {path: "none" if path in TINY else "zstd" for path in paths.values()},
+        "compression_level": dict.fromkeys(large, 1),
+        "use_dictionary": ["episode"],
+        "write_statistics": False,
+        "write_page_checksum": True,
+    }
 
 
 class OpenShard:
@@ -54,7 +66,8 @@ class OpenShard:
         os.close(descriptor)
         self.path = Path(name)
         self._sink = pa.OSFile(name, "wb")
-        self._parquet = pq.ParquetWriter(self._sink, schema.arrow(), **ENCODING)
+        arrow = schema.arrow()
+        self._parquet = pq.ParquetWriter(self._sink, arrow, **encoding(arrow))
         self._episodes: list[EpisodeEntry] = []
         self._num_rows = 0
 

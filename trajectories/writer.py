@@ -45,7 +45,7 @@ class ShardWriter:
     again.
 
     A process that is killed loses the open shard and nothing else. Where a `with` block ends by an
-    exception, whole episodes that were added before are kept.
+    exception, whole episodes that were added before are kept, unless it came while one was written.
 
     Attributes:
         name: the writer's name, as files carry it.

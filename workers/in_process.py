@@ -8,6 +8,7 @@ along, and one that hangs keeps it.
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -240,19 +241,22 @@ class InProcessPool:
     def _failures_named(self, *, is_replaceable: bool = True) -> Iterator[None]:
         """Turn what environments raise into one error that says which and when; break the pool.
 
-        Whoever asks the program to end is heard, and a lack of memory is the run's own. The run's
-        files lie where it was started, wherever an environment goes.
+        Whoever asks the program to end is heard, and a lack of memory is the run's own. Where the
+        program takes Ctrl-C itself, as a run does, a KeyboardInterrupt is an environment's. The
+        run's files lie where it was started, wherever an environment goes.
 
         Args:
             is_replaceable: whether `WorkerPool` would go on after such a failure.
         """
         try:
             yield
-        except (ScoutError, KeyboardInterrupt, MemoryError):
+        except (ScoutError, MemoryError):
             self._break()
             raise
-        except BaseException as error:  # noqa: BLE001 - sys.exit too ends a pool, not the program
+        except BaseException as error:  # sys.exit too ends a pool, not the program
             self._break()
+            if isinstance(error, KeyboardInterrupt) and _ctrl_c_raises():
+                raise
             failure = failure_of(self._owned.activity, error)
             raise WorkerError(_story(failure, is_replaceable=is_replaceable)) from None
         finally:
@@ -261,6 +265,10 @@ class InProcessPool:
     def _break(self) -> None:
         if not self._turns.has(GroupState.CLOSED):
             self._turns.put_all(GroupState.BROKEN)
+
+
+def _ctrl_c_raises() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def _story(failure: Failed, *, is_replaceable: bool) -> str:

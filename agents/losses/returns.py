@@ -35,14 +35,14 @@ def generalized_advantages(
     Returns:
         [T, N], A_t for t in [0, T).
     """
-    deltas = rewards + discounts * next_values - values
-    decays = discounts * traces
-    advantages = torch.empty_like(deltas)
+    deltas = (rewards + discounts * next_values - values).unbind()
+    decays = (discounts * traces).unbind()
     advantage = torch.zeros_like(deltas[0])
-    for t in reversed(range(deltas.shape[0])):
-        advantage = deltas[t] + decays[t] * advantage
-        advantages[t] = advantage
-    return advantages
+    advantages = []
+    for delta, decay in zip(reversed(deltas), reversed(decays), strict=True):
+        advantage = delta + decay * advantage
+        advantages.append(advantage)
+    return torch.stack(advantages[::-1])
 
 
 def forward_discounted_sums(
@@ -64,9 +64,9 @@ def forward_discounted_sums(
     Returns:
         [T, N], R_t for t in [0, T); the last row is the next start.
     """
-    sums = torch.empty_like(rewards, dtype=torch.promote_types(rewards.dtype, start.dtype))
     discounted = start
-    for t in range(rewards.shape[0]):
-        discounted = gamma * discounted + rewards[t]
-        sums[t] = discounted
-    return sums
+    sums = []
+    for reward in rewards.unbind():
+        discounted = gamma * discounted + reward
+        sums.append(discounted)
+    return torch.stack(sums)

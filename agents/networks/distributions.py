@@ -6,7 +6,7 @@ the global generator; these do none of the three.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Float32, Int64, Shaped
@@ -31,6 +31,9 @@ class ActionDistribution(Protocol):
 
     def mode(self) -> Shaped[Tensor, "B ..."]:
         """Return the likeliest actions, int64 [B] or float32 [B, A]."""
+
+    def kl(self, other: Any) -> Float32[Tensor, " B"]:
+        """Return KL(self ‖ other), [B], in nats; `other` is of the same kind."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,10 @@ class Categorical:
     def mode(self) -> Int64[Tensor, " B"]:
         """Return the likeliest choices, [B]."""
         return self.log_probs.argmax(dim=-1)
+
+    def kl(self, other: "Categorical") -> Float32[Tensor, " B"]:
+        """Return KL(p ‖ q) = Σ p (log p - log q), [B]."""
+        return (self.log_probs.exp() * (self.log_probs - other.log_probs)).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -106,3 +113,9 @@ class DiagonalGaussian:
     def mode(self) -> Float32[Tensor, "B A"]:
         """Return the means, [B, A]."""
         return self.mean
+
+    def kl(self, other: "DiagonalGaussian") -> Float32[Tensor, " B"]:
+        """Return KL(p ‖ q) = Σ log σ_q/σ_p + (σ_p² + (μ_p - μ_q)²) / (2 σ_q²) - 1/2, [B]."""
+        spread = 2.0 * (self.log_std - other.log_std)
+        distance = (self.mean - other.mean).square() * torch.exp(-2.0 * other.log_std)
+        return 0.5 * (spread.exp() + distance - 1.0 - spread).sum(dim=-1)

@@ -91,12 +91,15 @@ class Contest:
 
 
 def table(peers: Mapping[str, Peer], turns: Mapping[str, Sequence[Turn]]) -> str:
-    """Return a row per trainer: medians with their range, ratios taken turn by turn."""
+    """Return a row per trainer: medians with their range, ratios taken turn by turn.
+
+    "per core" are env steps for each second of CPU time, whatever number of cores was busy.
+    """
     first = next(name for name, own in turns.items() if own)
     base = peers[first].label
     lines = [
-        f"| | CPU us/step | env steps/s | CPU / {base} | speed / {base} | MB |",
-        "|---|---|---|---|---|---|",
+        f"| | CPU us/step | per core | env steps/s | CPU / {base} | speed / {base} | MB |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, own in turns.items():
         pairs = list(
@@ -106,6 +109,7 @@ def table(peers: Mapping[str, Peer], turns: Mapping[str, Sequence[Turn]]) -> str
             continue
         cells = (
             spread([turn.cpu for turn in own]),
+            spread([1e6 / turn.cpu for turn in own]),
             spread([turn.steps_per_second for turn in own]),
             spread([turn.cpu / other.cpu for turn, other in pairs], 2),
             spread([turn.steps_per_second / other.steps_per_second for turn, other in pairs], 2),

@@ -57,12 +57,15 @@ def compare(env_id: str, num_environments: int, options: argparse.Namespace) -> 
 
 
 def table(outcome: Outcome) -> str:
-    """Return a row per contender: medians with their range, ratios taken turn by turn."""
+    """Return a row per contender: medians with their range, ratios taken turn by turn.
+
+    "per core" are env steps for each second of CPU time, whatever number of cores was busy.
+    """
     floor, pool = outcome.turns[FLOOR], outcome.turns.get(POOL)
     lines = [
-        "| | env steps/s | CPU us/step | speed / no transport | CPU / no transport "
+        "| | env steps/s | CPU us/step | per core | speed / no transport | CPU / no transport "
         f"| speed of {POOL} / its | MB/env |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, own in outcome.turns.items():
         pairs = list(zip(own, floor, strict=True))
@@ -70,6 +73,7 @@ def table(outcome: Outcome) -> str:
         cells = (
             spread([turn.steps_per_second for turn in own]),
             spread([turn.cpu_microseconds for turn in own], 1),
+            spread([1e6 / turn.cpu_microseconds for turn in own]),
             spread([turn.steps_per_second / base.steps_per_second for turn, base in pairs], 3),
             spread([turn.cpu_microseconds / base.cpu_microseconds for turn, base in pairs], 3),
             spread([us.steps_per_second / it.steps_per_second for us, it in against], 2)

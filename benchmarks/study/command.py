@@ -1,6 +1,6 @@
 """The study: which of six ways to explore finds the goal of a small maze, and how soon?
 
-    python -m benchmarks.study --seeds 1 2 3 --env_steps 300000 --folder runs-local/study
+    python -m benchmarks.study --seeds 1 2 3 --env_steps 400000 --folder runs-local/study
     python -m benchmarks.study --only PPO RND --layouts 1 3 --set Nuisance=noise
 
 Every arm is trained on every layout with every seed, each run a process of main.py with one torch
@@ -12,12 +12,12 @@ import argparse
 import importlib.util
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from benchmarks.drawing import load_matplotlib
+from benchmarks.ending import Parser, end_with
 from benchmarks.stopping import STOP_SIGNALS
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
@@ -40,11 +40,20 @@ def study(plan: Plan, parallel: int) -> int:
     runner.run()
     done = [job for job in plan.jobs if job not in runner.failed]
     if not done:
-        return 1
+        return _failed(runner)
     page = write_report(plan, [read_result(plan, job) for job in done], list(runner.failed))
     print(page.read_text(encoding="utf-8"))
     print(f"page: {page}")
-    return 1 if runner.failed else 0
+    return _failed(runner) if runner.failed else 0
+
+
+def _failed(runner: Runner) -> int:
+    names = ", ".join(job.name for job in runner.failed)
+    return end_with(
+        1,
+        f"error: {len(runner.failed)} of {len(runner.plan.jobs)} runs failed ({names}); what each "
+        f"said is in {runner.plan.folder / 'output'}; the same command continues",
+    )
 
 
 def check_packages() -> None:
@@ -60,7 +69,7 @@ def check_packages() -> None:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line's options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.study",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -68,7 +77,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--layouts", type=int, nargs="+", default=[1], help="maps (LayoutSeed)")
-    parser.add_argument("--env_steps", type=int, default=300_000, help="of each run (%(default)s)")
+    parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("runs-local/study"))
     parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
     parser.add_argument("--jobs", type=int, default=cores, help="runs at a time (%(default)s)")
@@ -96,11 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_packages()
         return study(plan, options.jobs)
     except ScoutError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return end_with(error.exit_code, f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted; the same command continues", file=sys.stderr)
-        return INTERRUPTED
+        return end_with(INTERRUPTED, "interrupted; the same command continues")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """What rollouts on disk cost: bytes of a frame, CPU time to write, to slice at random, to scan.
 
     python -m benchmarks.trajectories
-    python -m benchmarks.trajectories --episodes 8 --steps 500 --rounds 5
+    python -m benchmarks.trajectories --episodes 8 --steps 500 --repeats 4
 
 Frames are those of CarRacing-v3 at 64x64. Stores take turns, all in one process; times are CPU
 seconds of all its threads, and ratios are taken round by round. Those that are not installed are
@@ -142,10 +142,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--episodes", type=int, default=8, help="(%(default)s)")
     parser.add_argument("--steps", type=int, default=500, help="of an episode (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--repeats", type=int, default=4, help="rounds (%(default)s)")
     add_log_flag(parser)
     options = parser.parse_args(argv)
-    if options.episodes < 2 or options.steps < SLICE or options.rounds < 1:
+    if options.episodes < 2 or options.steps < SLICE or options.repeats < 1:
         parser.error(f"at least 2 episodes of {SLICE} steps and 1 round are needed")
     return options
 
@@ -160,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with recording("trajectories", options, PACKAGES) as record:
         for store in stores.values():  # libraries load and warm up
             measure(store, *given[store.is_planar], 0)
-        for number in range(options.rounds):
+        for number in range(options.repeats):
             for name, store in stores.items():
                 costs[name].append(measure(store, *given[store.is_planar], number))
                 print(f"round {number + 1}, {name}: {costs[name][-1]}", flush=True)

@@ -132,24 +132,23 @@ class _MinariReader:
 
 
 class Lance:
-    """Lance, with frames as PNGs or as bytes that it compresses or leaves."""
+    """Lance, with frames as PNGs or as bytes, which it does not compress."""
 
     is_lossless = True
     is_planar = False
 
-    def __init__(self, frames: str) -> None:
-        self._frames = frames
+    def __init__(self, *, is_png: bool) -> None:
+        self._is_png = is_png
 
     def write(self, folder: Path, schema: Schema, episodes: Sequence[Episode]) -> None:
         """Write one table."""
         import lance  # noqa: PLC0415
 
         size = schema.bytes_per_observation
-        kind = pa.large_binary() if self._frames == "png" else pa.list_(pa.uint8(), size)
-        told = {b"lance-encoding:compression": b"zstd"} if self._frames == "zstd" else None
+        kind = pa.large_binary() if self._is_png else pa.list_(pa.uint8(), size)
         columns = pa.schema(
             [
-                pa.field("observation", kind, metadata=told),
+                pa.field("observation", kind),
                 pa.field("action", pa.list_(pa.float32(), schema.action.num_values)),
                 pa.field("reward", pa.float64()),
             ]
@@ -162,7 +161,7 @@ class Lance:
 
     def _batch(self, episode: Episode, columns: pa.Schema) -> pa.RecordBatch:
         frames = episode.observations
-        if self._frames == "png":
+        if self._is_png:
             encoded = [cv2.imencode(".png", frame)[1].tobytes() for frame in frames]
             observation = pa.array(encoded, pa.large_binary())
         else:
@@ -258,8 +257,7 @@ STORES: Mapping[str, Callable[[], Store]] = {
     OURS: Scout,
     "Minari, default": lambda: Minari(is_lossless=False),
     "Minari, lossless": lambda: Minari(is_lossless=True),
-    "Lance, PNG": lambda: Lance("png"),
-    "Lance, zstd": lambda: Lance("zstd"),
-    "Lance, plain bytes": lambda: Lance("plain"),
+    "Lance, PNG": lambda: Lance(is_png=True),
+    "Lance, plain bytes": lambda: Lance(is_png=False),
     "npz": Archives,
 }

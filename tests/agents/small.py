@@ -63,6 +63,7 @@ class Kind:
     bonus_input: Literal["pixels", "features", "slow features"] = "pixels"
     head: Literal["BYOL", "Barlow-Twins"] | None = None
     project_gradient: bool = False
+    share: float = 1.0  # of a minibatch, for the head
     running: bool = False  # whether states are scaled by running statistics
 
     @property
@@ -146,7 +147,7 @@ def make_representation(kind: Kind, policy: nn.Module) -> RepresentationLearning
         SlowSchedule(0.9, cosine=False),
         neighbours=True,
         coef=0.5,
-        share=1.0,
+        share=kind.share,
         project_gradient=kind.project_gradient,
     )
 

@@ -73,6 +73,34 @@ def test_a_parameter_without_a_gradient_stays_and_has_no_state() -> None:
     assert optimizer.state_dict()["state"] == {}
 
 
+def test_a_parameter_that_misses_a_step_counts_its_own_steps_as_torchs_does() -> None:
+    ours, theirs = network(), network()
+    mine = FusedAdam(groups_of(ours), eps=EPS)
+    torchs = torch.optim.Adam(groups_of(theirs), eps=EPS, fused=True)
+    for module, optimizer in ((ours, mine), (theirs, torchs)):
+        descend(module, optimizer, range(2))
+        module.get_parameter("0.bias").grad = None
+        optimizer.step()
+        descend(module, optimizer, range(2, 5))
+    assert weights(ours) == weights(theirs)
+    counts = [
+        [float(one["step"]) for one in each.state_dict()["state"].values()]
+        for each in (mine, torchs)
+    ]
+    assert counts[0] == counts[1] == [6.0, 5.0, 6.0, 6.0]
+
+
+def test_a_step_that_is_left_out_is_not_counted() -> None:
+    module = network()
+    optimizer = FusedAdam(groups_of(module), eps=EPS)
+    descend(module, optimizer, range(2))
+    before = weights(module)
+    optimizer.found_inf = torch.ones(())
+    descend(module, optimizer, range(2, 3))
+    assert weights(module) == before
+    assert {float(one["step"]) for one in optimizer.state_dict()["state"].values()} == {2.0}
+
+
 @pytest.mark.parametrize(
     "other", [nn.Linear(5, 7), nn.Sequential(nn.Linear(5, 8), nn.Linear(8, 2))]
 )

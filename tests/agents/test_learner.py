@@ -14,6 +14,7 @@ from tests.agents.small import (
     VECTOR,
     WEIGHTS,
     Kind,
+    assert_all_equal,
     gradients_of,
     make_learner,
     rnd_of,
@@ -143,6 +144,21 @@ def test_every_trained_parameter_has_a_gradient_and_the_target_network_none(kind
             assert parameter.requires_grad, name
             assert parameter.grad is not None, name
             assert parameter.grad.any(), name
+
+
+@KINDS
+@pytest.mark.parametrize("entropy", [0.0, 0.3])
+def test_what_is_only_watched_changes_no_gradient(kind: Kind, entropy: float) -> None:
+    learner = make_learner(kind, 1, weights=replace(WEIGHTS, entropy=entropy))
+    batch = make_minibatch(kind, learner)
+    watched, alone = learner(batch), learner(batch, diagnose=False)
+    figures = {"approx_kl", "clip_fraction"} | (set() if entropy else {"entropy"})
+    assert watched.keys() - alone.keys() == figures
+    watched["total"].backward()
+    expected = gradients_of(learner)
+    learner.zero_grad()
+    alone["total"].backward()
+    assert_all_equal(gradients_of(learner), expected)
 
 
 def test_only_the_total_carries_a_gradient() -> None:

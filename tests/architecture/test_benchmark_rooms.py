@@ -13,6 +13,7 @@ COMMANDS = {"collecting", "components", "loop", "plots"}
 # Rooms that know another one, and why.
 ACQUAINTED = {
     ("scaling", "all_reduce"),  # it times these sums, as many as an update needs
+    ("gpu", "pool"),  # what the emulators reach alone, and the pool without a learner
     ("scaling", "learner"),  # whose agent says how many numbers an update sums up
 }
 SHARED_FLOOR, ROOM_FLOOR, COMMAND_FLOOR = range(3)

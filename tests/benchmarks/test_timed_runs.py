@@ -27,6 +27,7 @@ def test_what_counts_lies_between_the_first_row_and_the_last() -> None:
     assert found.wall == pytest.approx(8e6 / 200)
     assert found.cpu == pytest.approx(8e6 / 200)  # 6 s at 10.0, 14 s at 18.0
     assert found.steps_per_update == 100
+    assert found.span == (10.0, 18.0)
     assert found.shares["learn"] == pytest.approx((2 * 0.2 + 6 * 0.6) / 8)
     assert found.memory == 700.0
 
@@ -72,6 +73,11 @@ def test_nothing_runs_where_one_of_the_plans_cannot_be_read(
 def test_a_failed_run_ends_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"absent\.conf(.|\n)*ended with 2"):
         time_run(Plan(tmp_path / "absent.conf", (), updates=1))
+
+
+def test_a_run_beyond_its_limit_is_ended() -> None:
+    with pytest.raises(TimeoutError, match="longer than 0 s"):
+        time_run(Plan(CARTPOLE, (), updates=1, limit=0.3))
 
 
 def test_a_real_run_on_one_core_is_timed_and_leaves_the_others_to_this_process() -> None:

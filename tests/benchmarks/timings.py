@@ -8,4 +8,4 @@ def made_up_timing(
 ) -> Timing:
     """A run of half collecting, of which a fifth is acting, and half learning but for a tenth."""
     shares = {"collect": 0.5, "act": 0.1, "learn": 0.4, "sync": 0.05, "save": 0.0}
-    return Timing(speed, cpu, steps, shares, memory)
+    return Timing(speed, cpu, steps, shares, memory, (0.0, 1.0))

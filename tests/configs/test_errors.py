@@ -117,6 +117,13 @@ def test_numbers_that_are_not_finite_are_refused(refused: Refused, value: str) -
     ("override", "told"),
     [
         ("Gama=1", "--set Gama=1: unknown key; did you mean Gamma?"),
+        ("num_envs=1", "--set num_envs=1: unknown key; did you mean NumEnv?"),
+        ("n-envs=1", "--set n-envs=1: unknown key; did you mean NumEnv?"),
+        ("learning_rate=1", "--set learning_rate=1: unknown key; did you mean LearningRate?"),
+        (
+            "batch_size=64",
+            "--set batch_size=64: unknown key; did you mean MiniBatch (how many, not how large)?",
+        ),
         ("Gamma", "--set Gamma: expected --set Key=Value"),
         ("Gamma=", "--set Gamma=: expected --set Key=Value"),
         ("=1", "--set =1: expected --set Key=Value"),

@@ -34,6 +34,7 @@ KINDS = {
     "Barlow-Twins": Kind(FRAME, head="Barlow-Twins", bonus_input="features"),
     "slow features": Kind(FRAME, bonus_input="slow features"),
 }
+PART_OF_A_BATCH = Kind(FRAME, head="Barlow-Twins", share=0.4)  # 6 of the 15 samples of a rank
 WHOLE_BATCH = settings_with(normalize_advantage=True)
 MASKED = settings_with(predictor_share=0.3)
 UNEVEN = settings_with(epochs=2, num_minibatches=4, normalize_advantage=True, predictor_share=0.3)
@@ -47,6 +48,7 @@ def all_checks(ranks: Ranks) -> dict[str, Any]:
         "weights apart": parameters_of(agent_of(ranks, Kind(), UNEVEN, seed=ranks.rank).learner),
         "whole batch": {name: whole_batch(ranks, kind, ENVS) for name, kind in KINDS.items()},
         "masked": masked(ranks),
+        "part for the head": part_for_the_head(ranks),
         "uneven": {name: uneven(ranks, kind) for name, kind in KINDS.items()},
         "plans": plans(ranks),
         "poisoned": poisoned(ranks),
@@ -130,6 +132,15 @@ def masked(ranks: Ranks) -> dict[str, Tensor]:
     """Learn from one rollout with a mask before the predictor, drawn by each rank for itself."""
     agent = agent_of(ranks, Kind(), MASKED)
     rollout, scripts = rollouts_of(ranks, Kind(), 1, ENVS)
+    scripts[0].fill(rollout)
+    agent.learn(rollout)
+    return gradients_of(agent.learner)
+
+
+def part_for_the_head(ranks: Ranks) -> dict[str, Tensor]:
+    """Learn from one rollout of which each rank's head sees a part, chosen by the rank's draws."""
+    agent = agent_of(ranks, PART_OF_A_BATCH, WHOLE_BATCH)
+    rollout, scripts = rollouts_of(ranks, PART_OF_A_BATCH, 1, ENVS)
     scripts[0].fill(rollout)
     agent.learn(rollout)
     return gradients_of(agent.learner)

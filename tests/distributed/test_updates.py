@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.minibatches import draw_minibatches
+from agents.minibatches import MinibatchPlan, draw_minibatches
+from agents.representation.views import ViewPair
+from agents.rollout import RolloutBuffer
 from tests.agents.scripts import draw_script
 from tests.agents.small import (
     Kind,
@@ -16,7 +18,7 @@ from tests.agents.small import (
     make_learner,
     rnd_of,
 )
-from tests.distributed.checks import ENVS, KINDS, T, whole_batch
+from tests.distributed.checks import ENVS, KINDS, PART_OF_A_BATCH, T, whole_batch
 from tests.distributed.conftest import Results
 from tests.ranks import only_rank
 
@@ -56,7 +58,9 @@ def test_the_losses_average_to_those_of_the_joined_batch(results: Results, name:
     expected = joined(name, len(results))["losses"]
     ranks = part_of(results, "whole batch", name)
     averaged = [key for key in expected if key.startswith("losses/")]
-    for key in set(averaged) - {"losses/explained_variance", "losses/grad_norm"}:
+    of_few_samples = {"losses/kl", "losses/greedy_drop"}
+    not_means = {"losses/explained_variance", "losses/grad_norm"} | of_few_samples
+    for key in set(averaged) - not_means:
         mean = torch.stack([rank["losses"][key] for rank in ranks]).mean()
         torch.testing.assert_close(mean, expected[key], rtol=1e-4, atol=1e-6)
     for rank in ranks:
@@ -132,7 +136,13 @@ def test_a_predictor_with_a_mask_on_each_rank_learns_as_from_the_joined_mask(
 
 
 def kept_samples(rank: int) -> Tensor:
-    """Draw again what a rank kept: it depends on the rank's stream alone."""
+    """Return what a rank kept for its predictor."""
+    plan = drawn_again(rank)
+    return plan.samples[plan.kept]
+
+
+def drawn_again(rank: int) -> MinibatchPlan:
+    """Draw a rank's plan again: it depends on the rank's stream alone."""
     with only_rank() as ranks:
         (plan,) = draw_minibatches(
             torch.zeros(T * ENVS),
@@ -142,7 +152,34 @@ def kept_samples(rank: int) -> Tensor:
             generator=torch.Generator().manual_seed(10 + rank),
             ranks=ranks,
         )
-    return plan.samples[plan.kept]
+    return plan
+
+
+def test_a_head_that_sees_a_part_of_each_ranks_samples_learns_as_from_the_joined_part(
+    results: Results,
+) -> None:
+    """Its statistics are those of the part that all ranks together chose."""
+    kind = PART_OF_A_BATCH
+    script = draw_script(kind.rollout_shape(T, ENVS * len(results)), 0)
+    parts = []
+    for rank in range(len(results)):
+        rollout = RolloutBuffer(kind.rollout_shape(T, ENVS), torch.device("cpu"))
+        mine = script.columns(slice(rank * ENVS, (rank + 1) * ENVS))
+        rollout.start(mine.first)
+        mine.fill(rollout)
+        chosen = drawn_again(rank).samples[: round(kind.share * T * ENVS)]
+        parts.append((rollout.observations(chosen), rollout.next_observations(chosen)))
+    learner = make_learner(kind, ENVS)
+    learner.tie()
+    assert learner.representation is not None
+    views = ViewPair(*(torch.cat(view) for view in zip(*parts, strict=True)))
+    (learner.representation.coef * learner.representation(views)).backward()
+    expected = gradients_of(learner.representation.head)
+    assert expected
+    for result in results:
+        for name, gradient in expected.items():
+            found = result["part for the head"][f"representation.head.{name}"]
+            torch.testing.assert_close(found, gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_a_gradient_spoilt_on_one_rank_stops_all_of_them_together(results: Results) -> None:

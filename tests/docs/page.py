@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from tests.architecture.test_floors import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
-BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, OLDER_INTERFACE, POLICY, VERB = (
+BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLICY, VERB = (
     "agents/intrinsic/forward_dynamics.py",
     "agents/representation/vicreg.py",
     "agents/encoders/supervised.py",
     "agents/networks/residual_backbone.py",
     "corridor.py",
+    "numbered_corridor.py",
     "older_interface.py",
     "persistent.py",
     "commands/show_recipe.py",

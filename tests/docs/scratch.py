@@ -57,6 +57,7 @@ SMALLER: Mapping[str, str] = {
     r'(PART=learner ARGS=".*)"$': rf'\1 {BENCH} --num_envs 2 --batches 2"',
     r'(PART=loop ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --updates 1"',
     r'(PART=components ARGS=".*)"$': rf'\1 {BENCH}"',
+    r'(PART=trajectories ARGS=".*)"$': rf'\1 {BENCH} --episodes 2 --steps 40"',
     r'(PART=small ARGS=".*)"$': rf'\1 {BENCH} --env_steps 256"',
     r'(PART=scaling ARGS=".*)"$': rf"\1 {BENCH} --num_envs 2 --updates 1 --environments 2 4"
     " --rank_counts 1 2 --widths 8 16 --lengths 4 8 --rollout_steps 8 --summing_ranks 2"

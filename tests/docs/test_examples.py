@@ -44,6 +44,7 @@ from tests.docs.page import (
     OLDER_INTERFACE,
     POLICY,
     VERB,
+    WITH_STATE,
     example,
     examples,
 )
@@ -123,6 +124,7 @@ def test_every_example_of_the_page_is_tested() -> None:
         OBJECTIVE,
         BACKBONE,
         ENVIRONMENT,
+        WITH_STATE,
         OLDER_INTERFACE,
         POLICY,
         VERB,

@@ -21,6 +21,7 @@ from training.checkpoints.storage import Payload, Saver, companions, load_payloa
 
 PROJECT = Path(__file__).resolve().parents[2]
 NAME = "demo"
+GOES_ON = "make room there, then the same command with --resume goes on\n"
 MIB = 2**20
 
 pytestmark = pytest.mark.timeout(1800)
@@ -92,6 +93,7 @@ def test_a_run_tries_three_saves_and_goes_on_when_there_is_room_again(
         captured = capsys.readouterr()
         assert captured.out.count("the next save tries again") == 2
         assert "No space left" in captured.err
+        assert captured.err.endswith(GOES_ON)
         assert path.read_bytes() == before
         status = read_status(tmp_path, NAME)
         assert (status["code"], status["rank"]) == (7, 0)
@@ -123,6 +125,7 @@ def test_a_run_that_cannot_write_anything_any_more_ends_with_code_7(
             assert ended.code == 7, ended.output
             assert ended.last_line.startswith("error: "), ended.output
             assert "No space left" in ended.last_line
+            assert ended.output.endswith(GOES_ON)
             assert "Traceback" not in ended.output
         updates = load_payload(checkpoint_path(tmp_path, NAME))["updates"]
         ballast.unlink()

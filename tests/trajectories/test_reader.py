@@ -9,7 +9,7 @@ from configs.errors import ConfigurationError, DatasetError
 from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.episode import Episode
 from trajectories.memory import decoded_bytes, in_memory
-from trajectories.reader import Dataset, open_dataset
+from trajectories.reader import Dataset, known_ids, open_dataset
 from trajectories.schema import ActionSpace, Schema
 from trajectories.writer import ShardWriter
 
@@ -164,6 +164,15 @@ def test_an_episode_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     dataset(tmp_path, range(1, 3), writer="b")
     with pytest.raises(DatasetError, match="episode made-1 is in it twice"):
         open_dataset(tmp_path)
+
+
+def test_a_writer_that_goes_on_can_ask_what_is_there(tmp_path: Path) -> None:
+    assert known_ids(tmp_path / "nowhere") == set()
+    ShardWriter(tmp_path, SCHEMA, DESCRIPTION, "a").close()
+    assert known_ids(tmp_path) == set()
+    dataset(tmp_path, range(2))
+    dataset(tmp_path, range(2, 3), writer="b")
+    assert known_ids(tmp_path) == {"made-0", "made-1", "made-2"}
 
 
 def test_a_folder_without_a_dataset_is_refused(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ConfigurationError, StorageError
+from tests.faults.disks import small_disk
 from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.manifest import read_info, read_part
 from trajectories.shard import OpenShard
+from trajectories.verify import verify_folder
 from trajectories.writer import ShardWriter
 
 
@@ -54,6 +56,16 @@ def test_a_row_group_holds_at_most_32_rows_of_one_episode(tmp_path: Path) -> Non
     metadata = pq.read_metadata(tmp_path / "shard-a-0.parquet")
     groups = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
     assert groups == [32, 9, 32, 9]
+
+
+def test_columns_that_are_large_are_compressed(tmp_path: Path) -> None:
+    dataset(tmp_path, range(1))
+    group = pq.read_metadata(tmp_path / "shard-a-0.parquet").row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    compressed = {c.path_in_schema for c in columns if c.compression == "ZSTD"}
+    assert compressed == {
+        *("observation", "action.list.element", "reward", "state.list.element", "target")
+    }
 
 
 def test_a_shard_is_closed_when_it_is_large_enough(tmp_path: Path) -> None:
@@ -119,6 +131,22 @@ def test_a_full_disk_is_one_message_and_the_dataset_stays_whole(
         write()
     assert "\n" not in str(caught.value)
     assert files_in(tmp_path) == before
+
+
+def test_a_disk_that_fills_up_keeps_every_shard_before(tmp_path: Path) -> None:
+    def write(folder: Path) -> None:
+        with ShardWriter(folder, SCHEMA, DESCRIPTION, "a", shard_size=40_000) as writer:
+            for seed in range(1000):
+                writer.add(episode(seed))
+
+    with small_disk(tmp_path / "disk", 1_000_000) as disk:
+        folder = disk / "set"
+        with pytest.raises(StorageError, match="No space left on device") as caught:
+            write(folder)
+        assert "\n" not in str(caught.value)
+        verdict = verify_folder(folder)
+        assert (verdict.problems, verdict.notes) == ((), ())
+        assert verdict.num_episodes > 10
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,8 @@ def strike(kind: str) -> None:
             os._exit(3)
         case "leave":
             sys.exit(0)
+        case "interrupt":
+            raise KeyboardInterrupt
         case "hang":
             time.sleep(1000)
         case "dawdle":

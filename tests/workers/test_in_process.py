@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -177,6 +178,22 @@ def test_what_an_environment_raises_ends_the_pool_with_one_message(
         assert caught.value.exit_code == 4
         with pytest.raises(PoolStateError, match="can only be closed"):
             pool.recv(0)
+
+
+def test_an_interrupt_is_an_environments_own_where_ctrl_c_raises_none() -> None:
+    make = partial(GameProbe, Fault("interrupt"))
+    with in_process(make) as pool:
+        pool.reset()
+        with pytest.raises(KeyboardInterrupt):
+            play(pool, GameProbe, 5)
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # as a run takes it
+    try:
+        with in_process(make) as pool:
+            pool.reset()
+            with pytest.raises(WorkerError, match=r"stepping environment 1: .*KeyboardInterrupt"):
+                play(pool, GameProbe, 5)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_cannot_be_built_is_named_and_what_is_meant_for_the_user_stays_as_it_was() -> None:

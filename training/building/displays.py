@@ -10,7 +10,13 @@ import torch
 from agents.adam import told_of_steps
 from configs.loading import dump_config, render_conf
 from training.building.intervals import updates_per_row
-from training.building.notes import crowded_cores, few_environments, lone_samples, undone_nohup
+from training.building.notes import (
+    crowded_cores,
+    few_environments,
+    in_the_rank,
+    lone_samples,
+    undone_nohup,
+)
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -53,6 +59,7 @@ def open_displays(
         *crowded_cores(parts.session.place),
         *few_environments(config.environment.env_id, total_envs),
         *lone_samples(config, total_envs),
+        *in_the_rank(config, parts.options.num_workers),
         *undone_nohup(os.environ),
     )
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)

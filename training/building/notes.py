@@ -34,6 +34,29 @@ def few_environments(env_id: str, total_envs: int) -> list[str]:
     ]
 
 
+def in_the_rank(config: Config, num_workers: int | None) -> list[str]:
+    """Return a note where WorkerBackend = in_process puts foreign code in the rank, or does not.
+
+    Args:
+        config: the run's.
+        num_workers: those that the command line asks for, if any.
+    """
+    if config.run.worker_backend != "in_process":
+        return []
+    if num_workers is not None:
+        return [
+            f"WorkerBackend = in_process has no effect: {typed('--num_workers', num_workers)} asks "
+            "for worker processes"
+        ]
+    if config.environment.env_type != "gymnasium":
+        return []
+    return [
+        "WorkerBackend = in_process with EnvType = gymnasium: an environment that raises, crashes, "
+        "or leaves the program ends the run, and one that changes the handlers of signals changes "
+        "the run's own"
+    ]
+
+
 def lone_samples(config: Config, total_envs: int) -> list[str]:
     """Return a note where a minibatch of all ranks holds one sample, whose advantage becomes 0."""
     samples = config.ppo.rollout_steps * total_envs // config.ppo.num_minibatches

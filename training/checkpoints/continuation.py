@@ -25,7 +25,14 @@ from training.checkpoints.storage import (
     unpack_payload,
 )
 from training.folders.files import check_is_file, check_writable
-from training.folders.run_folder import LOGS, RunFolder, RunMode, next_free_name, validate_log_name
+from training.folders.run_folder import (
+    LOGS,
+    RunFolder,
+    RunMode,
+    next_free_name,
+    refuse_if_written,
+    validate_log_name,
+)
 from training.options import RunOptions
 from training.ranks.agreement import on_first_rank
 from training.ranks.restarts import is_restart, launcher
@@ -96,6 +103,9 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
         options = _with_free_names(options)
     mode: Literal["fresh", "overwrite"] = "overwrite" if options.overwrite else "fresh"
     if mode == "fresh":
+        if _taken(options.save_model_path):  # by a run that goes on, perhaps by this very one
+            RunFolder(LOGS, options.log_name).refuse_if_under_way()
+            refuse_if_written(options.save_model_path)
         check_free(options.save_model_path)
     return Start(options, options.load_model_path, mode)
 

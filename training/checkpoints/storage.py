@@ -13,14 +13,15 @@ import secrets
 import shutil
 import struct
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from configs.errors import CheckpointError, StorageError
+from configs.errors import CheckpointError, FullDiskError, StorageError
 from configs.reading import printable
-from training.folders.files import check_is_file
+from training.folders.files import NO_ROOM, check_is_file
 
 MAGIC = b"SCOUTCKP"
 VERSION = 1
@@ -31,6 +32,8 @@ _UNREADABLE = (
     *(pickle.UnpicklingError, struct.error, RuntimeError, EOFError, ValueError, LookupError),
     *(TypeError, AttributeError, AssertionError, ArithmeticError),
 )
+
+_COMPANION = re.compile(r"\.(previous|best)\.ckpt$")
 
 Payload = dict[str, Any]
 
@@ -114,11 +117,18 @@ class Saver:
                 temporary.unlink(missing_ok=True)
             _sync_folder(newest.parent)
         except OSError as error:
-            raise StorageError(
-                f"{newest}: could not save the checkpoint ({error.strerror}); it needs "
-                f"{len(data) + HEADER_SIZE:,} bytes and {_free_bytes(newest.parent):,} are free; "
-                "what was saved before is untouched"
-            ) from error
+            raise _unsaved(newest, error, len(data) + HEADER_SIZE) from error
+
+
+def _unsaved(path: Path, error: OSError, num_bytes: int) -> StorageError:
+    text = f"{path}: could not save the checkpoint ({error.strerror})"
+    kept = "what was saved before is untouched"
+    if error.errno not in NO_ROOM:
+        return StorageError(f"{text}; {kept}")
+    return FullDiskError(
+        f"{text}; it needs {num_bytes:,} bytes and {_free_bytes(path.parent):,} are free; {kept}; "
+        "make room there"
+    )
 
 
 def _verified(path: Path) -> bytes:
@@ -171,9 +181,16 @@ def _reason(error: Exception) -> str:
 
 
 def _offer(path: Path) -> str:
-    """Name the whole checkpoints beside the one at `path`, for a message."""
-    good = [str(other) for other in companions(path) if other != path and is_whole(other)]
-    return f"; whole checkpoints beside it: {', '.join(good)}" if good else ""
+    """Name the whole checkpoints of the same run beside the one at `path`, for a message.
+
+    Where there are none, because the name was mistyped perhaps, those whose names are like it.
+    """
+    newest = path.with_name(_COMPANION.sub(".ckpt", path.name))
+    good = [other for other in companions(newest) if other != path and is_whole(other)]
+    if not good and not path.exists():
+        names = get_close_matches(path.name, [file.name for file in path.parent.glob("*.ckpt")])
+        good = [path.with_name(name) for name in names if is_whole(path.with_name(name))]
+    return f"; whole checkpoints beside it: {', '.join(map(str, good))}" if good else ""
 
 
 def _remove_parts(path: Path) -> None:

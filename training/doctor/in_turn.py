@@ -86,12 +86,25 @@ def signals_of_torchrun() -> dict[str, str]:
 
 def _wait_for(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run a command to its end, whatever signals come; return its code as subprocess does."""
-    process = subprocess.Popen(command, env=environment)
+    process: subprocess.Popen[bytes] | None = None
+    is_told = False
+
+    def pass_on(*_: object) -> None:
+        nonlocal is_told
+        is_told = True
+        if process is not None:
+            process.send_signal(signal.SIGTERM)
+
+    alone = signal.signal(signal.SIGTERM, pass_on)
     for number in FROM_A_TERMINAL:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
-    return process.wait()
+    process = subprocess.Popen(command, env=environment)
+    if is_told:  # before there was anything to pass it on to
+        process.send_signal(signal.SIGTERM)
+    code = process.wait()
+    signal.signal(signal.SIGTERM, alone)  # between two commands it ends this process, and make
+    return code
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from training.folders.run_folder import validate_log_name
 from training.folders.versions import collect_versions
 from training.live.console import final_message
 from training.options import RunOptions
-from training.playing.loaded_agent import LoadedAgent, load_agent
+from training.playing.loaded_agent import LoadedAgent, load_agent, run_name
 from training.ranks.distributed import read_place
 
 EXPORTS = Path("exports")
@@ -48,9 +48,10 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         raise ConfigurationError(
             f"--export needs exactly one process; use {typed('--nproc_per_node', 1)}"
         )
-    folder = options.out or EXPORTS / validate_log_name(options.log_name)
+    validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     agent = load_agent(options.load_model_path, loaded, CPU, greedy=False)
+    folder = options.out or EXPORTS / run_name(options, agent)
     if agent.protocol_changes:
         raise ConfigurationError(
             f"an export describes the protocol of training, but the command line sets "

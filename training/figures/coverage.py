@@ -61,12 +61,20 @@ class Coverage:
 
     def add(self, observations: ArrayLike) -> None:
         """Count every state of `observations` [..., D], D >= 2."""
+        self.add_cells(self.cells(observations))
+
+    def add_cells(self, cells: NDArray[np.int64]) -> None:
+        """Count a visit of each of `cells` [B], as numbered by `cells`."""
+        flat = np.bincount(cells, minlength=self.counts.size)
+        self.counts += flat.reshape(self.counts.shape)
+
+    def cells(self, observations: ArrayLike) -> NDArray[np.int64]:
+        """Return the cell [B] of each state of `observations` [..., D], D >= 2, row by row."""
         states = np.asarray(observations, dtype=np.float64)[..., :2].reshape(-1, 2)
         bins = np.asarray(self.counts.shape)
         cells = np.floor((states - self.low) / (self.high - self.low) * bins)
         first, second = np.clip(cells, 0, bins - 1).astype(np.int64).T
-        flat = np.bincount(first * bins[1] + second, minlength=self.counts.size)
-        self.counts += flat.reshape(self.counts.shape)
+        return np.asarray(first * bins[1] + second, np.int64)
 
     @property
     def fraction_visited(self) -> float:

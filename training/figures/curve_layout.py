@@ -9,12 +9,14 @@ Layout = Mapping[str, Mapping[str, list[str | list[str]]]]
 _FIRST = {
     "return, mean of the last 100 episodes": ("charts/episodic_return",),
     "intrinsic reward": ("intrinsic/mean",),
+    "does the bonus say what is new": ("intrinsic/novelty_correlation",),
     "rooms": ("atari/rooms_total", "atari/rooms_last_100"),
     "frames per second": ("time/fps",),
 }
 _POLICY = {
     "entropy": ("losses/entropy",),
-    "approximate KL": ("losses/approx_kl",),
+    "KL": ("losses/approx_kl", "losses/kl"),
+    "largest drop of a greedy action's probability": ("losses/greedy_drop",),
     "share of clipped ratios": ("losses/clip_fraction",),
     "explained variance": ("losses/explained_variance",),
 }
@@ -55,7 +57,12 @@ def curve_layout(*, has_bonus: bool, has_head: bool, has_rooms: bool, num_ranks:
     """Return the charts of a run; those that it has no curves for are left out."""
     missing = set()
     if not has_bonus:
-        missing |= {"intrinsic/mean", "losses/value_intrinsic", "losses/predictor"}
+        missing |= {
+            "intrinsic/mean",
+            "intrinsic/novelty_correlation",
+            "losses/value_intrinsic",
+            "losses/predictor",
+        }
     if not has_head:
         missing |= {
             "losses/representation",

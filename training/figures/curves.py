@@ -1,5 +1,7 @@
 """A run's TensorBoard files, over env steps and over frames."""
 
+import functools
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +84,24 @@ def summary_writer(path: Path, purge_step: int | None, suffix: str = "") -> "Sum
     # Imported here: the module is also used where torch must not be loaded.
     from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
 
+    _hush_writer_threads()
+
     return SummaryWriter(
         str(path), purge_step=purge_step, flush_secs=_FLUSH_SECONDS, filename_suffix=suffix
     )
+
+
+@functools.cache  # once for all writers
+def _hush_writer_threads() -> None:
+    """Let TensorBoard's threads fail without a traceback: the writer's next call raises the same.
+
+    So a full disk is told in one sentence.
+    """
+    tell = threading.excepthook
+
+    def tell_of_others(failure: threading.ExceptHookArgs) -> None:
+        of_a_writer = type(failure.thread).__module__.startswith("tensorboard.")
+        if not (of_a_writer and isinstance(failure.exc_value, OSError)):
+            tell(failure)
+
+    threading.excepthook = tell_of_others

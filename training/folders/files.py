@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from configs.errors import ConfigurationError, StorageError
+from configs.errors import ConfigurationError, FullDiskError, StorageError
 from configs.reading import printable
 
 PART_PREFIX = ".writing-"  # of a file that is not whole yet
@@ -19,14 +19,19 @@ LONGEST_ADDITION = (
 )
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # of the disk, and of what its user may take of it
+
+
 def storage_error(path: Path, error: OSError, num_bytes: int | None = None) -> StorageError:
-    """Return the error that says what could not be written, and how much room there is."""
-    room = ""
+    """Return the error that says what could not be written and, on a full disk, for what room."""
+    text = f"cannot write {path}: {error.strerror or error}"
+    if error.errno not in NO_ROOM:
+        return StorageError(text)
+    room = "" if num_bytes is None else f"{num_bytes:,} bytes needed, "
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(path.parent).free
-        needed = "" if num_bytes is None else f"{num_bytes:,} bytes needed, "
-        room = f" ({needed}{free:,} bytes free on its disk)"
-    return StorageError(f"cannot write {path}: {error.strerror or error}{room}")
+        text = f"{text} ({room}{free:,} bytes free on its disk)"
+    return FullDiskError(f"{text}; make room there")
 
 
 def check_is_file(path: Path) -> None:

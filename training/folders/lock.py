@@ -38,10 +38,7 @@ def acquire_lock(path: Path, what: str, remedy: str) -> int:
         held = bool(holder) and not _is_gone(holder)
     if held:
         os.close(descriptor)
-        raise ConfigurationError(
-            f"{what} is in use by process {holder.get('pid', '?')} on host "
-            f"{holder.get('host', '?')} (lock {path}); {remedy}"
-        )
+        raise _in_use(path, holder, what, remedy)
     if not _leads_to(path, descriptor):  # its last holder has just removed it
         os.close(descriptor)
         return acquire_lock(path, what, remedy)
@@ -54,6 +51,16 @@ def acquire_lock(path: Path, what: str, remedy: str) -> int:
     with suppress(OSError):  # a full disk: the lock holds without the record
         os.pwrite(descriptor, json.dumps(record).encode(), 0)
     return descriptor
+
+
+def refuse_if_held(path: Path, what: str, remedy: str) -> None:
+    """Refuse as `acquire_lock` does where another process holds the lock, as far as its file tells.
+
+    Raises:
+        ConfigurationError: a process holds it that is alive, or may be on its own host.
+    """
+    if not holder_is_gone(path):
+        raise _in_use(path, read_json(path) or {}, what, remedy)
 
 
 def release_lock(descriptor: int, remove: Path | None = None) -> None:
@@ -80,6 +87,13 @@ def holder_is_gone(path: Path) -> bool:
     """
     holder = read_json(path) or {}
     return not holder or _is_gone(holder)
+
+
+def _in_use(path: Path, holder: Mapping[str, Any], what: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} is in use by process {holder.get('pid', '?')} on host {holder.get('host', '?')} "
+        f"(lock {path}); {remedy}"
+    )
 
 
 def _leads_to(path: Path, descriptor: int) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, Self
 from configs.errors import ConfigurationError, PeerLostError, ScoutError
 from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
-from training.folders.lock import acquire_lock, checkpoint_locks, release_lock
+from training.folders.lock import acquire_lock, checkpoint_locks, refuse_if_held, release_lock
 
 RunMode = Literal["fresh", "resume", "anew", "overwrite"]
 
@@ -99,8 +99,7 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError(13, "no permission to write", str(folder))
-            remedy = f"wait for it or choose another {typed(cls.flag)}"
-            lock = acquire_lock(run.path / LOCK_FILE, run.in_words, remedy)
+            lock = acquire_lock(run.path / LOCK_FILE, *run._lock_words())
             run._locks.callback(release_lock, lock)
             if checkpoint is not None:
                 run.lock_checkpoint(checkpoint)
@@ -116,16 +115,23 @@ class RunFolder:
             raise
         return run
 
+    def refuse_if_under_way(self) -> None:
+        """Refuse a run that another process is at now, as far as its lock tells.
+
+        Raises:
+            ConfigurationError: names that process and its host.
+        """
+        refuse_if_held(self.path / LOCK_FILE, *self._lock_words())
+
     def lock_checkpoint(self, path: Path) -> None:
         """Keep other runs from writing the checkpoint at `path`, until `close`.
 
         Raises:
             ConfigurationError: another run writes it.
         """
-        what = typed("--save_model_path", path)
         for place in checkpoint_locks(path):
             place.parent.mkdir(parents=True, exist_ok=True)
-            lock = acquire_lock(place, what, "wait for it or choose another file")
+            lock = acquire_lock(place, *_checkpoint_words(path))
             self._locks.callback(release_lock, lock, place)
 
     def close(self) -> None:
@@ -137,6 +143,11 @@ class RunFolder:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _lock_words(self) -> tuple[str, str]:
+        """Return what the run's lock is about, and what to do while another process has it."""
+        remedy = f"wait for it or choose another {typed(self.flag)}"
+        return f"{self.in_words} is under way: its name", remedy
 
     def holds_results(self) -> bool:
         """Whether a later run under this name would overwrite anything worth keeping."""
@@ -290,6 +301,21 @@ class RunFolder:
 
     def _write_json(self, file_name: str, content: Mapping[str, Any]) -> None:
         replace_file(self.path / file_name, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def refuse_if_written(checkpoint: Path) -> None:
+    """Refuse a checkpoint that a run which is under way writes, as far as its lock tells.
+
+    Raises:
+        ConfigurationError: names that run's process and its host.
+    """
+    for place in checkpoint_locks(checkpoint):
+        refuse_if_held(place, *_checkpoint_words(checkpoint))
+
+
+def _checkpoint_words(path: Path) -> tuple[str, str]:
+    """Return what a checkpoint's lock is about, and what to do while another process has it."""
+    return typed("--save_model_path", path), "wait for it or choose another file"
 
 
 def next_free_name(root: Path, name: str) -> str:

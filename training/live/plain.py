@@ -12,10 +12,12 @@ class PlainLines:
 
     Attributes:
         pause: seconds between two lines, at least.
+        longest_silence: seconds after which a line says that all goes on, between two updates.
         is_in_place: whether drawing again replaces what was drawn.
     """
 
     pause = 10.0
+    longest_silence = 30.0
     is_in_place = False
 
     def __init__(self, console: Console) -> None:
@@ -34,6 +36,7 @@ def plain_line(view: View) -> str:
     status = view.status
     parts = [
         f"[{duration(view.elapsed)}] {status.phase}",
+        *([view.activity] if view.activity else []),
         f"{view.done:,} of {view.total:,} {view.unit} ({percent(view.done, view.total)})"
         if view.total
         else f"{view.done:,} {view.unit}",

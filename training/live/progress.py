@@ -1,7 +1,8 @@
 """What the terminal shows of a run while it is under way: its state now and then.
 
 On a terminal the state is a screen in place. Where the output is no terminal (a file, a pipe, a
-dumb terminal) it becomes plain lines, at most one in ten seconds.
+dumb terminal) it becomes plain lines: at most one in ten seconds, and one in half a minute even
+where an update takes longer.
 """
 
 import threading
@@ -84,6 +85,7 @@ class Progress:
         self._console = console or rich.get_console()
         self._clock = clock
         self._start_time = self._last_shown = clock()
+        self._first = Status(start_env_steps)
         self._measured = Rate(self._start_time, start_env_steps)
         self._at_random = Rate(self._start_time, 0)
         self._history = History(tuple(chart.name for chart in subject.charts))
@@ -121,17 +123,23 @@ class Progress:
             self._show(now)
 
     def tick(self, activity: str) -> None:
-        """Draw the state in place again if that is due: its clock, and what is being done.
+        """Draw the state again if nothing was shown for a while: its clock, and what is being done.
 
         Called within the loops; costs a look at the clock. Other threads than the one that made
         this object say nothing, so that nobody draws after the end.
         """
-        if self._display is None or not self._display.is_in_place:
+        if self._display is None:
             return
         now = self._clock()
-        if self._is_due(now) and threading.get_ident() == self._thread:
-            self._activity = activity
-            self._show(now)
+        is_due = now - self._last_shown >= self._display.longest_silence
+        if not is_due or threading.get_ident() != self._thread:
+            return
+        if self._status is None and not self._display.is_in_place:
+            self._status = self._first  # the first update takes its time
+        self._activity = activity
+        self._show(now)
+        if not self._display.is_in_place:
+            self._activity = ""  # was that of one line
 
     def message(self, text: str) -> None:
         """Print a line above the state."""

@@ -33,10 +33,11 @@ class Screen(RenderHook):
 
     Attributes:
         pause: seconds between two drawings, at least.
+        longest_silence: seconds after which it is drawn again, between two updates.
         is_in_place: whether drawing again replaces what was drawn.
     """
 
-    pause = 0.5
+    pause = longest_silence = 0.5
     is_in_place = True
 
     def __init__(self, console: Console) -> None:

@@ -5,8 +5,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
-from configs.errors import STOPPED_EXIT_CODE, StorageError
+from configs.errors import STOPPED_EXIT_CODE, FullDiskError, StorageError
 from configs.typed import typed
 from training.folders.last_word import leave_last_word
 from training.live.console import final_message
@@ -26,10 +27,26 @@ def leave_word(session: Session, code: int, reason: str) -> None:
         _LOG.warning("%s", error)
 
 
-def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> None:
-    """Say, on rank 0, that a run is done, or was stopped and how it goes on."""
+@contextlib.contextmanager
+def full_disk_errors() -> Iterator[None]:
+    """Say of a disk without room how the run goes on once there is some."""
+    try:
+        yield
+    except FullDiskError as error:
+        error.args = (f"{error}, then the same command with {typed('--resume')} goes on",)
+        raise
+
+
+def say_how_it_ended(
+    session: Session, outcome: Outcome, stop: StopRequest, *, workers_replaced: int = 0
+) -> None:
+    """Say, on rank 0, that a run is done, or was stopped and how it goes on.
+
+    `workers_replaced` on all ranks since this start: what was said of each is long out of sight.
+    """
     saved = session.last_checkpoint
     where = f"saved to {saved}" if saved is not None else "nothing to save yet"
+    where += _of_workers(session, workers_replaced)
     steps = session.clock.in_words
     if outcome is Outcome.DONE:
         session.write_status(0, "done")
@@ -43,6 +60,14 @@ def say_how_it_ended(session: Session, outcome: Outcome, stop: StopRequest) -> N
         f"stopped on request ({reason}) at {steps}; {where}; "
         f"the same command with {typed('--resume')} {then}",
     )
+
+
+def _of_workers(session: Session, replaced: int) -> str:
+    if replaced == 0 or session.folder is None:
+        return ""
+    workers = "worker was" if replaced == 1 else "workers were"
+    rows = session.folder.path / "metrics.jsonl"
+    return f"; {replaced:,} lost {workers} replaced, see the warnings above and {rows}"
 
 
 def _say_last(code: int, text: str) -> None:

@@ -10,7 +10,9 @@ from agents.adam import Optimizer
 from agents.ranks import Ranks
 from training.figures.bottlenecks import Setup, TimeWatch
 from training.figures.collapse_watch import CollapseWatch
+from training.figures.jump_watch import JumpWatch
 from training.figures.metrics import MetricsRecorder
+from training.figures.novelty import NoveltyWatch
 from training.figures.time_split import PARTS, TimeSplit
 from training.live.progress import ProgressReporter
 from training.live.status import RandomPlay, RankFigures, Status
@@ -48,7 +50,7 @@ class Reporter:
         self._metrics = metrics
         self._progress = progress
         self._optimizer = optimizer
-        self._collapse_watch = CollapseWatch()
+        self._watches = (CollapseWatch(), NoveltyWatch(), JumpWatch())
         self._time_watch = TimeWatch(setup)
         self._process = psutil.Process()
         self._steps_before: int | None = None
@@ -141,7 +143,7 @@ class Reporter:
             for row in rows
         ]
         change = self._time_watch.add(elapsed, [rank.split for rank in ranks])
-        for message in (self._collapse_watch.look(values), change):
+        for message in (*(watch.look(values) for watch in self._watches), change):
             if message is not None:
                 self._progress.message(message)
         status = Status(

@@ -21,6 +21,7 @@ from training.checkpoints.freezing import freezes_now, restore_frozen
 from training.checkpoints.storage import Payload, Saver, pack, unpack
 from training.loop.episodes import EpisodeLog
 from training.loop.rollouts import Rollouts
+from training.loop.since_row import SinceRow
 from training.loop.visits import VisitRecorder
 from training.ranks.agreement import on_first_rank
 from training.session import Clock
@@ -56,7 +57,7 @@ class RunState:
     """Captures, saves and restores a run.
 
     Args:
-        agent, rollouts, pool, visits, ranks: the parts that hold state.
+        agent, rollouts, pool, visits, since_row, ranks: the parts that hold state.
         saver: writes the file; used on rank 0 alone.
         facts: what a checkpoint tells of its run (configuration, spec, versions), as text.
         on_saved: called on rank 0 after each save, with the path.
@@ -69,6 +70,7 @@ class RunState:
         rollouts: Rollouts,
         pool: EnvironmentPool,
         visits: VisitRecorder,
+        since_row: SinceRow,
         ranks: Ranks,
         saver: Saver,
         facts: dict[str, Any],
@@ -78,6 +80,7 @@ class RunState:
         self._rollouts = rollouts
         self._pool = pool
         self._visits = visits
+        self._since_row = since_row
         self._ranks = ranks
         self._saver = saver
         self._facts = facts
@@ -159,6 +162,8 @@ class RunState:
             old = {"filter_sums": part.get("filter_sums")}
             intrinsic.restore_rank_state(part.get("intrinsic", old))
         self._visits.restore(part["visits"])
+        if "since_row" in part:  # not in checkpoints from before there was one
+            self._since_row.restore(part["since_row"])
         snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
         can_go_on = self._pool.spec.can_snapshot and all(snapshots)
         if self._ranks.any(flag=not can_go_on):
@@ -179,6 +184,7 @@ class RunState:
             if intrinsic is None
             else {name: tensor.cpu() for name, tensor in intrinsic.rank_state().items()},
             "visits": self._visits.state(),
+            "since_row": self._since_row.state(),
             "environments": [bytes_tensor(snapshot or b"") for snapshot in boundary.environments()],
         }
 

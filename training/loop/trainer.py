@@ -21,6 +21,7 @@ from training.loop.reporting import Reporter
 from training.loop.rollouts import Rollouts
 from training.loop.run_state import RankState, RunState
 from training.loop.scale_watch import say_if_far
+from training.loop.since_row import SinceRow
 from training.loop.stopwatch import Stopwatch
 from training.loop.visits import VisitRecorder
 from training.session import Clock
@@ -74,6 +75,7 @@ class Trainer:
         ranks: Ranks,
         episodes: EpisodeLog,
         visits: VisitRecorder,
+        since_row: SinceRow,
         state: RunState,
         evidence: Evidence,
         reporter: Reporter,
@@ -91,6 +93,7 @@ class Trainer:
         self._ranks = ranks
         self._episodes = episodes
         self._visits = visits
+        self._since_row = since_row
         self._state = state
         self._evidence = evidence
         self._reporter = reporter
@@ -182,11 +185,13 @@ class Trainer:
             if self._ranks.any(flag=not complete):
                 return False
             self._episodes.exchange(finished, self._ranks)
-        self._look_at_scale(self._rollouts.current)
-        self._visits.add(self._rollouts.current)
+        rollout = self._rollouts.current
+        self._look_at_scale(rollout)
+        self._visits.add(rollout)
         done = self._clock.env_steps / self._schedule.total_env_steps
         self._agent.set_progress(min(done, 1.0))
         losses = self._rollouts.learn(self._learn, more=not self._finished(after=1))
+        self._since_row.add(rollout, losses)
         self._clock.updates += 1
         self._clock.env_steps += self._steps_per_update
         self._log(losses)
@@ -196,16 +201,19 @@ class Trainer:
     def _learn(self, rollout: RolloutBuffer) -> dict[str, Tensor]:
         with self._stopwatch.measure("learn"):
             try:
-                return self._agent.learn(rollout, diagnose=self._logs(self._clock.updates + 1))
+                return self._agent.learn(rollout, diagnose=self._logs(after=1))
             except NonFiniteGradientError as error:
                 raise self._evidence.keep(error, self._clock) from error
 
-    def _logs(self, updates: int) -> bool:
-        return updates % self._schedule.log_every == 0
+    def _logs(self, after: int = 0) -> bool:
+        """Whether a row is written of the last update, or of the one `after` so many more."""
+        updates = self._clock.updates + after
+        return updates % self._schedule.log_every == 0 or self._finished(after)
 
     def _log(self, losses: dict[str, Tensor]) -> None:
-        if self._logs(self._clock.updates) or self._finished():
-            self._reporter.report(self._clock, losses, self._episodes, self._stopwatch)
+        if self._logs():
+            figures = losses | self._since_row.read()
+            self._reporter.report(self._clock, figures, self._episodes, self._stopwatch)
 
     def _save(self, boundary: RankState, *, is_last: bool) -> None:
         with self._stopwatch.measure("save"):

@@ -1,19 +1,23 @@
-"""Which states were visited: counts over the first two dimensions of a state vector."""
+"""Which states were visited: counts over two dimensions of a state vector, or over frames."""
 
 import copy
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import StorageError
 from training.checkpoints.storage import Payload, unpack
 from training.figures.coverage import Coverage, finite_bounds
+from training.loop.frame_cells import CHUNK_SIZE, NUM_CELLS
 from workers.environments.base import EnvironmentSpec
 
+FrameCells = Callable[[torch.Tensor], NDArray[np.int64]]
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,27 +42,58 @@ def visits_until(payload: Payload, spec: EnvironmentSpec) -> Coverage | None:
 class VisitRecorder:
     """Counts visits of this rank's environments; saves those of all ranks.
 
-    Frames are not counted: only environments with a state vector of two dimensions or more are.
+    State vectors of two dimensions or more are counted in a grid, which is drawn; frames, where
+    asked for, in a table that is not.
 
     Args:
         spec: the environment.
         ranks: all agent processes.
-        path: the .npz file, written on rank 0.
+        path: the .npz file of the grid, written on rank 0.
+        frame_cells: gives the cells below NUM_CELLS of frames [B, C, H, W]; None: frames are not
+            counted.
+
+    Attributes:
+        num_cells: of the grid or the table, 0 where nothing is counted.
+        counts: [num_cells] int64, visits of this rank.
+        cells: [T * N] int64, where the last rollout's steps t * N + n led to.
     """
 
-    def __init__(self, spec: EnvironmentSpec, ranks: Ranks, path: Path) -> None:
+    def __init__(
+        self, spec: EnvironmentSpec, ranks: Ranks, path: Path, frame_cells: FrameCells | None
+    ) -> None:
         self._ranks = ranks
         self._path = path
         self._coverage = empty_coverage(spec)
+        self._frame_cells = frame_cells if len(spec.observation_shape) == 3 else None
+        self._table = np.zeros(NUM_CELLS if self._frame_cells else 0, np.int64)
+        self.cells = np.zeros(0, np.int64)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """The visits of each cell, flat."""
+        return self._table if self._coverage is None else self._coverage.counts.reshape(-1)
+
+    @property
+    def num_cells(self) -> int:
+        """How many cells there are."""
+        return self.counts.size
 
     def add(self, rollout: RolloutBuffer) -> None:
-        """Count the observations of a rollout."""
+        """Count what the steps of a rollout led to."""
+        if self.num_cells == 0:
+            return
+        samples = torch.arange(rollout.rewards.numel(), device=rollout.device)
         if self._coverage is not None:
-            samples = torch.arange(rollout.rewards.numel(), device=rollout.device)
-            self._coverage.add(rollout.next_frames(samples).cpu().numpy())
+            self.cells = self._coverage.cells(rollout.next_frames(samples).cpu().numpy())
+            self._coverage.add_cells(self.cells)
+        elif self._frame_cells is not None:
+            chunks = samples.split(CHUNK_SIZE)
+            parts = [self._frame_cells(rollout.next_frames(chunk)) for chunk in chunks]
+            self.cells = np.concatenate(parts)
+            self._table += np.bincount(self.cells, minlength=NUM_CELLS)
 
     def save(self) -> None:
-        """Write the visits of all ranks (a collective)."""
+        """Write the grid of all ranks (a collective)."""
         if self._coverage is None:
             return
         counts = self._ranks.sum(torch.from_numpy(self._coverage.counts))
@@ -72,11 +107,12 @@ class VisitRecorder:
 
     def state(self) -> torch.Tensor:
         """Return this rank's counts, int64; empty where nothing is counted."""
-        if self._coverage is None:
-            return torch.zeros(0, dtype=torch.int64)
-        return torch.from_numpy(self._coverage.counts.copy())
+        counts = self._table if self._coverage is None else self._coverage.counts
+        return torch.from_numpy(counts.copy())
 
     def restore(self, counts: torch.Tensor) -> None:
-        """Continue from what `state` returned."""
+        """Continue from what `state` returned; where frames were not counted yet, from nothing."""
         if self._coverage is not None:
             self._coverage.counts = counts.numpy()
+        elif len(counts) == len(self._table):
+            self._table = counts.numpy().copy()

@@ -21,7 +21,7 @@ from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
 from training.options import RunOptions
 from training.playing.film import make_film, why_no_film
-from training.playing.loaded_agent import LoadedAgent, load_agent
+from training.playing.loaded_agent import LoadedAgent, load_agent, run_name
 from training.playing.player import (
     DEFAULT_ENVIRONMENTS,
     environment_seeds,
@@ -106,12 +106,13 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
             "asked for are played and counted once; use one node and "
             f"{typed('--nproc_per_node', 1)}"
         )
-    log_name = validate_log_name(options.log_name)
+    validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
     set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
+    log_name = run_name(options, agent)
     num_envs = _num_environments(options, loaded)
     without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None
     if without_film is not None:

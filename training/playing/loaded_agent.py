@@ -19,6 +19,8 @@ from training.checkpoints.continuation import stored_config
 from training.checkpoints.payload_form import check_form, laid_out
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
+from training.folders.run_folder import validate_log_name
+from training.options import RunOptions
 from training.playing.player import Judge, Player, spec_from_text
 
 
@@ -73,6 +75,16 @@ def load_agent(
             greedy=greedy,
         )
     return LoadedAgent(path, protocol.config, protocol.changes, payload, learner, player)
+
+
+def run_name(options: RunOptions, agent: LoadedAgent) -> str:
+    """Return the run that is played or exported: as named, else the checkpoint's own one.
+
+    Raises:
+        ConfigurationError: it cannot name a run.
+    """
+    own = str(agent.payload["facts"]["log_name"])
+    return validate_log_name(options.log_name if options.log_name_given else own)
 
 
 def judge_of(learner: Learner, device: torch.device) -> Judge:

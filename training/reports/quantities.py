@@ -41,6 +41,12 @@ CHARTS: dict[str, tuple[Quantity, ...]] = {
             hint="mean of the last 100 training episodes, raw score",
         ),
         Quantity("intrinsic/mean", "Intrinsic reward", logarithmic=True, hint="after scaling"),
+        Quantity(
+            "intrinsic/novelty_correlation",
+            "Bonus and novelty",
+            limits=(-1.0, 1.0),
+            hint="rank correlation with 1/√visits over states; below 0 it pays for the old",
+        ),
         Quantity("atari/rooms_total", "Rooms entered so far"),
         Quantity("charts/rooms", "Rooms entered per episode"),
         Quantity("atari/rooms_last_100", "Rooms entered in the last 100 episodes"),
@@ -50,7 +56,15 @@ CHARTS: dict[str, tuple[Quantity, ...]] = {
     ),
     LEARNING: (
         Quantity("losses/entropy", "Entropy", hint="how undecided the policy is"),
-        Quantity("losses/approx_kl", "KL of an update", hint="how far it moves the policy"),
+        Quantity(
+            "losses/approx_kl", "Approximate KL", hint="how far an update moves the policy, mean"
+        ),
+        Quantity("losses/kl", "KL of an update", hint="from before its first step to its end"),
+        Quantity(
+            "losses/greedy_drop",
+            "Largest drop of a greedy action",
+            hint="what one update took from the probability of a state's likeliest action",
+        ),
         Quantity("losses/clip_fraction", "Clipped share of samples"),
         Quantity(
             "losses/explained_variance",

@@ -20,6 +20,7 @@ RESET = "reset(seed=..., options=...) that returns (observation, info)"
 STEP = "(observation, reward, terminated, truncated, info)"
 OLD_INTERFACE = "the interface before Gymnasium 0.26; docs/extending.md shows how to wrap it"
 NUMBERS = frozenset("fiub")  # NumPy's kinds: floats, whole numbers, flags
+BRIGHTEST = 255
 LONGEST = 80  # characters of a value that a message shows
 
 
@@ -44,7 +45,9 @@ def ask_reset(
     except TypeError as error:
         if "reset() got an unexpected keyword argument" not in str(error):
             raise
-        found = f"one that does not ({error}): {OLD_INTERFACE}"
+        takes_a_seed = "argument 'options'" in str(error)
+        remedy = "let it take options=None as well" if takes_a_seed else OLD_INTERFACE
+        found = f"one that does not ({error}): {remedy}"
         raise BadAnswerError("reset", RESET, found) from None
     if not isinstance(answer, tuple) or len(answer) != 2:
         found = f"one that returns {described(answer)}: {OLD_INTERFACE}"
@@ -96,15 +99,28 @@ def read_vector(observation: Any, shape: tuple[int, ...]) -> NDArray[np.float32]
 def read_image(observation: Any, space: gymnasium.spaces.Box) -> NDArray[Any]:
     """Return an observation that is an image of its space: bytes, or floats of any size.
 
+    Where the space has bytes, or wider whole numbers for them, any whole numbers will do as long as
+    they are those of bytes.
+
     Raises:
         BadAnswerError: it has another shape, or is bytes where the space has floats, or the other
-            way round: floats might mean 0 to 1 or 0 to 255.
+            way round: floats might mean 0 to 1 or 0 to 255; or it is beyond a byte.
     """
-    values = _array(observation)
-    if values is None or values.shape != space.shape or values.dtype.kind != space.dtype.kind:
-        wanted = f"{space.dtype} {list(space.shape)}"
-        raise BadAnswerError("observation", wanted, described(observation))
-    return values
+    values, wanted = _array(observation), f"{space.dtype} {list(space.shape)}"
+    if values is not None and values.shape == space.shape:
+        if values.dtype == np.uint8 == space.dtype or values.dtype.kind == space.dtype.kind == "f":
+            return values
+        if values.dtype.kind in "iu" and space.dtype.kind in "iu":
+            return _narrowed(values, wanted)
+    raise BadAnswerError("observation", wanted, described(observation))
+
+
+def _narrowed(values: NDArray[Any], wanted: str) -> NDArray[np.uint8]:
+    """Return whole numbers as bytes."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > BRIGHTEST:
+        raise BadAnswerError("observation", wanted, f"{described(values)} from {low} to {high}")
+    return values.astype(np.uint8)
 
 
 def described(value: Any) -> str:

@@ -9,7 +9,33 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from configs.errors import ConfigurationError
+
 REGISTER = "register that under an id of your own"
+
+
+def in_one_line(space: spaces.Space[Any]) -> str:
+    """Return a space as it shows itself, without the line ends that an array of numbers has."""
+    return " ".join(str(space).split())
+
+
+def check_is_space(env_id: str, space: object, kind: str) -> None:
+    """Refuse what is no space of Gymnasium's: None until a reset, say, or one of gym's.
+
+    Args:
+        env_id: the environment.
+        space: what it has under this name.
+        kind: observation_space or action_space.
+
+    Raises:
+        ConfigurationError: says what it is.
+    """
+    if not isinstance(space, spaces.Space):
+        found = "None" if space is None else f"a {type(space).__module__}.{type(space).__name__}"
+        raise ConfigurationError(
+            f"{env_id} has {found} for its {kind}: it must be a space of gymnasium.spaces as soon "
+            "as the environment is made"
+        )
 
 
 def observation_hint(space: spaces.Space[Any]) -> str:
@@ -55,9 +81,13 @@ def action_hint(space: spaces.Space[Any]) -> str:
 def _action_wrapper(space: spaces.Space[Any]) -> str | None:
     """Return an expression that wraps `env`; None where there is no general one."""
     transform = "gymnasium.wrappers.TransformAction(env, lambda action: "
-    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1:
+    if isinstance(space, spaces.MultiDiscrete):
+        choices = "np.unravel_index(action, env.action_space.nvec)"
+        if space.nvec.ndim != 1:
+            flat = "np.unravel_index(action, env.action_space.nvec.ravel())"
+            choices = f"np.reshape({flat}, env.action_space.shape)"
         return (
-            f"{transform}env.action_space.start + np.unravel_index(action, env.action_space.nvec), "
+            f"{transform}env.action_space.start + {choices}, "
             "gymnasium.spaces.Discrete(int(env.action_space.nvec.prod())))"
         )
     if isinstance(space, spaces.MultiBinary):

@@ -20,17 +20,19 @@ def is_byte_image(space: gymnasium.spaces.Box) -> bool:
 
 
 def is_image(space: gymnasium.spaces.Box) -> bool:
-    """Tell whether observations are images: bytes as above, RGBA, or floats from 0 to 1 or to 255.
+    """Tell whether observations are images: bytes as above, RGBA, or numbers of another type.
+
+    Those are floats from 0 to 1 or to 255, or whole numbers from 0 to 255.
 
     An image with four channels at its end may be four frames as well; see `may_be_either`.
     """
     if is_byte_image(space) or may_be_either(space):
         return True
-    is_float = np.issubdtype(space.dtype, np.floating) and _brightest(space) is not None
+    is_bright = _brightest(space) is not None
     has_form = len(space.shape) == 2 or (
         len(space.shape) == 3 and not CHANNEL_COUNTS.isdisjoint((space.shape[0], space.shape[-1]))
     )
-    return bool(is_float and has_form and _is_large(space))
+    return bool(is_bright and has_form and _is_large(space))
 
 
 def is_stack(space: gymnasium.spaces.Box) -> bool:
@@ -67,7 +69,7 @@ def _brightest(space: gymnasium.spaces.Box) -> float | None:
     same = bool((space.low == low).all() and (space.high == high).all())
     if not same or low != 0.0:
         return None
-    is_bytes = space.dtype == np.uint8 and high == 255.0
+    is_bytes = np.issubdtype(space.dtype, np.integer) and high == 255.0
     is_float = np.issubdtype(space.dtype, np.floating) and high in (1.0, 255.0)
     return high if is_bytes or is_float else None
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
-from workers.environments.hints import REGISTER, observation_hint
+from workers.environments.hints import REGISTER, in_one_line, observation_hint
 from workers.environments.images import is_byte_image, is_image, is_stack, may_be_either
 from workers.environments.render_modes import PICTURES
 
@@ -29,6 +29,10 @@ def box_of(section: EnvironmentSection, space: gymnasium.Space[Any]) -> gymnasiu
             f"{section.env_id} has observations of the kind {type(space).__name__}; the agent sees "
             f"one Box: {observation_hint(space)}"
         )
+    if not all(space.shape):
+        raise ConfigurationError(
+            f"{section.env_id} observes {in_one_line(space)}, which holds no number to learn from"
+        )
     return space
 
 
@@ -40,16 +44,16 @@ def observed_space(
     Raises:
         ConfigurationError: it cannot see this; says what would mend it.
     """
-    env_id = section.env_id
+    env_id, shown = section.env_id, in_one_line(space)
     if section.observation_type == "pixels":
         if is_stack(space):
             raise ConfigurationError(
-                f"{env_id} observes {space}, which looks like several frames: register it without "
+                f"{env_id} observes {shown}, which looks like several frames: register it without "
                 f"what stacks them; {STACKED_HERE}"
             )
         if not is_image(space):
             raise ConfigurationError(
-                f"{env_id} observes {space}, which is no image: set ObservationType = state, or "
+                f"{env_id} observes {shown}, which is no image: set ObservationType = state, or "
                 "wrap it in gymnasium.wrappers.AddRenderObservation(env), with render_mode = "
                 f"{PICTURES}, and {REGISTER}"
             )
@@ -64,7 +68,7 @@ def observed_space(
 
 def _refuse_images(section: EnvironmentSection, space: gymnasium.spaces.Box) -> None:
     """Refuse images for a vector, unless they are of a kind that may be asked for as one."""
-    env_id = section.env_id
+    env_id, shown = section.env_id, in_one_line(space)
     if is_byte_image(space):
         raise ConfigurationError(f"{env_id} observes images: set ObservationType = pixels")
     if section.observation_type == "state":
@@ -72,12 +76,12 @@ def _refuse_images(section: EnvironmentSection, space: gymnasium.spaces.Box) -> 
     vector = "ObservationType = state, to see their numbers as one vector"
     if is_image(space):
         raise ConfigurationError(
-            f"{env_id} observes images ({space}): set ObservationType = pixels, or {vector}"
+            f"{env_id} observes images ({shown}): set ObservationType = pixels, or {vector}"
             + (f". As pixels they are {EITHER}" if may_be_either(space) else "")
         )
     if is_stack(space):
         raise ConfigurationError(
-            f"{env_id} observes {space}, which looks like several frames: register it without "
+            f"{env_id} observes {shown}, which looks like several frames: register it without "
             f"what stacks them and set ObservationType = pixels ({STACKED_HERE}), or {vector}"
         )
 
@@ -86,4 +90,4 @@ def notes_on(section: EnvironmentSection, space: gymnasium.spaces.Box) -> tuple[
     """Say what was made of observations that may mean two things."""
     if section.observation_type != "pixels" or not may_be_either(space):
         return ()
-    return (f"{section.env_id} observes {space}, {EITHER}",)
+    return (f"{section.env_id} observes {in_one_line(space)}, {EITHER}",)

@@ -25,6 +25,7 @@ from workers.environments.answers import (
 )
 from workers.environments.base import Environment, Observation
 from workers.environments.global_streams import GlobalStreams, layers_of, spaces_of
+from workers.environments.hints import check_is_space
 from workers.environments.images import as_bytes, is_image
 from workers.environments.observed import box_of, notes_on, observed_space
 from workers.environments.pictures import as_picture
@@ -58,6 +59,8 @@ class RegisteredEnvironment(Environment):
         with self._streams:
             self._simulator = _make(section) if simulator is None else simulator
         self._draws_globally = _draws_globally(self._simulator)
+        for kind in ("observation_space", "action_space"):
+            check_is_space(section.env_id, getattr(self._simulator, kind, None), kind)
         space = self._simulator.observation_space
         self._observed_shape = space.shape or ()
         self._sees_pixels = section.observation_type == "pixels"

@@ -8,7 +8,7 @@ import numpy as np
 from configs.errors import ConfigurationError
 from workers.environments.actions import AS_IT_IS, ActionMap
 from workers.environments.base import EnvironmentSpec
-from workers.environments.hints import action_hint
+from workers.environments.hints import action_hint, in_one_line
 
 
 def spec_of(
@@ -35,6 +35,7 @@ def spec_of(
     Raises:
         ConfigurationError: actions of another kind.
     """
+    acted = in_one_line(action_space)
     is_vector = observation_space.dtype == np.float32
     low, high = _bounds(observation_space) if is_vector else ((), ())
     discrete = isinstance(action_space, gymnasium.spaces.Discrete)
@@ -50,8 +51,12 @@ def spec_of(
         offset, scale = (tuple(np.broadcast_to(part, num_actions).tolist()) for part in reach)
     else:
         raise ConfigurationError(
-            f"{env_id} has actions of the kind {action_space}; the agent can choose among "
+            f"{env_id} has actions of the kind {acted}; the agent can choose among "
             f"Discrete ones or set a Box of floats: {action_hint(action_space)}"
+        )
+    if num_actions == 0:
+        raise ConfigurationError(
+            f"{env_id} has actions of the kind {acted}, which hold nothing to decide"
         )
     return EnvironmentSpec(
         env_id=env_id,

@@ -122,3 +122,16 @@ def test_actions_of_another_shape_are_refused() -> None:
     checked = jaxtyped(typechecker=beartype)(Categorical.log_prob)
     with pytest.raises(TypeCheckError):
         checked(Categorical.from_logits(torch.zeros(B, A)), torch.zeros(B, 1, dtype=torch.int64))
+
+
+def test_the_divergences_equal_those_of_torch() -> None:
+    one, other = (Categorical.from_logits(2 * torch.randn(B, A)) for _ in range(2))
+    theirs = [torch.distributions.Categorical(logits=each.log_probs) for each in (one, other)]
+    wanted = torch.distributions.kl_divergence(*theirs)
+    torch.testing.assert_close(one.kl(other), wanted)
+    mean, log_std = torch.randn(2, B, A), 0.5 * torch.randn(2, A)
+    first, second = (DiagonalGaussian.from_parameters(mean[i], log_std[i]) for i in range(2))
+    normals = [torch.distributions.Normal(mean[i], log_std[i].exp()) for i in range(2)]
+    wanted = torch.distributions.kl_divergence(*normals).sum(dim=-1)
+    torch.testing.assert_close(first.kl(second), wanted)
+    torch.testing.assert_close(first.kl(first), torch.zeros(B), atol=1e-6, rtol=0)

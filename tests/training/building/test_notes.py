@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from configs.loading import load_config
-from training.building.notes import crowded_cores, lone_samples, undone_nohup
+from training.building.notes import crowded_cores, in_the_rank, lone_samples, undone_nohup
 from training.ranks.distributed import Place
+
+RECIPE = Path(__file__).resolve().parents[3] / "configs" / "CartPole" / "config_ppo00.conf"
 
 
 def test_more_agent_processes_than_cores_are_told() -> None:
@@ -46,6 +48,14 @@ def test_a_nohup_that_holds_is_not() -> None:
 def test_a_lone_sample_whose_normalised_advantage_is_nothing_is_told(
     settings: list[str], is_told: bool
 ) -> None:
-    recipe = Path(__file__).resolve().parents[3] / "configs" / "CartPole" / "config_ppo00.conf"
-    config = load_config(recipe, settings).config
+    config = load_config(RECIPE, settings).config
     assert bool(lone_samples(config, total_envs=1)) == is_told
+
+
+def test_what_the_rank_itself_steps_is_told_only_where_it_does() -> None:
+    config = load_config(RECIPE, ["WorkerBackend=in_process", "EnvType=gymnasium"]).config
+    assert "ends the run" in in_the_rank(config, None)[0]
+    (note,) = in_the_rank(config, 2)
+    assert note.startswith("WorkerBackend = in_process has no effect: --num_workers=2 ")
+    assert in_the_rank(load_config(RECIPE, ["WorkerBackend=in_process"]).config, None) == []
+    assert in_the_rank(load_config(RECIPE, ["EnvType=gymnasium"]).config, None) == []

@@ -1,6 +1,7 @@
 """Whether a run starts anew or goes on: decided without any cost to earlier runs."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +66,20 @@ def test_a_checkpoint_of_an_earlier_run_is_never_overwritten_unasked() -> None:
         choose_start(OPTIONS)
     asked = replace(OPTIONS, overwrite=True)
     assert choose_start(asked) == Start(asked, None, "overwrite")
+
+
+def test_a_run_that_is_under_way_is_no_earlier_one() -> None:
+    """Its checkpoint is there as soon as it has saved once."""
+    save("checkpoints/demo.ckpt")
+    held = rf"'demo' is under way: .* process {os.getpid()} on host {socket.gethostname()} "
+    path = OPTIONS.save_model_path
+    with RunFolder.open(Path("logs"), "demo", mode="fresh", checkpoint=path):
+        with pytest.raises(ConfigurationError, match=held):
+            choose_start(OPTIONS)
+        with pytest.raises(ConfigurationError, match=r"demo\.ckpt is in use by process"):
+            choose_start(replace(OPTIONS, log_name="another"))
+    with pytest.raises(ConfigurationError, match="belongs to an earlier run"):
+        choose_start(OPTIONS)
 
 
 def test_the_best_checkpoint_of_an_earlier_run_is_not_overwritten_either() -> None:

@@ -162,6 +162,15 @@ def test_a_refusal_offers_the_whole_checkpoints_of_the_run(path: Path) -> None:
     assert newest_whole(path) is None
 
 
+@pytest.mark.parametrize("missing", ["demo.best.ckpt", "demo.previous.ckpt", "dmo.ckpt"])
+def test_a_checkpoint_that_is_not_there_is_told_which_one_is(missing: str, path: Path) -> None:
+    path = path.with_name("demo.ckpt")
+    Saver(path).save(payload(1), is_best=False)
+    with pytest.raises(CheckpointError, match=r"train first, or name one that is there") as caught:
+        read_checkpoint(path.with_name(missing))
+    assert str(caught.value).endswith(f"; whole checkpoints beside it: {path}")
+
+
 def test_a_save_keeps_the_one_before_it_and_the_best(path: Path) -> None:
     saver = Saver(path)
     for number in range(1, 5):

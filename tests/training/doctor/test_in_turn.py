@@ -117,6 +117,43 @@ def test_a_signal_to_it_alone_reaches_the_command_and_is_waited_for(tmp_path: Pa
         assert process.wait(60) == 0
 
 
+TERMINATED_AT_ONCE = """
+import os, pathlib, signal, subprocess, sys, time
+from training.doctor import in_turn
+
+class Started(subprocess.Popen):
+    "The signal comes as soon as the command is there, before anything is done about signals."
+
+    def __init__(self, command, **options):
+        super().__init__(command, **options)
+        while not pathlib.Path("ready").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+subprocess.Popen = Started
+sys.exit(in_turn.main(["word", *sys.argv[1:]]))
+"""
+
+
+def test_a_signal_between_the_start_of_the_command_and_its_handlers_is_not_lost(
+    tmp_path: Path,
+) -> None:
+    careful = CAREFUL.replace("time.sleep(60)", "open('ready', 'w').close(); time.sleep(60)")
+    command = [sys.executable, "-c", TERMINATED_AT_ONCE, sys.executable, "-c", careful]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[-2:] == ["ready", "saves"]
+
+
 def test_torchrun_is_kept_from_taking_over_an_ignored_hangup(tmp_path: Path) -> None:
     """nohup has it ignored; a program's own handler would undo that."""
     show = [sys.executable, "-c", "import os; print(os.environ.get('PET_SIGNALS_TO_HANDLE'))"]

@@ -26,7 +26,17 @@ pytestmark = pytest.mark.timeout(300)
 
 SEED = 4
 EPISODES, ENVIRONMENTS = 3, 2
-OWN_ROOMS = {"agents", "benchmarks", "configs", "examples", "main", "tests", "training", "workers"}
+OWN_ROOMS = {
+    "agents",
+    "benchmarks",
+    "configs",
+    "examples",
+    "main",
+    "tests",
+    "training",
+    "trajectories",
+    "workers",
+}
 
 
 def games_here(folder: Path) -> list[played_by_the_card.Game]:

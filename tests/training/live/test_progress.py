@@ -183,6 +183,24 @@ def test_a_file_gets_a_line_in_ten_seconds_and_the_first_and_the_last() -> None:
     )
 
 
+def test_a_file_gets_a_line_in_half_a_minute_where_an_update_takes_longer() -> None:
+    """Also before the first one, as in a run without a warm-up."""
+    file, clock = File(), FakeClock()
+    with Progress(1000, 1, 40, console=file.console, clock=clock) as progress:
+        for second in range(1, 101):
+            clock.now = 1000.0 + second
+            progress.tick("collecting" if second < 60 else "learning")
+            if second == 70:
+                progress.update(status(50))
+    assert file.lines() == [
+        "[30s] train, collecting, 40 of 1,000 env steps (4.0%)",
+        "[1m00s] train, learning, 40 of 1,000 env steps (4.0%)",
+        "[1m10s] train, 50 of 1,000 env steps (5.0%), 0 frames/s, 0 env steps/s, ETA 1h50m",
+        "[1m40s] train, learning, 50 of 1,000 env steps (5.0%), 0 frames/s, 0 env steps/s, "
+        "ETA 1h50m",
+    ]
+
+
 def test_the_last_line_is_not_repeated_at_the_end() -> None:
     file, clock = File(), FakeClock()
     progress = Progress(100, 1, console=file.console, clock=clock)

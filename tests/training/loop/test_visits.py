@@ -56,7 +56,7 @@ def test_visits_that_cannot_be_written_end_no_run(
 ) -> None:
     (tmp_path / "file").touch()
     with only_rank() as ranks:
-        recorder = VisitRecorder(CAR, ranks, tmp_path / "file" / "visits.npz")
+        recorder = VisitRecorder(CAR, ranks, tmp_path / "file" / "visits.npz", None)
         recorder.save()
     assert "visits.npz" in caplog.text
     assert "the next save tries again" in caplog.text

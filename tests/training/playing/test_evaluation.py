@@ -45,6 +45,17 @@ def reports(folder: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(file.read_text()) for file in files]
 
 
+def test_without_a_name_the_report_goes_beside_the_checkpoints_own_run(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    """Whatever the recipe is called, and the file."""
+    moved = tmp_path / "moved.ckpt"
+    moved.write_bytes((cartpole / CHECKPOINT).read_bytes())
+    common = ("--eval", f"--config_path={cartpole / 'recipe.conf'}", f"--load_model_path={moved}")
+    assert run_here(tmp_path, *common, "--episodes=1") == 0
+    assert len(reports(tmp_path, NAME)) == 1
+
+
 @pytest.mark.parametrize(("episodes", "environments"), [(1, 1), (5, 3), (7, 7), (3, 8)])
 def test_exactly_as_many_episodes_as_asked_for_are_played(
     cartpole: Path, episodes: int, environments: int

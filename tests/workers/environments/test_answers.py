@@ -101,10 +101,24 @@ def test_one_number_is_read_whatever_it_stands_in(observation: Any, shape: tuple
     assert read_vector(observation, shape).tolist() == [3.0]
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.int64, np.int8])
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint16, np.int8])
+def test_whole_numbers_of_another_size_are_an_image_as_long_as_each_is_a_byte(kind: type) -> None:
+    limits = np.iinfo(kind)
+    image: Any = np.arange(6000).reshape(40, 50, 3) % min(256, int(limits.max) + 1)
+    wanted = answer(foreign.Screen(observation=image.astype(np.uint8)))[0]
+    assert np.array_equal(answer(foreign.Screen(observation=image.astype(kind)))[0], wanted)
+    for value in (limits.min, limits.max):
+        if not 0 <= value <= 255:
+            image[0, 0, 0] = value
+            found = rf"found {kind.__name__} \[40, 50, 3\] from {min(value, 0)} to "
+            with pytest.raises(BadAnswerError, match=rf"wanted uint8 \[40, 50, 3\], {found}"):
+                answer(foreign.Screen(observation=image.astype(kind)))
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.bool_])
 def test_an_image_must_be_of_the_type_that_its_space_states(kind: type) -> None:
     image: Any = np.ones((40, 50, 3), kind)
-    with pytest.raises(BadAnswerError, match=rf"wanted uint8 \[40, 50, 3\], found {kind.__name__}"):
+    with pytest.raises(BadAnswerError, match=rf"uint8 \[40, 50, 3\], found {image.dtype}"):
         answer(foreign.Screen(observation=image))
 
 
@@ -127,6 +141,15 @@ def test_the_interface_before_gymnasium_0_26_is_recognised(
 ) -> None:
     with pytest.raises(BadAnswerError, match=message):
         answer(simulator())
+
+
+def test_a_reset_that_takes_a_seed_alone_is_not_called_old() -> None:
+    class SeedAlone(foreign.Lamp):
+        def reset(self, seed: int | None = None) -> Any:  # type: ignore[override]
+            return super().reset(seed=seed)
+
+    with pytest.raises(BadAnswerError, match=r"'options'.*: let it take options=None as well$"):
+        answer(SeedAlone())
 
 
 def test_a_type_error_of_the_environment_itself_is_its_own() -> None:

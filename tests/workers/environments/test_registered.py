@@ -128,6 +128,7 @@ def test_the_wrapper_hinted_at_makes_a_vector_of_any_observation(space: Any) -> 
     ("space", "num_choices"),
     [
         (spaces.MultiDiscrete([2, 3], start=[5, 0]), 6),
+        (spaces.MultiDiscrete(np.array([[2, 3], [2, 2]])), 24),
         (spaces.MultiBinary((2, 2)), 16),
         (spaces.Box(3, 9, (2,), np.int64), None),
         (spaces.Dict(a=BOX, b=spaces.Tuple((BOX,))), None),
@@ -153,6 +154,27 @@ def test_the_wrapper_hinted_at_makes_actions_that_an_agent_can_use(
         wrapped.step(action)  # the environment refuses what its space does not hold
         taken.append(str(env.last_action))
     assert len(set(taken)) >= (num_choices or 3)
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "reason"),
+    [
+        (None, spaces.Discrete(2), r"has None for its observation_space: it must be a space of"),
+        (BOX, np.zeros(2), r"has a numpy.ndarray for its action_space: it must be a space of"),
+        (spaces.Box(-1, 1, (0,)), spaces.Discrete(2), "holds no number to learn from"),
+        (spaces.Box(-1, 1, (3, 0)), spaces.Discrete(2), "holds no number to learn from"),
+        (BOX, spaces.Box(-1, 1, (0,)), "which hold nothing to decide"),
+        (BOX, spaces.MultiDiscrete(np.array([[2, 3], [2, 2]])), "the kind MultiDiscrete"),
+        (spaces.Box(np.zeros((40, 40, 3)), 255.0), spaces.Discrete(2), "observes images"),
+    ],
+)
+def test_spaces_that_are_none_or_hold_nothing_are_refused_in_one_line(
+    observations: Any, actions: Any, reason: str
+) -> None:
+    section = EnvironmentSection(env_type="gymnasium", env_id="Echo-v0")
+    with pytest.raises(ConfigurationError, match=reason) as caught:
+        RegisteredEnvironment(section, Echo(observations=observations, actions=actions))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("odd", [Words(), spaces.Sequence(BOX)], ids=["of its own", "Sequence"])
