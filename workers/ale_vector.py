@@ -78,7 +78,7 @@ class AleVectorPool:
         layout = Layout.plan(num_environments, num_threads, num_groups)
         _check_version(load_ale_py().__version__)
         self.spec: EnvironmentSpec = replace(
-            AtariEnvironment(section).environment_spec, can_snapshot=False
+            AtariEnvironment(section).environment_spec, can_snapshot=False, state_names=()
         )
         self.num_environments = num_environments
         self.num_groups = num_groups

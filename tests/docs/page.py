@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from tests.architecture.test_floors import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
-BONUS, HEAD, BACKBONE, ENVIRONMENT, OLDER_INTERFACE, POLICY, VERB = (
+BONUS, HEAD, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLICY, VERB = (
     "agents/intrinsic/forward_dynamics.py",
     "agents/representation/vicreg.py",
     "agents/networks/residual_backbone.py",
     "corridor.py",
+    "numbered_corridor.py",
     "older_interface.py",
     "persistent.py",
     "commands/show_recipe.py",

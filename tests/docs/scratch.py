@@ -47,6 +47,8 @@ SMALLER: Mapping[str, str] = {
     r"--env_steps \d+": "--env_steps 512",
     r"--seeds( \d+)+": "--seeds 1",
     r"--episodes \d+": "--episodes 2",
+    r"--num_rollouts \d+": "--num_rollouts 2",
+    r"--max_steps \d+": "--max_steps 20",
     r"--repeats \d+": "--repeats 1",
     r"(?<=python -m benchmarks\.learning )": "--seeds 1 --episodes 2 ",
     r"(?<=python -m benchmarks\.pool)$": f" {BENCH} --num_envs 4 --steps 4",

@@ -43,6 +43,7 @@ from tests.docs.page import (
     OLDER_INTERFACE,
     POLICY,
     VERB,
+    WITH_STATE,
     example,
     examples,
 )
@@ -116,7 +117,16 @@ EXAMPLES = pytest.mark.parametrize(("shape", "build"), LEARNERS.values(), ids=LE
 
 
 def test_every_example_of_the_page_is_tested() -> None:
-    assert set(examples()) == {BONUS, HEAD, BACKBONE, ENVIRONMENT, OLDER_INTERFACE, POLICY, VERB}
+    assert set(examples()) == {
+        BONUS,
+        HEAD,
+        BACKBONE,
+        ENVIRONMENT,
+        WITH_STATE,
+        OLDER_INTERFACE,
+        POLICY,
+        VERB,
+    }
 
 
 @EXAMPLES

@@ -1,5 +1,6 @@
 """Whoever does what docs/extending.md says gets an agent that trains."""
 
+import functools
 import importlib
 import json
 import math
@@ -17,9 +18,18 @@ from gymnasium.utils.env_checker import check_env
 
 from configs.loading import load_config
 from tests.architecture.test_floors import ROOT
-from tests.docs.page import ENVIRONMENT, OLDER_INTERFACE, blocks, changes, example, examples
+from tests.docs.page import (
+    ENVIRONMENT,
+    OLDER_INTERFACE,
+    WITH_STATE,
+    blocks,
+    changes,
+    example,
+    examples,
+)
 from workers.environments.make import make_environment
 from workers.environments.registered import adapted
+from workers.in_process import InProcessPool
 
 SMALL = """
 StateStackSize = 2
@@ -88,6 +98,28 @@ def test_the_environment_is_played_as_the_recipe_names_it(
     ends = [environment.step(corridor.LEFT)[2:4] for _ in range(50)]
     assert ends == [(False, False)] * 49 + [(False, True)]
     environment.close()
+
+
+def test_a_pool_hands_out_the_states_and_labels_that_an_environment_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in (ENVIRONMENT, WITH_STATE):
+        (tmp_path / file).write_text(examples()[file], encoding="utf-8")
+        monkeypatch.delitem(sys.modules, file.removesuffix(".py"), raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = write_recipe(tmp_path, "none", "None")
+    settings = ["SSLPretraining=0", "EnvID=numbered_corridor:NumberedCorridor-v0"]
+    section = load_config(recipe, settings).config.environment
+    make = functools.partial(make_environment, section)
+    with InProcessPool(make, num_environments=2, base_seed=0, with_states=True) as pool:
+        assert pool.spec.state_names == ("cell",)
+        assert pool.spec.label_names == ("cells_to_the_goal",)
+        pool.reset()
+        before = pool.states(0).copy()
+        pool.send(0, np.ones(2, np.int64))  # to the right
+        batch = pool.recv(0)
+        np.testing.assert_array_equal(batch.states, before + 1)
+        np.testing.assert_array_equal(batch.labels, 8 - batch.states)
 
 
 class OldLamp:

@@ -22,7 +22,11 @@ MEASURED = r": [\d,]+ us a step$"
 
 
 def opened(
-    values: dict[str, str], num_workers: int | None = None, backend: str | None = None
+    values: dict[str, str],
+    num_workers: int | None = None,
+    backend: str | None = None,
+    *,
+    with_states: bool = False,
 ) -> EnvironmentPool:
     config: Config = config_from_mapping({**values, "NumEnv": "2"})
     sizes = Sizes(
@@ -33,7 +37,7 @@ def opened(
         num_workers=num_workers,
         cores=1,
     )
-    return open_pool(config, sizes, backend)
+    return open_pool(config, sizes, backend, with_states=with_states)
 
 
 @pytest.mark.parametrize("values", [CART_POLE, MAZE], ids=lambda values: values["EnvID"])
@@ -72,6 +76,13 @@ def test_dear_environments_step_in_workers_and_the_start_says_what_they_cost(
     with opened(CART_POLE) as pool:
         assert isinstance(pool, WorkerPool)
         assert re.search(rf"^on 1 worker process\(es\) per rank{MEASURED}", pool.place)
+
+
+def test_states_come_from_processes_where_ale_py_has_none_to_give() -> None:
+    with opened({**PONG, "WorkerBackend": "ale_vector"}, with_states=True) as pool:
+        assert isinstance(pool, WorkerPool)
+        pool.reset()
+        assert pool.states(0).shape == (2, len(pool.spec.state_names)) == (2, 128)
 
 
 def test_who_asks_for_it_has_foreign_code_in_the_rank() -> None:

@@ -64,7 +64,7 @@ def package_findings(
 
 
 def all_package_findings(project: Path) -> list[Finding]:
-    """Packages to run with, then those of Super Mario Bros, the study, ONNX and `make check`."""
+    """Packages to run with, then those that are optional, and those of `make check`."""
     if importlib.util.find_spec("packaging") is None:
         return [Finding("missing", "packages", "not installed in this Python", "make install")]
     needed = package_findings(
@@ -85,9 +85,14 @@ def all_package_findings(project: Path) -> list[Finding]:
         "warn",
         "only for ONNX graphs: pip install -r requirements-export.txt -c requirements.lock",
     )
+    mujoco = package_findings(
+        requirement_lines([project / "requirements-mujoco.txt"]),
+        "warn",
+        "only for EnvType = mujoco: pip install -r requirements-mujoco.txt -c requirements.lock",
+    )
     tools = package_findings(
         requirement_lines([project / "requirements-dev.txt"]),
         "warn",
         "only for make check: make install",
     )
-    return needed + mario + study + export + tools
+    return needed + mario + study + export + mujoco + tools

@@ -133,7 +133,7 @@ def make_box2d(section: EnvironmentSection) -> Box2DEnvironment:
         return LunarLanderEnvironment(section)
     except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
         raise ConfigurationError(
-            f"EnvID = {env_id} needs Box2D and pygame: pip install 'gymnasium[box2d]' ({error})"
+            f"EnvID = {env_id} needs Box2D and pygame: pip install box2d pygame-ce ({error})"
         ) from error
 
 

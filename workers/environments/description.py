@@ -163,7 +163,7 @@ def _registered(section: EnvironmentSection) -> Facts:
     return {
         "simulator": {
             "packages": ["gymnasium"],
-            "gymnasium_id": section.env_id,
+            "gymnasium_id": _gymnasium_id(section),
             "options": _options(section)
             | ({"render_mode": "rgb_array"} if drawn and pixels else {}),
         },
@@ -177,8 +177,28 @@ def _registered(section: EnvironmentSection) -> Facts:
             "lost_life": "there are none",
         },
         "action_names": None if names is None else list(names),
-        "differences": [],
+        "differences": _drawn_otherwise(section) if pixels else [],
     }
+
+
+def _gymnasium_id(section: EnvironmentSection) -> str:
+    """Return what `gymnasium.make` takes; Sprites are registered by a module of Scout."""
+    module = "workers.environments.sprites_world:" if section.env_type == "sprites" else ""
+    return f"{module}{section.env_id}"
+
+
+def _drawn_otherwise(section: EnvironmentSection) -> list[str]:
+    """Say where frames are not as Gymnasium draws them."""
+    if section.env_type == "mujoco":
+        return [
+            "Drawn at the frame's own size (width, height of gymnasium.make), without shadows "
+            "(model.vis.quality.shadowsize = 0) and reflections (mjRND_SHADOW, mjRND_REFLECTION)."
+        ]
+    if section.env_id.startswith("CarRacing") and section.renderer == "fast":
+        return [
+            "Scout drew the 96 x 96 pixels; Gymnasium's differ by half a level of 255 on average."
+        ]
+    return []
 
 
 def _has_choices(section: EnvironmentSection) -> bool:

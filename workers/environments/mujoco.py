@@ -1,6 +1,7 @@
 """Gymnasium's MuJoCo simulators, such as Hopper: joint states or frames, with exact snapshots."""
 
 import ctypes.util
+import logging
 import os
 from typing import Any
 
@@ -41,6 +42,7 @@ WITH_SNAPSHOTS = (
     "Walker2d-v5",
 )
 GL_LIBRARIES = {"egl": "EGL", "osmesa": "OSMesa"}  # value of MUJOCO_GL -> the library behind it
+_LOG = logging.getLogger(__name__)
 INSTALL_GL = "apt-get install libegl1 libgl1-mesa-dri, or set MUJOCO_GL=osmesa with libosmesa6"
 
 
@@ -211,6 +213,7 @@ def _make(registered: gymnasium.envs.registration.EnvSpec, height: int, width: i
     # Without a choice of ours gymnasium would ask for a window first.
     os.environ.setdefault("MUJOCO_GL", _drawing_library())
     try:
+        _keep_warnings()
         made = gymnasium.make(
             registered,
             render_mode=PICTURES,
@@ -218,14 +221,22 @@ def _make(registered: gymnasium.envs.registration.EnvSpec, height: int, width: i
             height=height,
             disable_env_checker=True,
         )
-    except gymnasium.error.DependencyNotInstalled as error:
+    except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
         raise ConfigurationError(
-            f"EnvID = {registered.id} needs mujoco: pip install -r requirements-mujoco.txt"
+            f"EnvID = {registered.id} needs mujoco: pip install -r requirements-mujoco.txt "
+            f"({error})"
         ) from error
     simulator: Any = made.unwrapped
     # Read when the drawing context is made: shadows are nearly all of a picture's time on a CPU.
     simulator.model.vis.quality.shadowsize = 0
     return simulator
+
+
+def _keep_warnings() -> None:
+    """Let MuJoCo's warnings go to the log; by itself it leaves a file in the current folder."""
+    import mujoco  # noqa: PLC0415 - optional
+
+    mujoco.set_mju_user_warning(lambda text: _LOG.warning("MuJoCo: %s", text))
 
 
 def _drawing_library() -> str:

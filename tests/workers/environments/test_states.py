@@ -1,7 +1,9 @@
 """States and labels beside observations: of every family, through wrappers, and from a pool."""
 
 import importlib.util
+import os
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -52,6 +54,20 @@ class Telling(gymnasium.Env[Any, Any]):
 
     def labels(self) -> np.ndarray[Any, Any]:
         return np.array([self._step / 2, 1.0], np.float32)
+
+
+class Leaving(Telling):
+    """Ends its process in its second step, once: `marker` is a file that says that it has."""
+
+    def __init__(self, marker: Path) -> None:
+        super().__init__()
+        self._marker = marker
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        if self._step == 1 and not self._marker.exists():
+            self._marker.touch()
+            os._exit(1)
+        return super().step(action)
 
 
 def wrapped() -> gymnasium.Env[Any, Any]:
@@ -145,6 +161,22 @@ def test_a_pool_that_steps_at_once_tells_states_all_the_same() -> None:
             np.testing.assert_array_equal(
                 batch.final_states[ended], batch.final_observations[ended]
             )
+
+
+def test_a_lost_game_ends_with_its_last_known_state(tmp_path: Path) -> None:
+    make = partial(Leaving, tmp_path / "left")
+    with WorkerPool(
+        make, num_environments=1, num_processes=1, base_seed=0, with_states=True
+    ) as pool:
+        pool.reset()
+        for _ in range(2):
+            pool.send(0, np.zeros(1, np.int64))
+            batch = pool.recv(0)
+        assert pool.worker_restarts == 1
+        assert batch.truncated.all()
+        assert batch.final_states.tolist() == [[1.0]]
+        assert batch.final_labels.tolist() == [[0.5, 1.0]]
+        assert batch.states.tolist() == [[0.0]]
 
 
 def test_a_pool_hands_out_no_states_unless_asked() -> None:
