@@ -150,9 +150,9 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "exactly one of --train, --eval, --export and --report"),
-        (["--train", "--eval"], "exactly one of --train, --eval, --export and --report"),
-        (["--eval", "--export"], "exactly one of --train, --eval, --export and --report"),
+        ([], "exactly one of --train, --eval, --export, --report, --collect"),
+        (["--train", "--eval"], "exactly one of --train, --eval, --export, --report, --collect"),
+        (["--eval", "--export"], "exactly one of --train, --eval, --export, --report, --collect"),
         (["--train", "--out=x"], "it needs --report or --export"),
         (["--eval"], "--eval needs --load_model_path"),
         (["--export"], "--export needs --load_model_path"),
