@@ -55,6 +55,7 @@ SMALLER: Mapping[str, str] = {
     r"(make bench PART=\w+)$": r'\1 ARGS=""',
     r'(PART=pool ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --steps 4"',
     r'(PART=learner ARGS=".*)"$': rf'\1 {BENCH} --num_envs 2 --batches 2"',
+    r'(PART=collecting ARGS=".*)"$': rf'\1 {BENCH} --episodes 2 --max_steps 20"',
     r'(PART=loop ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --updates 1"',
     r'(PART=components ARGS=".*)"$': rf'\1 {BENCH}"',
     r'(PART=small ARGS=".*)"$': rf'\1 {BENCH} --env_steps 256"',

@@ -209,7 +209,8 @@ def test_the_background_is_the_median_and_darker_pixels_are_negative(tmp_path: P
 
 @pytest.mark.parametrize("policy", ["AlwaysOne", "made_by_a_function"])
 def test_a_policy_of_ones_own_sees_frames_and_acts(policy: str, tmp_path: Path) -> None:
-    folder = collect(tmp_path, *NOISE, "--policy", f"{PROBES}:{policy}", "--num_rollouts", "2")
+    own = ("--policy", f"{PROBES}:{policy}")
+    folder = collect(tmp_path, *NOISE, *IN_RANK, *own, "--num_rollouts", "2")
     for episode in open_dataset(folder).scan():
         assert episode.actions.tolist() == [1] * episode.length
 

@@ -115,6 +115,7 @@ def run_task(folder: Path, task: int, **variables: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.slow
 def test_the_tasks_of_an_array_collect_one_set_and_a_refusal_is_not_tried_again(
     tmp_path: Path,
 ) -> None:
