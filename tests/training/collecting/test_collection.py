@@ -162,7 +162,7 @@ def test_episodes_of_a_lost_worker_are_collected_again(
 
 def killed_and_resumed(folder: Path, kills: int, draw: random.Random) -> None:
     """Kill a collection at random moments, look at the set each time, then complete it."""
-    arguments = (*NOISE, *IN_RANK, "--num_rollouts", "300", "--shard_size", "1", "--resume")
+    arguments = (*NOISE, *IN_RANK, "--num_rollouts", "200", "--shard_size", "1", "--resume")
     before: dict[str, str] = {}
     for _ in range(kills):
         was_under_way = collect_and_be_killed(folder, draw.uniform(0.05, 1.0), *arguments)
@@ -175,7 +175,7 @@ def killed_and_resumed(folder: Path, kills: int, draw: random.Random) -> None:
         if not was_under_way:
             break
     collect(folder, *arguments)
-    assert numbers_of(folder / "set") == list(range(300))
+    assert numbers_of(folder / "set") == list(range(200))
 
 
 def test_a_killed_collection_leaves_a_whole_set_that_resume_completes(tmp_path: Path) -> None:
