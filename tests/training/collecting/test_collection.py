@@ -160,10 +160,15 @@ def test_episodes_of_a_lost_worker_are_collected_again(
     assert len(lossy) == 8
 
 
-def killed_and_resumed(folder: Path, kills: int, draw: random.Random) -> None:
-    """Kill a collection at random moments, look at the set each time, then complete it."""
+def killed_and_resumed(folder: Path, kills: int, draw: random.Random) -> int:
+    """Kill a collection at random moments, look at the set each time, then complete it.
+
+    Returns:
+        how many of the kills met a collection under way.
+    """
     arguments = (*NOISE, *IN_RANK, "--num_rollouts", "200", "--shard_size", "1", "--resume")
     before: dict[str, str] = {}
+    met = 0
     for _ in range(kills):
         was_under_way = collect_and_be_killed(folder, draw.uniform(0.05, 1.0), *arguments)
         if (folder / "set" / "manifest.json").exists():
@@ -174,22 +179,24 @@ def killed_and_resumed(folder: Path, kills: int, draw: random.Random) -> None:
             before = after
         if not was_under_way:
             break
+        met += 1
     collect(folder, *arguments)
     assert numbers_of(folder / "set") == list(range(200))
+    return met
 
 
 def test_a_killed_collection_leaves_a_whole_set_that_resume_completes(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path, 5, random.Random(1))
+    assert killed_and_resumed(tmp_path, 5, random.Random(1)) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_200_kills_leave_whole_sets_that_resume_completes(tmp_path: Path) -> None:
-    draw = random.Random(2)
-    for trial in range(40):
-        folder = tmp_path / str(trial)
+    draw, met = random.Random(2), 0
+    while met < 200:
+        folder = tmp_path / str(met)
         folder.mkdir()
-        killed_and_resumed(folder, 5, draw)
+        met += killed_and_resumed(folder, 5, draw)
 
 
 def test_the_background_is_the_median_and_darker_pixels_are_negative(tmp_path: Path) -> None:
