@@ -1,5 +1,6 @@
 """Collections: whole sets of numbered episodes, the same however many play them at once."""
 
+import itertools
 import json
 import random
 from pathlib import Path
@@ -193,8 +194,10 @@ def test_a_killed_collection_leaves_a_whole_set_that_resume_completes(tmp_path: 
 @pytest.mark.timeout(3600)
 def test_200_kills_leave_whole_sets_that_resume_completes(tmp_path: Path) -> None:
     draw, met = random.Random(2), 0
-    while met < 200:
-        folder = tmp_path / str(met)
+    for trial in itertools.count():
+        if met >= 200:
+            break
+        folder = tmp_path / str(trial)
         folder.mkdir()
         met += killed_and_resumed(folder, 5, draw)
 
