@@ -147,6 +147,11 @@ def _claim(claims: Claims, folder: Path, seed: int, asked: Asked) -> None:
         first = max([0, *(found.stop for found in others), *(number + 1 for number in done)])
         mine = [range(first, first + asked.num_rollouts)]
         claims.take(mine[0], seed)
+        claims.notes += [
+            f"episodes {found.start} to {found.stop - 1} are claimed; {typed('--resume')} collects "
+            "those that nobody is at"
+            for found in others
+        ]
     wanted = sorted({number for found in mine for number in found})
     claims.numbers = [number for number in wanted if number not in done]
     claims.num_done = len(wanted) - len(claims.numbers)

@@ -164,6 +164,14 @@ def test_a_share_that_is_claimed_otherwise_is_refused(tmp_path: Path, capsys: Ca
     assert numbers_of(folder) == list(range(9))
 
 
+def test_a_new_command_says_what_was_begun_and_leaves_it(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "set" / "claims").mkdir(parents=True)
+    (tmp_path / "set" / "claims" / "1-0-3").write_text("")  # of a collection that was killed
+    folder = collect(tmp_path, *CART)
+    assert "episodes 0 to 2 are claimed" in capsys.readouterr().out
+    assert numbers_of(folder) == [3, 4]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_without_permission_is_said(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "set").mkdir()
