@@ -6,7 +6,6 @@ from commands.common import (
     add_continuing,
     note_recipe,
     positive_int,
-    refuse_out,
     typed_recipe,
 )
 from commands.dataset_flags import add_environment, add_written_dataset
@@ -100,7 +99,6 @@ def natural_int(text: str) -> int:
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse what is missing, and instances that cannot be."""
-    refuse_out(parser, args)
     if args.num_rollouts is None or args.out_dir is None:
         parser.error("--collect needs --num_rollouts and --out_dir")
     note_recipe(parser, args)

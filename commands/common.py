@@ -116,9 +116,3 @@ def add_out(parser: Parser) -> None:
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
         "exports/NAME)",
     )
-
-
-def refuse_out(parser: Parser, args: argparse.Namespace) -> None:
-    """Refuse --out for a verb whose files have places of their own."""
-    if args.out is not None:
-        parser.error("--out says where a report or an export goes; it needs --report or --export")

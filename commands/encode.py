@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import note_recipe, positive_int, refuse_out, typed_recipe
+from commands.common import note_recipe, positive_int, typed_recipe
 from commands.dataset_flags import add_dataset_flags, add_written_dataset, check_dataset
 from commands.parser import VERBS_TITLE, Parser
 
@@ -38,7 +38,6 @@ def add_flags(parser: Parser) -> None:
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a model, of a dataset, or of a place to write to."""
-    refuse_out(parser, args)
     note_recipe(parser, args)
     check_dataset(parser, args, "--encode")
     if args.model is None or args.out_dir is None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import positive_int, refuse_out
+from commands.common import positive_int
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -42,8 +42,7 @@ def add_flags(parser: Parser) -> None:
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
-    """Refuse an --out, and the lack of a checkpoint."""
-    refuse_out(parser, args)
+    """Refuse the lack of a checkpoint."""
     if args.load_model_path is None:
         parser.error("--eval needs --load_model_path")
     if args.save_info and not args.save_rollouts:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_continuing, path, positive_int, refuse_out
+from commands.common import add_continuing, path, positive_int
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -49,8 +49,7 @@ def add_profiling_flags(parser: Parser) -> None:
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
-    """Refuse an --out."""
-    refuse_out(parser, args)
+    """Nothing is missing or contradicts itself here."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ from commands.common import (
     note_recipe,
     path,
     positive_int,
-    refuse_out,
     typed_recipe,
 )
 from commands.dataset_flags import add_dataset_flags, add_environment, check_dataset
@@ -60,7 +59,6 @@ def add_flags(parser: Parser) -> None:
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a dataset or of a place for the model."""
-    refuse_out(parser, args)
     note_recipe(parser, args)
     check_dataset(parser, args, "--train_encoder")
     if args.model_dir is None:

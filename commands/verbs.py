@@ -1,7 +1,7 @@
 """The table of verbs, the parser of all their flags, and which of them is typed."""
 
 import argparse
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from commands import (
     collect,
@@ -55,6 +55,13 @@ class HelpOfVerbs(argparse.Action):
         parser.exit()
 
 
+def parser_of_one_verb(words: Sequence[str]) -> Parser | None:
+    """Return the parser of the verb in `words`, None where there are none or several."""
+    typed = {word.partition("=")[0] for word in words}
+    names = [name for name in VERBS if f"--{name}" in typed]
+    return build_parser(names) if len(names) == 1 else None
+
+
 def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     """Return the parser of the flags of these verbs, and of those that all verbs share."""
     verbs = [VERBS[name] for name in names]
@@ -79,6 +86,7 @@ def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     for verb in verbs:
         verb.add_flags(parser)
     add_common_flags(parser)
+    parser.of_one_verb = parser_of_one_verb
     return parser
 
 

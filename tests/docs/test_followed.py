@@ -230,7 +230,7 @@ def test_the_copy_has_the_verb(project: Path) -> None:
     assert "--episodes" not in helped
     for wrong, said in (
         (("--train",), "exactly one of --train, --eval, --export, --report, --show_recipe,"),
-        (("--out=x",), "--out says where"),
+        (("--out=x",), "--out is a flag of another mode"),
         (("--set=Gama=1",), "Gamma"),
     ):
         refused = run_main(project, *show, *wrong)
