@@ -39,6 +39,8 @@ class EnvironmentSpec:
         can_snapshot: whether `snapshot` and `restore` continue an episode exactly.
         notes: what the user should know of how its observations are read.
         max_episode_steps: env steps after which an episode is truncated; None where none is known.
+        action_start: the simulator's number of the first choice; 0 for a continuous action, and
+            in checkpoints from before it was noted.
     """
 
     env_id: str
@@ -56,6 +58,7 @@ class EnvironmentSpec:
     can_snapshot: bool = False
     notes: tuple[str, ...] = ()
     max_episode_steps: int | None = None
+    action_start: int = 0
 
     def difference(self, other: "EnvironmentSpec") -> str:
         """Name what differs, each with its value here and there; long ones are cut short."""
