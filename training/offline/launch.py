@@ -67,7 +67,7 @@ def _train(
 ) -> int:
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id), clock=StepClock())
-    loaded = _settle(loaded, session.device)
+    loaded = _settle(loaded, place, session.device)
     run = loaded.config.run
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
     set_threads(session.device, threads_of(run, place))
@@ -99,12 +99,17 @@ def threads_of(run: RunSection, place: Place) -> int:
     return place.cores if run.learner_threads == "auto" else run.learner_threads
 
 
-def _settle(loaded: LoadedConfig, device: torch.device) -> LoadedConfig:
-    """Replace Precision = auto by what this rank computes with: the record names that."""
+def _settle(loaded: LoadedConfig, place: Place, device: torch.device) -> LoadedConfig:
+    """Replace Precision = auto by what this rank computes with: the record names that.
+
+    On the CPU bfloat16 pays with one thread only: with two, torch's backward pass of a convolution
+    takes ten times as long (docs/benchmarks.md).
+    """
     config = loaded.config
     if config.run.precision != "auto":
         return loaded
-    precision = "bfloat16" if multiplies_bfloat16(device) else "float32"
+    pays = device.type == "cuda" or threads_of(config.run, place) == 1
+    precision = "bfloat16" if pays and multiplies_bfloat16(device) else "float32"
     run = config.run.model_copy(update={"precision": precision})
     return replace(loaded, config=config.model_copy(update={"run": run}))
 
