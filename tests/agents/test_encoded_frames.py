@@ -32,7 +32,7 @@ KINDS = [RECURRENT, STATELESS]
 
 def make(kind: type[Encoder], seed: int = 0) -> Encoder:
     with drawn_from(seed):
-        encoder: Encoder = kind(FramePreprocessing(64, 64, 3), feature_size=D)  # type: ignore[call-arg, arg-type]
+        encoder: Encoder = kind(FramePreprocessing(64, 64, 3), feature_size=D)  # type: ignore[call-arg]
     return encoder.eval().requires_grad_(False)
 
 

@@ -30,6 +30,8 @@ def another_value(option: Option) -> str:
         return "my_package.envs:Maze-v0"
     if option.key == "Model":
         return "byol"
+    if option.key == "Backbone":
+        return "encoder:runs/an encoder"
     if "commas" in option.allowed:
         return "8, 16, 24"
     if "whole" in option.allowed:
@@ -46,6 +48,8 @@ COMPANIONS = {
     "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
     "Renderer": "EnvType = box2d",
     "ActionSpace": "EnvType = box2d",
+    "Backbone": "Representation = finetune",
+    "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }
 
 

@@ -11,12 +11,13 @@ from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.reward_induced import RecurrentEncoder
 from agents.learner import Learner
 from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
+from agents.ppo_agent import PPOAgent
 from agents.rollout import RolloutBuffer
 from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from tests.agents.scripts import draw_script
-from tests.agents.small import drawn_from, make_agent
+from tests.agents.small import drawn_from
 from tests.ranks import only_rank
 from training.building.learner import (
     build_learner,
@@ -61,7 +62,7 @@ def config(use: str, **values: str) -> Config:
 def encoder_of(kind: type[Encoder] = RecurrentEncoder) -> Encoder:
     preprocessing = FramePreprocessing(64, 64, 1, standardize=True)
     with drawn_from(7):
-        encoder: Encoder = kind(preprocessing, feature_size=D)  # type: ignore[call-arg, arg-type]
+        encoder: Encoder = kind(preprocessing, feature_size=D)  # type: ignore[call-arg]
     preprocessing.mean.fill_(0.3)
     return encoder.eval().requires_grad_(False)
 
@@ -82,7 +83,7 @@ def learnt(read: Config, encoder: Encoder | None = None) -> Learner:
     with only_rank() as ranks:
         optimizer = build_optimizer(read, learner)
         settings = learning_settings(read, N)
-        make_agent(ranks, learner, settings=settings, optimizer=optimizer).learn(rollout)
+        PPOAgent(learner, optimizer, settings, ranks, torch.Generator()).learn(rollout)
     return learner
 
 
