@@ -168,6 +168,27 @@ def test_a_run_that_collects_beside_learning_goes_on_exactly(
     assert_equal_runs(calm, tmp_path / "half")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("use", ["frozen", "brain_split"])
+def test_two_ranks_that_are_continued_equal_two_that_never_stopped(
+    use: str, encoders: Path, tmp_path: Path
+) -> None:
+    calm = run_calmly(tmp_path / "calm", recipe_of(use, encoders / "memory"), ranks=2)
+    halfway(calm, tmp_path / "half")
+    launch(tmp_path / "half", 2, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path / "half")
+
+
+@pytest.mark.parametrize("use", ["frozen", "finetuned"])
+def test_a_checkpoint_collects_rollouts(
+    use: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    calm: CalmRun = request.getfixturevalue(use)
+    what = (f"--policy={calm.end}", "--num_rollouts=2", "--out_dir=data")
+    assert run_here(tmp_path, "--collect", f"--config_path={calm.recipe}", *what) == 0
+    assert len(open_dataset(tmp_path / "data")) == 2
+
+
 @pytest.mark.parametrize(
     ("use", "more"), [("frozen", ["--video"]), ("finetuned", [])], ids=["frozen", "finetuned"]
 )
