@@ -138,7 +138,7 @@ def add_out(parser: Parser) -> None:
         metavar="PATH",
         help="where the report of one run, or the comparison of several, is written as .html "
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
-        "exports/NAME); the page of a probe (.html) and the film of fresh play (.webm), by default "
+        "exports/NAME); the page of a probe (.html) and the film of fresh play (.mp4), by default "
         "in the model's folder",
     )
 

@@ -3,7 +3,12 @@
 import argparse
 
 from commands.common import note_recipe, positive_int, refuse_out, typed_recipe
-from commands.dataset_flags import add_dataset_flags, add_written_dataset, check_dataset, check_one_model
+from commands.dataset_flags import (
+    add_dataset_flags,
+    add_written_dataset,
+    check_dataset,
+    check_one_model,
+)
 from commands.parser import VERBS_TITLE, Parser
 
 EXAMPLE = """\

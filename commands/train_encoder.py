@@ -10,7 +10,12 @@ from commands.common import (
     refuse_out,
     typed_recipe,
 )
-from commands.dataset_flags import add_dataset_flags, add_environment, check_dataset, check_one_model
+from commands.dataset_flags import (
+    add_dataset_flags,
+    add_environment,
+    check_dataset,
+    check_one_model,
+)
 from commands.parser import VERBS_TITLE, Parser
 
 TYPE_CHECKING = False  # see commands/__init__.py

@@ -112,9 +112,7 @@ def pca_features(rows: Rows, others: Rows, count: int) -> tuple[Floats, Floats]:
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), PCA_FRAMES)).round())
     mean, directions = principal_components(_flat(rows.frames[chosen.astype(np.int64)]), count)
     found = [
-        np.concatenate(
-            [(_flat(chunk) - mean) @ directions.T for chunk in _chunks(each.frames)]
-        )
+        np.concatenate([(_flat(chunk) - mean) @ directions.T for chunk in _chunks(each.frames)])
         for each in (rows, others)
     ]
     return found[0], found[1]

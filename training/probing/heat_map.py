@@ -44,8 +44,12 @@ def heat_map(table: Floats, state: tuple[str, ...], name: str) -> Markup:
     below = [
         element("text", f"feature {chosen[0]}", x=LEFT, y=height + 13, class_="axis"),
         element(
-            *("text", f"feature {chosen[-1]}"),
-            **{"x": WIDTH, "y": height + 13, "text_anchor": "end", "class_": "axis"},
+            "text",
+            f"feature {chosen[-1]}",
+            x=WIDTH,
+            y=height + 13,
+            text_anchor="end",
+            class_="axis",
         ),
     ]
     told = f"{len(chosen)} of {len(table)} features; orange goes with it, blue against it"

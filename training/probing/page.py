@@ -8,7 +8,7 @@ from agents.encoders.objective import Pictures
 from training.figures.curves import Picture
 from training.offline.pictures import sheet
 from training.probing.heat_map import heat_map
-from training.probing.results import BASELINES, Probed, Results, drawn_text, score_text
+from training.probing.results import BASELINES, Probed, Results, drawn_text, figure_text, score_text
 from training.probing.verdicts import CHANCE, mean_of
 from training.reports.markup import Markup, element
 from training.reports.numbers import number_text
@@ -44,7 +44,8 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("dataset", f"{facts['dataset']} of {facts['environment']}"),
         (
             "fitted on",
-            f"{facts['train_rows']:,} observations of {facts['train_episodes']:,} episodes of train",
+            f"{facts['train_rows']:,} observations of {facts['train_episodes']:,} episodes of "
+            "train",
         ),
         (
             "judged on",
@@ -96,11 +97,11 @@ def _together(results: Results) -> list[Markup]:
     names = [each.name for each in results.probed]
     verdicts = [each.verdict for each in results.probed]
     rows = [
-        [f"GTC: {name}", *(score_text(v.greatest[place]) for v in verdicts)]
+        [f"GTC: {name}", *(figure_text(v.greatest[place]) for v in verdicts)]
         for place, name in enumerate(results.state)
     ]
     rows += [
-        ["GTC: mean", *(score_text(mean_of(v.greatest)) for v in verdicts)],
+        ["GTC: mean", *(figure_text(mean_of(v.greatest)) for v in verdicts)],
         [
             "canonical correlations",
             *(", ".join(f"{c:.2f}" for c in v.canonical) or "none" for v in verdicts),

@@ -66,15 +66,12 @@ def probe(options: ProbeOptions, loaded: LoadedConfig) -> int:
         rows = _Both(spread_rows(train, MOST_TRAIN), spread_rows(judged, MOST_JUDGED))
         job = _Job(options, rows, loaded.config.run.seed, device, stages)
         found = [
-            job.look(model, str(path))
-            for model, path in zip(models, options.models, strict=True)
+            job.look(model, str(path)) for model, path in zip(models, options.models, strict=True)
         ]
     results = Results(
         probed=tuple(each for each, _ in found),
         state=dataset.info.schema.state,
-        alike=tuple(
-            tuple(linear_cka(one, other) for _, other in found) for _, one in found
-        ),
+        alike=tuple(tuple(linear_cka(one, other) for _, other in found) for _, one in found),
         facts=_facts(options, dataset, rows),
     )
     _write(options, models, results)
@@ -171,9 +168,7 @@ class _Job:
         features = self._features(encoder)
         return probed(self.rows.train, features[0], self.rows.judged, features[1])[0]
 
-    def _drawn(
-        self, model: TrainedModel, features: Floats
-    ) -> tuple[Drawn | None, Pictures | None]:
+    def _drawn(self, model: TrainedModel, features: Floats) -> tuple[Drawn | None, Pictures | None]:
         """Return figures and a strip of what a model draws; None of one that draws nothing."""
         objective, judged = model.objective, self.rows.judged
         if not isinstance(objective, DrawingObjective):

@@ -50,7 +50,8 @@ def linear_cka(one: Floats, other: Floats) -> float:
 
         CKA = ‖Yᵀ X‖² / (‖Xᵀ X‖ ‖Yᵀ Y‖),    Frobenius norms of centred X and Y
 
-    Kornblith et al. 2019, arXiv 1905.00414, section 3. 1 for what differs by a rotation and a scale.
+    Kornblith et al. 2019, arXiv 1905.00414, section 3. It is 1 where X and Y differ by a rotation
+    and a scale.
 
     Args:
         one: [N, D].

@@ -65,10 +65,14 @@ class Results:
 
 
 def score_text(value: float | None) -> str:
-    """Return an R² in words where it is no figure, or no more than chance."""
-    if value is None:
-        return "constant"
-    return f"{value:.3f} (chance)" if value <= CHANCE else f"{value:.3f}"
+    """Return an R², with a word where it is no more than chance."""
+    text = figure_text(value)
+    return f"{text} (chance)" if value is not None and value <= CHANCE else text
+
+
+def figure_text(value: float | None) -> str:
+    """Return a figure about a number of the state, or the word for one that does not vary."""
+    return "constant" if value is None else f"{value:.3f}"
 
 
 def drawn_text(drawn: Drawn) -> str:

@@ -94,7 +94,8 @@ def choose_strengths(
         shrunk = _shrunk(singular, np.array([strength]), len(features))
         found = seen @ (shrunk * turned) + offset
         errors.append(np.square(found - held_states).mean(axis=0))
-    return np.asarray(STRENGTHS)[np.argmin(errors, axis=0)]
+    best: Floats = np.asarray(STRENGTHS)[np.argmin(errors, axis=0)]
+    return best
 
 
 def r_squared(predicted: Floats, states: Floats) -> list[float | None]:

@@ -60,9 +60,7 @@ def probed(
     )
 
 
-def judge_features(
-    train: Rows, features: Floats, judged: Rows, judged_features: Floats
-) -> Verdict:
+def judge_features(train: Rows, features: Floats, judged: Rows, judged_features: Floats) -> Verdict:
     """Return all that is found out; arguments as in `probed`."""
     scores, strengths = probed(train, features, judged, judged_features)
     table = correlations(judged_features, judged.states)
