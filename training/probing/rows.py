@@ -43,13 +43,18 @@ class Rows:
 def spread_rows(dataset: Dataset, most: int) -> Rows:
     """Return all rows of a dataset, or each so-manyeth of an episode where there are too many.
 
+    Episodes begin with another one each, so that all moments of an episode are among them: what an
+    encoder with a memory makes of its first frames is like nothing later.
+
     Raises:
         DatasetError: one is damaged.
     """
     stride = -(-dataset.num_frames // most)
     ids = np.concatenate(
         [
-            np.stack(np.broadcast_arrays(index, np.arange(0, length + 1, stride)), axis=1)
+            np.stack(
+                np.broadcast_arrays(index, np.arange(index % stride, length + 1, stride)), axis=1
+            )
             for index, length in enumerate(dataset.lengths)
         ]
     )

@@ -5,7 +5,7 @@ import pytest
 from configs.schema import EnvironmentSection
 from training.collecting.environment_names import settings_for
 
-SPRITES = EnvironmentSection(EnvType="sprites", EnvID="Sprites-v2")
+SPRITES = EnvironmentSection(env_type="sprites", env_id="Sprites-v2")
 
 
 @pytest.mark.parametrize("name", ["Sprites-v2", "SPRITES"])

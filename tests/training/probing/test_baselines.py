@@ -71,8 +71,8 @@ def test_supervised_training_tells_the_state_better_than_none(
         scores, _ = probed(rows, features, rows, features)
         return sum(1 - score for score in scores if score is not None)
 
-    taught = supervised(encoder, rows.dataset, rows.states, 40, seed=1)
-    assert error(taught) < 0.7 * error(untrained(encoder, 1))
+    taught = supervised(encoder, rows.dataset, rows.states, 30, seed=1)
+    assert error(taught) < 0.8 * error(untrained(encoder, 1))
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
@@ -82,6 +82,7 @@ def test_rows_are_spread_over_all_episodes_and_memories_see_whole_ones(tmp_path:
     assert len(every) == dataset.num_frames
     assert len(few) <= 20
     assert set(few.ids[:, 0].tolist()) == {0, 1, 2, 3}
+    assert {0, 1, 2} <= set(few.ids[:, 1].tolist())  # all moments, the first ones too
     encoder = encoder_of(RecurrentEncoder)
     found, whole = features_of(encoder, few), features_of(encoder, every)
     places = [every.ids.tolist().index(each) for each in few.ids.tolist()]

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     and a decoder of squares, which no environment is of, in Q."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "sprites.conf").write_text(RECIPE)
-    collect = ("--collect", "--config_path=sprites.conf", "--num_rollouts=12", "--out_dir=D")
+    collect = ("--collect", "--config_path=sprites.conf", "--num_rollouts=24", "--out_dir=D")
     assert run_here(folder, *collect, "--policy=brownian") == 0
     few = ("--train_steps=2", "--batch_size=4")
     assert train(folder, "--model=state_decoder", *few, model_dir="S") == 0

@@ -48,7 +48,7 @@ def slow_cca(one: Floats, other: Floats) -> Floats:
     x, y = one - one.mean(axis=0), other - other.mean(axis=0)
     product = np.linalg.solve(x.T @ x, x.T @ y) @ np.linalg.solve(y.T @ y, y.T @ x)
     values = np.sort(np.linalg.eigvals(product).real)[::-1][: min(x.shape[1], y.shape[1])]
-    return np.sqrt(values)
+    return np.asarray(np.sqrt(values))
 
 
 def test_canonical_correlations_are_those_of_the_covariances() -> None:
