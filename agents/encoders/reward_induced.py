@@ -51,14 +51,14 @@ class RecurrentEncoder(Encoder):
             widths=WIDTHS,
             kernel=KERNEL,
         )
-        self.network = nn.Sequential(
-            convolutions, FullPrecisionLinear(convolutions.output_size, feature_size)
-        )
+        linear = FullPrecisionLinear(convolutions.output_size, feature_size)
+        self.network = nn.Sequential(convolutions, linear)
         # As PyTorch starts them, five small convolutions shrink a sparse picture to almost nothing:
         # for hundreds of steps all frames have the same features.
-        for layer in self.network.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
+        for layer in convolutions.modules():
+            if isinstance(layer, nn.Conv2d):
                 orthogonal_(layer, HIDDEN_GAIN)
+        orthogonal_(linear, HIDDEN_GAIN)
         self.lstm = nn.LSTM(feature_size, feature_size, batch_first=True)
 
     def initial_memory(self, batch_size: int) -> Tensor:

@@ -59,9 +59,9 @@ def test_an_untrained_twin_has_other_weights_and_the_same_preprocessing() -> Non
     assert all(torch.equal(value, again[name]) for name, value in twin.state_dict().items())
 
 
-@pytest.mark.parametrize("kind", [ConvolutionEncoder, RecurrentEncoder])
+@pytest.mark.parametrize(("kind", "steps"), [(ConvolutionEncoder, 12), (RecurrentEncoder, 30)])
 def test_supervised_training_tells_the_state_better_than_none(
-    kind: type[ConvolutionEncoder] | type[RecurrentEncoder], rows: Rows
+    kind: type[ConvolutionEncoder] | type[RecurrentEncoder], steps: int, rows: Rows
 ) -> None:
     encoder = encoder_of(kind)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
@@ -71,7 +71,7 @@ def test_supervised_training_tells_the_state_better_than_none(
         scores, _ = probed(rows, features, rows, features)
         return sum(1 - score for score in scores if score is not None)
 
-    taught = supervised(encoder, rows.dataset, rows.states, 30, seed=1)
+    taught = supervised(encoder, rows.dataset, rows.states, steps, seed=1)
     assert error(taught) < 0.8 * error(untrained(encoder, 1))
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 

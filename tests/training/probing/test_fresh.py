@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from tests.runs import run_here
 from tests.training.offline.made import squares, train
 from training.checkpoints.encoder import load_model
 from training.collecting.numbering import environment_seed
+from training.collecting.playing import Tally, play_numbers
 from training.probing import playing
 from trajectories.reader import open_dataset
 
@@ -70,7 +72,9 @@ def test_film_strip_and_figures_are_of_fresh_play(
     assert figures["held_out_loss"] == model.held_out_loss
     assert figures["ratio"] == pytest.approx(figures["loss"] / figures["held_out_loss"])
     assert 0.3 < figures["ratio"] < 3
-    assert cv2.imread(str(tmp_path / "a.png")).shape == (3 * 64, 7 * 64, 3)
+    strip = cv2.imread(str(tmp_path / "a.png"))
+    assert strip is not None
+    assert strip.shape == (3 * 64, 7 * 64, 3)
     for words in ("fresh       loss", "film        ", "strip       ", "drawing fresh play, 4 of 4"):
         assert words in said
 
@@ -87,11 +91,10 @@ def test_fresh_seeds_are_none_of_the_datasets(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played: list[int] = []
-    play = playing.play_numbers
 
-    def watched(*arguments: object) -> object:
-        played.append(int(str(arguments[3])))
-        return play(*arguments)  # type: ignore[arg-type]
+    def watched(*arguments: Any) -> Tally:
+        played.append(arguments[3])
+        return play_numbers(*arguments)
 
     monkeypatch.setattr(playing, "play_numbers", watched)
     assert visualise(home, "--model=S", "--episodes=2", f"--out={tmp_path / 'a.mp4'}") == 0
