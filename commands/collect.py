@@ -4,6 +4,7 @@ import argparse
 
 from commands.common import (
     add_continuing,
+    add_policy,
     note_recipe,
     positive_int,
     typed_recipe,
@@ -32,15 +33,10 @@ def add_flags(parser: Parser) -> None:
     add_continuing(parser)
     add_written_dataset(parser)
     add_environment(parser)
+    add_policy(parser)
     collecting = parser.group("collecting (--collect)")
     collecting.add_argument(
         "--num_rollouts", type=positive_int, metavar="N", help="episodes to collect"
-    )
-    collecting.add_argument(
-        "--policy",
-        default="random",
-        help="random, brownian (continuous actions that keep their direction), the path of a "
-        "checkpoint, or module:Class of your own (default random)",
     )
     collecting.add_argument(
         "--parallelism",
@@ -77,6 +73,7 @@ def add_flags(parser: Parser) -> None:
 
 def add_instances(parser: Parser) -> None:
     """Add the flags that number the instances of one command."""
+    add_policy(parser)
     collecting = parser.group("collecting (--collect)")
     collecting.add_argument(
         "--instance",
@@ -138,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
         out_dir=args.out_dir,
         out_name=args.out_name or OUT_NAME,
         asked=asked,
-        policy=args.policy,
+        policy=args.policy or "random",
         parallelism=args.parallelism,
         num_workers=args.num_workers,
         gpu_id=args.gpu_id,

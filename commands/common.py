@@ -104,15 +104,40 @@ def add_continuing(parser: Parser) -> None:
     )
 
 
+def add_episodes(parser: Parser) -> None:
+    """Add --episodes, unless another verb has done so."""
+    if parser.knows("--episodes"):
+        return
+    parser.group("how much is played (--eval, --visualise)").add_argument(
+        "--episodes",
+        type=positive_int,
+        metavar="N",
+        help="episodes to play (default 20 to evaluate, 5 to draw)",
+    )
+
+
+def add_policy(parser: Parser) -> None:
+    """Add --policy, unless another verb has done so."""
+    if parser.knows("--policy"):
+        return
+    parser.group("who acts (--collect, --visualise)").add_argument(
+        "--policy",
+        help="random, brownian (continuous actions that keep their direction), and to collect also "
+        "the path of a checkpoint, or module:Class of your own (default random; to draw, that of "
+        "the model's dataset where it is one of the two)",
+    )
+
+
 def add_out(parser: Parser) -> None:
     """Add --out, unless another verb has done so."""
     if parser.knows("--out"):
         return
-    parser.group("report and export (--report, --export)").add_argument(
+    parser.group("where it is written (--report, --export, --probe, --visualise)").add_argument(
         "--out",
         type=path,
         metavar="PATH",
         help="where the report of one run, or the comparison of several, is written as .html "
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
-        "exports/NAME)",
+        "exports/NAME); the page of a probe (.html) and the film of fresh play (.mp4), by default "
+        "in the model's folder",
     )

@@ -5,11 +5,13 @@ import argparse
 from commands.common import path
 from commands.parser import Parser
 
-TITLE = "models and datasets (--train_encoder, --encode)"
+TITLE = "models and datasets (--train_encoder, --encode, --probe)"
+MODEL_TITLE = "which model (--train_encoder, --encode, --probe, --visualise)"
 
 
 def add_dataset_flags(parser: Parser) -> None:
     """Add what training on a dataset and encoding one share, unless another verb has done so."""
+    add_model(parser)
     if parser.knows("--dataset"):
         return
     group = parser.group(TITLE)
@@ -17,14 +19,31 @@ def add_dataset_flags(parser: Parser) -> None:
         "--dataset", metavar="DIR", help="rollouts: their folder, or a pattern that several match"
     )
     group.add_argument(
-        "--split", metavar="NAME", help="which episodes (default: train to train on, all to encode)"
-    )
-    group.add_argument(
-        "--model",
+        "--split",
         metavar="NAME",
-        help="what is trained, such as vae or vae.Vae (key Model); to encode, the folder of a "
-        "trained model",
+        help="which episodes (default: train to train on, all to encode, validation to probe)",
     )
+
+
+def add_model(parser: Parser) -> None:
+    """Add --model, unless another verb has done so."""
+    if parser.knows("--model"):
+        return
+    parser.group(MODEL_TITLE).add_argument(
+        "--model",
+        nargs="+",
+        metavar="NAME",
+        help="what is trained, such as vae or vae.Vae (key Model); elsewhere the folder of a "
+        "trained model, and of several to --probe them side by side",
+    )
+
+
+def check_one_model(parser: Parser, args: argparse.Namespace, verb: str) -> None:
+    """Refuse several models, and leave the one."""
+    if args.model is not None:
+        if len(args.model) > 1:
+            parser.error(f"{verb} takes one --model; only --probe takes several")
+        (args.model,) = args.model
 
 
 def add_written_dataset(parser: Parser) -> None:
@@ -46,7 +65,7 @@ def add_environment(parser: Parser) -> None:
     """Add --environment, unless another verb has done so."""
     if parser.knows("--environment"):
         return
-    parser.group("which environment (--collect, --train_encoder)").add_argument(
+    parser.group("which environment (--collect, --train_encoder, --visualise)").add_argument(
         "--environment",
         metavar="ID",
         help="Gymnasium's id or its name in capitals, such as CAR_RACING (default: the recipe's); "

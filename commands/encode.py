@@ -3,7 +3,12 @@
 import argparse
 
 from commands.common import note_recipe, positive_int, typed_recipe
-from commands.dataset_flags import add_dataset_flags, add_written_dataset, check_dataset
+from commands.dataset_flags import (
+    add_dataset_flags,
+    add_written_dataset,
+    check_dataset,
+    check_one_model,
+)
 from commands.parser import VERBS_TITLE, Parser
 
 EXAMPLE = """\
@@ -40,6 +45,7 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a model, of a dataset, or of a place to write to."""
     note_recipe(parser, args)
     check_dataset(parser, args, "--encode")
+    check_one_model(parser, args, "--encode")
     if args.model is None or args.out_dir is None:
         parser.error("--encode needs --model, the folder of a trained model, and --out_dir")
     index, count = args.outer_shard_index, args.num_outer_shards

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import positive_int
+from commands.common import add_episodes
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -16,10 +16,8 @@ def add_flags(parser: Parser) -> None:
     parser.group(VERBS_TITLE).add_argument(
         "--eval", action="store_true", help="evaluate a checkpoint, in one process"
     )
+    add_episodes(parser)
     evaluation = parser.group("evaluation (--eval)")
-    evaluation.add_argument(
-        "--episodes", type=positive_int, default=20, help="episodes to play (default 20)"
-    )
     evaluation.add_argument(
         "--greedy", action="store_true", help="take the likeliest action instead of sampling"
     )

@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+EPISODES = 20  # that an evaluation plays unless told otherwise
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
     from configs.loading import LoadedConfig
@@ -63,7 +64,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         profile_updates=args.profile_updates,
         pytorch_profiling=args.pytorch_profiling,
         use_wandb=args.use_wandb,
-        episodes=args.episodes,
+        episodes=args.episodes or EPISODES,
         greedy=args.greedy,
         video=args.video,
         save_rollouts=args.save_rollouts,

@@ -9,7 +9,12 @@ from commands.common import (
     positive_int,
     typed_recipe,
 )
-from commands.dataset_flags import add_dataset_flags, add_environment, check_dataset
+from commands.dataset_flags import (
+    add_dataset_flags,
+    add_environment,
+    check_dataset,
+    check_one_model,
+)
 from commands.parser import VERBS_TITLE, Parser
 
 TYPE_CHECKING = False  # see commands/__init__.py
@@ -61,6 +66,7 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a dataset or of a place for the model."""
     note_recipe(parser, args)
     check_dataset(parser, args, "--train_encoder")
+    check_one_model(parser, args, "--train_encoder")
     if args.model_dir is None:
         parser.error("--train_encoder needs --model_dir: the folder of the model")
 

@@ -10,9 +10,11 @@ from commands import (
     encode,
     evaluate,
     export,
+    probe,
     report,
     train,
     train_encoder,
+    visualise,
 )
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
@@ -39,6 +41,8 @@ VERBS: "Mapping[str, Verb]" = {
     "data": data,
     "train_encoder": train_encoder,
     "encode": encode,
+    "probe": probe,
+    "visualise": visualise,
     "config_options": config_options,
 }
 

@@ -205,8 +205,8 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
 
 
 ONE_VERB = (
-    "exactly one of --train, --eval, --export, --report, --collect, --data, --train_encoder and "
-    "--encode"
+    "exactly one of --train, --eval, --export, --report, --collect, --data, "
+    "--train_encoder, --encode, --probe and --visualise"
 )
 
 
@@ -222,10 +222,16 @@ ONE_VERB = (
             ["--encode", "--dataset=D", "--model=E", "--out_dir=Z", "--outer_shard_index=1"],
             "--outer_shard_index 1: it is a number from 0 below --num_outer_shards",
         ),
+        (["--encode", "--dataset=D", "--model", "E", "F"], "--encode takes one --model"),
+        (["--probe", "--dataset=D"], "--probe needs --model"),
+        (["--probe", "--model=E"], "--probe needs --dataset"),
+        (["--visualise", "--fresh"], "--visualise needs --model"),
+        (["--visualise", "--model=E"], "--visualise needs --fresh"),
+        (["--visualise", "--model", "E", "F", "--fresh"], "--visualise takes one --model"),
         (["--train_encoder"], "--train_encoder needs --dataset"),
         (["--train_encoder", "--dataset=D"], "--train_encoder needs --model_dir"),
         (["--train_encoder", "--train_steps=0"], "--train_steps: '0' is no whole number of 1"),
-        (["--train", "--out=x"], "--out is a flag of another mode, report and export"),
+        (["--train", "--out=x"], "--out is a flag of another mode, where it is written"),
         (["--report", "x", "--resume"], "--resume is a flag of another mode"),
         (["--eval", "--num_rollouts", "3", "--foo"], "(--collect); unknown argument --foo;"),
         (["--eval"], "--eval needs --load_model_path"),

@@ -22,7 +22,8 @@ from agents.encoders.objective import (
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.losses.global_sum import global_masked_mean
 from agents.networks.image_encoders import StridedConvolutions
-from agents.networks.layers import FullPrecisionLinear
+from agents.networks.initialization import orthogonal_
+from agents.networks.layers import HIDDEN_GAIN, FullPrecisionLinear
 
 WIDTHS, KERNEL = (4, 8, 16, 32, 64), 3
 HEAD_SIZE = 32
@@ -50,9 +51,14 @@ class RecurrentEncoder(Encoder):
             widths=WIDTHS,
             kernel=KERNEL,
         )
-        self.network = nn.Sequential(
-            convolutions, FullPrecisionLinear(convolutions.output_size, feature_size)
-        )
+        linear = FullPrecisionLinear(convolutions.output_size, feature_size)
+        self.network = nn.Sequential(convolutions, linear)
+        # As PyTorch starts them, five small convolutions shrink a sparse picture to almost nothing:
+        # for hundreds of steps all frames have the same features.
+        for layer in convolutions.modules():
+            if isinstance(layer, nn.Conv2d):
+                orthogonal_(layer, HIDDEN_GAIN)
+        orthogonal_(linear, HIDDEN_GAIN)
         self.lstm = nn.LSTM(feature_size, feature_size, batch_first=True)
 
     def initial_memory(self, batch_size: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+import torch
 from torch import nn
 
 LayerT = TypeVar("LayerT", nn.Linear, nn.Conv2d)
@@ -20,7 +21,10 @@ def orthogonal_(module: LayerT, gain: float) -> LayerT:
     Returns:
         The module itself.
     """
-    nn.init.orthogonal_(module.weight, gain)
+    # Drawn apart: torch's own refuses a weight that lies channels last.
+    drawn = torch.empty_like(module.weight, memory_format=torch.contiguous_format)
+    with torch.no_grad():
+        module.weight.copy_(nn.init.orthogonal_(drawn, gain))
     if module.bias is not None:
         nn.init.zeros_(module.bias)
     return module

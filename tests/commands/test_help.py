@@ -28,6 +28,10 @@ OWN = {
         *("--encode", "--dataset", "--split", "--model", "--out_dir", "--out_name"),
         *("--num_outer_shards", "--outer_shard_index", "--num_sub_shards"),
     },
+    "probe": {"--probe", "--dataset", "--split", "--model", "--out", "--supervised_steps"},
+    "visualise": {
+        *("--visualise", "--model", "--environment", "--policy", "--episodes", "--out", "--fresh"),
+    },
     "collect": {
         *("--collect", "--resume", "--overwrite", "--num_rollouts", "--out_dir", "--out_name"),
         *("--environment", "--policy", "--parallelism", "--max_steps", "--observation_size"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from agents.encoders.encoder import Encoder
-from agents.encoders.registry import build_encoder
+from agents.encoders.objective import Objective
+from agents.encoders.registry import build_encoder, build_objective
 from configs.errors import CheckpointError, ConfigurationError
 from training.checkpoints.payload_form import WORDS, laid_out, wrong_parts
 from training.checkpoints.storage import Payload, companions, load_payload
@@ -64,6 +66,50 @@ class TrainedEncoder:
         return environment_id(self.environment)
 
 
+@dataclass(frozen=True)
+class TrainedModel:
+    """All of a model: its encoder, and what it was trained with.
+
+    Attributes:
+        trained: the encoder, which is the objective's own.
+        objective: in evaluation mode, without gradient, on the CPU.
+        held_out_loss: the best of held-out samples; None where nothing was held out.
+    """
+
+    trained: TrainedEncoder
+    objective: Objective
+    held_out_loss: float | None
+
+
+def load_model(path: Path) -> TrainedModel:
+    """Read an encoder with the objective that it was trained by, a decoder among its parts.
+
+    Args:
+        path: as in `load_encoder`.
+
+    Raises:
+        CheckpointError: as in `load_encoder`.
+    """
+    path = best_checkpoint(path)
+    payload, described, dataset = _read(path)
+    try:
+        objective = build_objective(described)
+    except (ConfigurationError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: its model cannot be built here ({error}); it was saved by another version "
+            "of this program"
+        ) from error
+    with laid_out("module", path):
+        objective.load_state_dict(payload["module"])
+    objective.eval().requires_grad_(False)
+    loss = float(payload["best_loss"])
+    return TrainedModel(
+        _trained(path, payload, described, dataset, objective.encoder),
+        objective,
+        loss if math.isfinite(loss) else None,
+    )
+
+
 def load_encoder(path: Path) -> TrainedEncoder:
     """Read the encoder of a model.
 
@@ -75,12 +121,7 @@ def load_encoder(path: Path) -> TrainedEncoder:
         CheckpointError: it is missing, damaged, no encoder's, or of a kind that is not known here.
     """
     path = best_checkpoint(path)
-    payload = load_payload(path)
-    check_offline_form(payload, path)
-    facts = payload["facts"]
-    if facts["trained"] != ENCODER:
-        raise CheckpointError(f"{path}: holds a model of kind {facts['trained']!r}, no encoder")
-    described, dataset = told(facts["module"], path), told(facts["dataset"], path)
+    payload, described, dataset = _read(path)
     encoder = built_encoder(described, path)
     weights = {
         name.removeprefix("encoder."): value
@@ -89,6 +130,26 @@ def load_encoder(path: Path) -> TrainedEncoder:
     }
     with laid_out("encoder", path):
         encoder.load_state_dict(weights)
+    return _trained(path, payload, described, dataset, encoder)
+
+
+def _read(path: Path) -> tuple[Payload, dict[str, Any], dict[str, Any]]:
+    """Return what a checkpoint holds, what it says of its model, and of its data."""
+    payload = load_payload(path)
+    check_offline_form(payload, path)
+    facts = payload["facts"]
+    if facts["trained"] != ENCODER:
+        raise CheckpointError(f"{path}: holds a model of kind {facts['trained']!r}, no encoder")
+    return payload, told(facts["module"], path), told(facts["dataset"], path)
+
+
+def _trained(
+    path: Path,
+    payload: Payload,
+    described: dict[str, Any],
+    dataset: dict[str, Any],
+    encoder: Encoder,
+) -> TrainedEncoder:
     return TrainedEncoder(
         encoder=encoder.eval().requires_grad_(False),
         digest=digest_of(encoder),

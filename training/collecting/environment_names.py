@@ -37,10 +37,12 @@ def settings_for(name: str, section: EnvironmentSection) -> list[str]:
     Raises:
         ConfigurationError: there is no such environment.
     """
-    if name == section.env_id or _plain(name) == _plain(section.env_id):
+    if name == section.env_id:
         return []
     env_id = name
     if _CAPITALS.fullmatch(name):
+        if _plain(name) == _plain(section.env_id):
+            return []
         env_id = _newest(name, [*gymnasium.registry, *SPRITES_IDS])
     return [f"EnvType={_family(env_id)}", f"EnvID={env_id}"]
 

@@ -16,10 +16,10 @@ from training.folders.files import read_json
 from training.folders.run_folder import LOCK_FILE, RunFolder, clear_folder
 
 TENSORBOARD = "tensorboard"
-# What training writes there, beside checkpoints and curves. Other people's files stay.
+# What is written there beside checkpoints and curves. Other people's files stay.
 _OWN = re.compile(
     r"status\.json|manifest\.json|config(-\d+)?\.conf|metrics\.jsonl|stacks-rank\d+\.txt"
-    r"|non_finite-rank\d+\.pt"
+    r"|non_finite-rank\d+\.pt|probe\.(html|json)|fresh\.(mp4|png|json)"
 )
 _RESULTS = re.compile(r"metrics\.jsonl|non_finite-rank\d+\.pt")
 

@@ -13,6 +13,7 @@ from agents.encoders.preprocessing import FramePreprocessing, VectorPreprocessin
 from agents.encoders.registry import ENCODERS, UnknownKindError, build_encoder
 from agents.encoders.reward_induced import RecurrentEncoder
 from agents.encoders.vae import VAEEncoder
+from agents.losses.collapse import feature_spread
 from tests.agents.encoders.squares import SIDE, convolutions, draw, recurrent
 from tests.agents.small import drawn_from
 
@@ -169,3 +170,15 @@ def test_bfloat16_changes_features_but_little(kind: str) -> None:
         narrow, _ = encoder.encode(observations)
     assert narrow.dtype == torch.float32
     torch.testing.assert_close(narrow, exact, rtol=0.05, atol=0.02)
+
+
+def test_a_new_encoder_with_a_memory_tells_sparse_frames_apart() -> None:
+    frames = torch.zeros(40, 64, 64, 1, dtype=torch.uint8)
+    places = torch.randint(0, 52, (40, 2), generator=torch.Generator().manual_seed(0))
+    for frame, (row, column) in zip(frames, places.tolist(), strict=True):
+        frame[row : row + 12, column : column + 12] = 255
+    with drawn_from(0):
+        encoder = RecurrentEncoder(FramePreprocessing(64, 64, 1), feature_size=64)
+    with torch.no_grad():
+        features, _ = encoder.encode(frames)
+    assert feature_spread(features) > 0.2  # with PyTorch's own weights it is about 0.003
