@@ -203,7 +203,7 @@ PEERS_PIP  := $(PEERS_VENV)/bin/python -m pip --disable-pip-version-check
 bench_python = $(if $(and $(filter pool peers trajectories,$(PART)),$(wildcard $(PEERS_VENV)/.installed)),$(PEERS_VENV)/bin/python,$(PY))
 
 .PHONY: bench
-bench: $(READY) ## measure PART=pool, peers, small, trajectories, components, learner, loop or scaling; results go to benchmarks/LOG.md
+bench: $(READY) ## measure PART=pool, peers, small, trajectories, components, learner, loop, collecting or scaling; results go to benchmarks/LOG.md
 	$(bench_python) -m benchmarks.$(PART) $(ARGS)
 
 .PHONY: bench_gpu

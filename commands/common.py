@@ -65,7 +65,43 @@ def add_common_flags(parser: Parser) -> None:
         help="worker processes or emulator threads of each rank (default: its share of the cores; "
         "no workers where the rank steps cheap environments itself, see WorkerBackend)",
     )
-    common.add_argument("--gpu_id", type=int, help="the GPU to use, with one process only")
+    common.add_argument(
+        *("--gpu_id", "--gpu_index"),
+        dest="gpu_id",
+        type=int,
+        metavar="N",
+        help="the GPU to use, with one process only",
+    )
+
+
+def note_recipe(parser: Parser, args: argparse.Namespace) -> None:
+    """Note whether a recipe was typed: some verbs have no use for that of the demo."""
+    args.has_recipe = any(word.startswith("--config_path") for word in parser.typed)
+
+
+def typed_recipe(args: argparse.Namespace) -> Path | None:
+    """Return the recipe that was typed, if one was (see `note_recipe`)."""
+    recipe: Path | None = args.config_path if args.has_recipe else None
+    return recipe
+
+
+def add_continuing(parser: Parser) -> None:
+    """Add --resume and --overwrite, unless another verb has done so."""
+    if parser.knows("--resume"):
+        return
+    group = parser.group("what is there already (--train, --collect, --train_encoder)")
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a run, or the model in --model_dir, from its newest good checkpoint; "
+        "complete a dataset",
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace an existing run of this name, the model in --model_dir, or the dataset in "
+        "--out_dir",
+    )
 
 
 def add_out(parser: Parser) -> None:
@@ -80,9 +116,3 @@ def add_out(parser: Parser) -> None:
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
         "exports/NAME)",
     )
-
-
-def refuse_out(parser: Parser, args: argparse.Namespace) -> None:
-    """Refuse --out for a verb whose files have places of their own."""
-    if args.out is not None:
-        parser.error("--out says where a report or an export goes; it needs --report or --export")

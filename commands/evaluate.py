@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import positive_int, refuse_out
+from commands.common import positive_int
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -29,12 +29,24 @@ def add_flags(parser: Parser) -> None:
         help="also write an mp4 of one game, with bonus, values and a map",
     )
 
+    evaluation.add_argument(
+        "--save_rollouts",
+        action="store_true",
+        help="also write the episodes as a dataset, with a CSV of returns and lengths",
+    )
+    evaluation.add_argument(
+        "--save_info",
+        action="store_true",
+        help="with --save_rollouts: what the environment tells of a game, such as rooms",
+    )
+
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
-    """Refuse an --out, and the lack of a checkpoint."""
-    refuse_out(parser, args)
+    """Refuse the lack of a checkpoint."""
     if args.load_model_path is None:
         parser.error("--eval needs --load_model_path")
+    if args.save_info and not args.save_rollouts:
+        parser.error("--save_info is written with the rollouts: it needs --save_rollouts")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from commands.one_voice import is_first_of_node, let_the_first_speak, say_last
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 # The titles of the groups that -h shows first.
@@ -28,11 +29,14 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         typed: the arguments that are parsed, as they were given.
+        of_one_verb: from what is typed to the parser of the one verb in it, None where there are
+            none or several.
     """
 
     def __init__(self, *args: "Any", **kwargs: "Any") -> None:
         super().__init__(*args, **kwargs)
         self.typed: Sequence[str] = ()
+        self.of_one_verb: Callable[[Sequence[str]], Parser | None] = lambda words: None
         self._group_of: dict[str, argparse._ArgumentGroup] = {}
 
     def group(self, title: str) -> argparse._ArgumentGroup:
@@ -45,15 +49,38 @@ class Parser(argparse.ArgumentParser):
         """Return whether a flag was added, as one that several verbs share may have been."""
         return flag in self._option_string_actions
 
+    def group_with(self, flag: str) -> str | None:
+        """Return the title of the group that a flag stands in, None where it is unknown."""
+        action = self._option_string_actions.get(flag)
+        return next(
+            (title for title, each in self._group_of.items() if action in each._group_actions), None
+        )
+
+    def flags_of(self, title: str) -> list[str]:
+        """Return the flags of a group."""
+        actions = self.group(title)._group_actions
+        return [flag for action in actions for flag in action.option_strings]
+
     def parse_args(  # type: ignore[override]  # one signature is enough here
         self, args: Sequence[str] | None = None, namespace: None = None
     ) -> argparse.Namespace:
-        """Parse all of `args`; unknown ones are errors with a suggestion."""
+        """Parse all of `args`; unknown ones, and those of other verbs, are errors."""
         self.typed = sys.argv[1:] if args is None else list(args)
-        parsed, unknown = self.parse_known_args(self._help_before_lists(), namespace)
+        words = self._help_before_lists()
+        parsed, unknown = self.parse_known_args(words, namespace)
+        verb = self.of_one_verb(self.typed)
+        if verb is not None:
+            verb.typed = self.typed
+            _, unknown = verb.parse_known_args(words)
+            unknown = self._without_values(unknown)
         if unknown:
-            self.error("; ".join(self._describe(argument) for argument in unknown))
+            self.error("; ".join((verb or self)._describe(word, self) for word in unknown))
         return parsed
+
+    def _without_values(self, unknown: Sequence[str]) -> list[str]:
+        """Return words that a verb has no use for, without the values of flags of other verbs."""
+        before = ["", *unknown]
+        return [word for word, flag in zip(unknown, before, strict=False) if not self.knows(flag)]
 
     def _help_before_lists(self) -> list[str]:
         """Return what was typed, a -h in front of the flag that would miss its first word."""
@@ -65,12 +92,20 @@ class Parser(argparse.ArgumentParser):
                 break
         return words
 
-    def _describe(self, argument: str) -> str:
+    def _describe(self, argument: str, of_all: "Parser") -> str:
+        """Say of an argument that it is unknown, or to this verb alone, and what may be meant."""
         name = argument.split("=", maxsplit=1)[0]
         if name in ("--local-rank", "--local_rank"):
             return f"{name} comes from python -m torch.distributed.launch; start it by torchrun"
-        near = self._meant(name) if name.startswith("-") else self._meant_by_word(argument)
-        return f"unknown argument {name}" + (f"; did you mean {near}?" if near else "")
+        group = of_all.group_with(name)
+        if group is not None:
+            what, near = f"{name} is a flag of another mode, {group}", self._meant_elsewhere(name)
+        else:
+            what = f"unknown argument {name}"
+            verbs = of_all.flags_of(VERBS_TITLE)
+            flag = name.startswith("-")
+            near = self._meant(name, verbs) if flag else self._meant_by_word(argument)
+        return what + (f"; did you mean {near}?" if near else "")
 
     def _meant_by_word(self, word: str) -> str | None:
         """Return what a word without a flag was meant for: a recipe, or the value of a key."""
@@ -83,14 +118,14 @@ class Parser(argparse.ArgumentParser):
             return f"--set {self.typed[place - 1]}={word}"
         return None
 
-    def _meant(self, name: str) -> str | None:
+    def _meant(self, name: str, verbs: Sequence[str]) -> str | None:
         """Return our flag for an unknown one: what others call it, a key, or the nearest one."""
         import difflib
 
-        from configs.other_words import FLAG_OF, KEY_OF, plain, with_remark
+        from configs.other_words import FLAG_OF, KEY_OF, plain
 
         word = plain(name)
-        ours: list[str] = list(self._option_string_actions)
+        ours: list[str] = [*self._option_string_actions, *verbs]
         flags = {**{plain(flag): flag for flag in ours}, **FLAG_OF}
         if word in flags:
             return flags[word]
@@ -98,8 +133,18 @@ class Parser(argparse.ArgumentParser):
         is_a_slip = bool(difflib.get_close_matches(name, near, cutoff=0.8))
         key = KEY_OF.get(word) or (None if is_a_slip else _keys().get(word))
         if key is not None:
-            return with_remark(name, FLAG_OF_KEY.get(key, f"--set {key}=..."))
+            return _setting(name, key)
         return near[0] if near else None
+
+    def _meant_elsewhere(self, name: str) -> str | None:
+        """Return what does here what a flag of another verb does there."""
+        from configs.other_words import FLAG_OF, KEY_OF, plain
+
+        word = plain(name)
+        flag, key = FLAG_OF.get(word), KEY_OF.get(word) or _keys().get(word)
+        if flag is not None and self.knows(flag):
+            return flag
+        return None if key is None else _setting(name, key)
 
     def error(self, message: str) -> "NoReturn":
         """Print one line, on the first process of a node alone, and exit with 2."""
@@ -108,6 +153,13 @@ class Parser(argparse.ArgumentParser):
         else:
             let_the_first_speak()
         sys.exit(2)
+
+
+def _setting(name: str, key: str) -> str:
+    """Return how a key of the recipe is set that others have a flag for."""
+    from configs.other_words import with_remark
+
+    return with_remark(name, FLAG_OF_KEY.get(key, f"--set {key}=..."))
 
 
 def _keys() -> dict[str, str]:

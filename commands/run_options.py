@@ -66,6 +66,8 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         episodes=args.episodes,
         greedy=args.greedy,
         video=args.video,
+        save_rollouts=args.save_rollouts,
+        save_info=args.save_info,
         out=args.out,
     )
     return options, loaded

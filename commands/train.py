@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import path, positive_int, refuse_out
+from commands.common import add_continuing, path, positive_int
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -14,17 +14,10 @@ EXAMPLE = """\
 def add_flags(parser: Parser) -> None:
     """Add --train and the flags of training alone."""
     parser.group(VERBS_TITLE).add_argument("--train", action="store_true", help="train an agent")
+    add_continuing(parser)
     training = parser.group("training (--train)")
     training.add_argument(
         "--save_model_path", type=path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
-    )
-    training.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue the run of this name from its newest good checkpoint",
-    )
-    training.add_argument(
-        "--overwrite", action="store_true", help="replace an existing run of this name"
     )
     training.add_argument(
         "--max_env_steps", type=positive_int, metavar="N", help="env steps in all (TotalEnvSteps)"
@@ -56,8 +49,7 @@ def add_profiling_flags(parser: Parser) -> None:
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
-    """Refuse an --out."""
-    refuse_out(parser, args)
+    """Nothing is missing or contradicts itself here."""
 
 
 def run(args: argparse.Namespace) -> int:

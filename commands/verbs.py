@@ -1,9 +1,19 @@
 """The table of verbs, the parser of all their flags, and which of them is typed."""
 
 import argparse
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from commands import config_options, data, evaluate, export, report, train
+from commands import (
+    collect,
+    config_options,
+    data,
+    encode,
+    evaluate,
+    export,
+    report,
+    train,
+    train_encoder,
+)
 from commands.common import add_common_flags
 from commands.parser import COMMON_TITLE, VERBS_TITLE, Parser
 
@@ -25,7 +35,10 @@ VERBS: "Mapping[str, Verb]" = {
     "eval": evaluate,
     "export": export,
     "report": report,
+    "collect": collect,
     "data": data,
+    "train_encoder": train_encoder,
+    "encode": encode,
     "config_options": config_options,
 }
 
@@ -42,12 +55,20 @@ class HelpOfVerbs(argparse.Action):
         parser.exit()
 
 
+def parser_of_one_verb(words: Sequence[str]) -> Parser | None:
+    """Return the parser of the verb in `words`, None where there are none or several."""
+    typed = {word.partition("=")[0] for word in words}
+    names = [name for name in VERBS if f"--{name}" in typed]
+    return build_parser(names) if len(names) == 1 else None
+
+
 def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     """Return the parser of the flags of these verbs, and of those that all verbs share."""
     verbs = [VERBS[name] for name in names]
     parser = Parser(
         prog="main.py",
-        description="Train, evaluate and compare PPO agents that explore by prediction error.",
+        description="Train, evaluate and compare PPO agents that explore by prediction error, and "
+        "learn representations from rollouts on disk.",
         epilog="\n".join(["examples:", *(verb.EXAMPLE for verb in verbs), "", EXIT_CODES]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -65,6 +86,7 @@ def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     for verb in verbs:
         verb.add_flags(parser)
     add_common_flags(parser)
+    parser.of_one_verb = parser_of_one_verb
     return parser
 
 

@@ -48,11 +48,12 @@ class LoadedConfig:
     notes: tuple[str, ...]
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+def load_config(path: Path | None, overrides: Sequence[str] = ()) -> LoadedConfig:
     """Read a .conf file and put command-line overrides on top.
 
     Args:
-        path: the file; in sections, or flat as in the codes of configs/legacy.py.
+        path: the file; in sections, or flat as in the codes of configs/legacy.py. None for the
+            defaults alone.
         overrides: "Key=Value" texts; keys in any case, without sections.
 
     Raises:
@@ -60,17 +61,19 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     """
     problems = Problems()
     in_line, line_notes = resolve(read_overrides(overrides, problems), problems)
-    settings, restated = restate(read_file(path, tuple(SECTIONS), problems))
+    place = "defaults" if path is None else str(path)
+    written = [] if path is None else read_file(path, tuple(SECTIONS), problems)
+    settings, restated = restate(written)
     in_file, file_notes = resolve(settings, problems, in_line)
     given = in_file | in_line
     named = given["Preset"].value if "Preset" in given else "paper"
     preset = PRESETS.get(named.casefold(), {})
-    config = _validated(preset, given, problems, f"{path}: ")
+    config = _validated(preset, given, problems, f"{place}: ")
     sources = dict.fromkeys((option.key for option in all_options().values()), "default")
     sources |= dict.fromkeys(preset, "preset")
     sources |= dict.fromkeys(in_file, "file")
     sources |= dict.fromkeys(in_line, "command line")
-    unwise = (f"{path}: {text}" for text in warnings(config))
+    unwise = (f"{place}: {text}" for text in warnings(config))
     return LoadedConfig(config, sources, (*restated, *file_notes, *line_notes, *unwise))
 
 

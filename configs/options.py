@@ -12,6 +12,7 @@ from typing import Any
 
 from configs.schema import (
     Config,
+    EncoderSection,
     EnvironmentSection,
     IntrinsicSection,
     PPOSection,
@@ -25,6 +26,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "PPO": PPOSection,
     "Intrinsic": IntrinsicSection,
     "Representation": RepresentationSection,
+    "Encoder": EncoderSection,
     "Run": RunSection,
 }
 

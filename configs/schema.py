@@ -512,6 +512,81 @@ class RepresentationSection(Section):
     )
 
 
+class EncoderSection(Section):
+    """Training an encoder on rollouts that lie on disk (--train_encoder)."""
+
+    model: str = Field(
+        "vae",
+        alias="Model",
+        pattern=r"^[A-Za-z][\w.-]*$",
+        description="what is trained: vae (or vae.Vae), conv_autoencoder, simclr, byol, "
+        "barlow_twins, temporal_barlow, reward_induced, state_decoder, transition",
+    )
+    representation_size: int = Field(
+        32,
+        alias="RepresentationSize",
+        ge=1,
+        le=MOST,
+        description="numbers that an observation becomes",
+    )
+    train_steps: int = Field(
+        5_000, alias="TrainSteps", ge=1, le=MOST_STEPS, description="optimiser steps in all"
+    )
+    batch_size: int = Field(
+        256,
+        alias="EncoderBatchSize",
+        ge=1,
+        le=MOST,
+        description="observations, or windows of them, in a step of all ranks together",
+    )
+    learning_rate: float = Field(
+        1e-3, alias="EncoderLearningRate", gt=0, le=1, description="Adam's step size"
+    )
+    max_grad_norm: float = Field(
+        0.0,
+        alias="EncoderMaxGradNorm",
+        ge=0,
+        description="largest norm of the gradient; 0 = it is not cut",
+    )
+    obs_sampled_per_rollout: Literal["all"] | Annotated[int, Field(ge=1, le=MOST)] = Field(
+        "all",
+        alias="ObsSampledPerRollout",
+        description="observations that are drawn each time an episode is visited; all = every "
+        "observation once an epoch (a model that takes windows has no use for it)",
+    )
+    save_every: int = Field(
+        500, alias="SaveEveryNSteps", ge=1, le=MOST_STEPS, description="steps between checkpoints"
+    )
+    validate_every: int = Field(
+        250,
+        alias="ValidateEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two looks at held-out episodes",
+    )
+    validation_samples: int = Field(
+        512,
+        alias="ValidationSamples",
+        ge=1,
+        le=MOST,
+        description="held-out observations, or windows, that are looked at: the same each time",
+    )
+    patience: int = Field(
+        0,
+        alias="EarlyStopPatience",
+        ge=0,
+        le=MOST,
+        description="validations without a better one after which training ends; 0 = never",
+    )
+    log_every: int = Field(
+        20,
+        alias="LogEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two rows of figures",
+    )
+
+
 class RunSection(Section):
     """How long, how often, how fast, and when to give up."""
 
@@ -635,6 +710,7 @@ class Config(BaseModel):
     representation: RepresentationSection = Field(
         default_factory=RepresentationSection, alias="Representation"
     )
+    encoder: EncoderSection = Field(default_factory=EncoderSection, alias="Encoder")
     run: RunSection = Field(default_factory=RunSection, alias="Run")
 
     @property

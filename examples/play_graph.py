@@ -1,17 +1,23 @@
-"""Play an exported policy's graph: python -m examples.play_graph [FOLDER].
+"""Play an exported policy's graph: python -m examples.play_graph [FOLDER [ENV_ID]].
 
-Only your own: torch unpickles what a .pt2 file asks for.
+Only your own: torch unpickles what a .pt2 file asks for. ENV_ID is that of play_export.
 """
 
 import sys
 from pathlib import Path
 
+from configs.errors import ScoutError
 from training.exporting.reading import load_export, load_program
 from training.playing.player import open_environments, play_episodes
 
 if __name__ == "__main__":
-    folder = Path(*sys.argv[1:] or ["exports/demo"])
-    exported = load_export(folder)
+    arguments = sys.argv[1:] or ["exports/demo"]
+    folder = Path(arguments[0])
+    trusted = arguments[1] if len(arguments) > 1 else None
+    try:
+        exported = load_export(folder, trusted_env_id=trusted)
+    except ScoutError as error:
+        sys.exit(f"error: {error}")
     player = exported.player(seed=1, judge=load_program(folder))
     with open_environments(exported.config, seed=1) as environments:
         for episode in play_episodes(environments, player, num_episodes=20):

@@ -107,7 +107,6 @@ def refusal(arguments: Sequence[str], capsys: Captured) -> str:
         ("--total-timesteps=100", "--max_env_steps"),
         ("--learning-rate=1e-3", "--set LearningRate=..."),
         ("--lr=1e-3", "--set LearningRate=..."),
-        ("--batch_size=64", "--set MiniBatch=... (how many, not how large)"),
         ("--env-id=Pong", "--set EnvID=..."),
         ("--exp-name=x", "--log_name"),
         ("--track", "--use_wandb"),
@@ -173,25 +172,62 @@ def test_a_tilde_that_the_shell_has_left_is_the_home_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    flags = ("--config_path", "--load_model_path", "--save_model_path", "--out")
+    flags = ("--config_path", "--load_model_path", "--out")
     typed = [f"{flag}=~/a b.ckpt" for flag in flags]
     args = build_parser().parse_args([*typed, "--report", "~/run", "plain"])
     assert {getattr(args, flag[2:]) for flag in flags} == {tmp_path / "a b.ckpt"}
+    args = build_parser().parse_args(["--train", "--save_model_path=~/a.ckpt"])
+    assert args.save_model_path == tmp_path / "a.ckpt"
+    args = build_parser().parse_args(["--report", "~/run", "plain"])
     assert args.report == [str(tmp_path / "run"), "plain"]
     assert build_parser().parse_args(["--out=~nobody-here/x"]).out == Path("~nobody-here/x")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            "--batch_size=64",
+            "--batch_size is a flag of another mode, learning a representation (--train_encoder); "
+            "did you mean --set MiniBatch=... (how many, not how large)?",
+        ),
+        ("--learning_rate=1e-3", "did you mean --set LearningRate=...?"),
+    ],
+)
+def test_a_flag_of_another_mode_is_refused_and_not_passed_over(
+    typed: str, said: str, capsys: Captured
+) -> None:
+    assert said in refusal(["--train", typed], capsys)
 
 
 def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Captured) -> None:
     assert "unknown argument --xyzzy (" in refusal(["--train", "--xyzzy"], capsys)
 
 
+ONE_VERB = (
+    "exactly one of --train, --eval, --export, --report, --collect, --data, --train_encoder and "
+    "--encode"
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "exactly one of --train, --eval, --export, --report and --data"),
-        (["--train", "--eval"], "exactly one of --train, --eval, --export, --report and --data"),
-        (["--eval", "--export"], "exactly one of --train, --eval, --export, --report and --data"),
-        (["--train", "--out=x"], "it needs --report or --export"),
+        ([], ONE_VERB),
+        (["--train", "--eval"], ONE_VERB),
+        (["--eval", "--export"], ONE_VERB),
+        (["--encode"], "--encode needs --dataset"),
+        (["--encode", "--dataset=D"], "--encode needs --model"),
+        (
+            ["--encode", "--dataset=D", "--model=E", "--out_dir=Z", "--outer_shard_index=1"],
+            "--outer_shard_index 1: it is a number from 0 below --num_outer_shards",
+        ),
+        (["--train_encoder"], "--train_encoder needs --dataset"),
+        (["--train_encoder", "--dataset=D"], "--train_encoder needs --model_dir"),
+        (["--train_encoder", "--train_steps=0"], "--train_steps: '0' is no whole number of 1"),
+        (["--train", "--out=x"], "--out is a flag of another mode, report and export"),
+        (["--report", "x", "--resume"], "--resume is a flag of another mode"),
+        (["--eval", "--num_rollouts", "3", "--foo"], "(--collect); unknown argument --foo;"),
         (["--eval"], "--eval needs --load_model_path"),
         (["--export"], "--export needs --load_model_path"),
         (["--train", "--resume", "--overwrite"], "give one of them"),

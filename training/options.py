@@ -26,4 +26,6 @@ class RunOptions:
     episodes: int = 20
     greedy: bool = False
     video: bool = False
+    save_rollouts: bool = False
+    save_info: bool = False
     out: Path | None = None

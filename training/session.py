@@ -20,6 +20,11 @@ class Clock:
     env_steps: int = 0
     random_steps: int = 0
 
+    @property
+    def in_words(self) -> str:
+        """How far the run is."""
+        return f"{self.env_steps:,} env steps"
+
 
 @dataclass
 class Session:

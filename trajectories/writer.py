@@ -91,6 +91,12 @@ class ShardWriter:
         """How many episodes of this writer the manifest names."""
         return sum(len(shard.episodes) for shard in self._part.shards)
 
+    @property
+    def num_bytes(self) -> int:
+        """The bytes of this writer's shards, the open one included."""
+        closed = sum(shard.num_bytes for shard in self._part.shards)
+        return closed + (0 if self._open is None else self._open.num_bytes)
+
     def add(self, episode: Episode) -> None:
         """Write an episode; close the shard when it is large enough.
 

@@ -22,7 +22,14 @@ from workers.environments.atari_games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.layout import Layout
 from workers.lost_games import Seeds
-from workers.protocol import EpisodeSummary, GroupState, StepBatch, Vectors, WorkerError
+from workers.protocol import (
+    EpisodeSummary,
+    GroupState,
+    PoolStateError,
+    StepBatch,
+    Vectors,
+    WorkerError,
+)
 from workers.turns import Turns
 
 # In 0.12.0 the reset of some games among others waits forever.
@@ -109,6 +116,14 @@ class AleVectorPool:
         ]
         self._turns.put_all(GroupState.IDLE)
         return np.concatenate(observations)
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Refuse: ale-py's threads reset their games by themselves.
+
+        Raises:
+            PoolStateError: always.
+        """
+        raise PoolStateError("ale_vector takes no seeds for resets")
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n games of a group.

@@ -62,6 +62,13 @@ class EnvironmentPool(Protocol):
     def reset(self) -> Observation:
         """Begin a new episode in all environments; return observations [N, *shape]."""
 
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Say with which seed [N] each environment is reset next, whatever the reason.
+
+        It holds until it is said anew. NO_SEED goes on with the environment's own random stream, as
+        all do where nothing is said. Not while a group steps.
+        """
+
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n environments of a group.
 

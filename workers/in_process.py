@@ -23,7 +23,15 @@ from workers.environments.global_streams import own_streams_put_back
 from workers.layout import Layout
 from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment, OwnedEnvironments
-from workers.protocol import Failed, GroupState, StepBatch, Vectors, WorkerError, failure_of
+from workers.protocol import (
+    NO_SEED,
+    Failed,
+    GroupState,
+    StepBatch,
+    Vectors,
+    WorkerError,
+    failure_of,
+)
 from workers.shared_arrays import PRIVATE, SharedArrays, field_table
 from workers.turns import Turns
 
@@ -85,6 +93,7 @@ class InProcessPool:
                 self.spec = self._owned.build(make, lambda row: None, seeds)
             table = field_table(self.spec, num_environments, 1, with_states=with_states)
             self._arrays = SharedArrays(PRIVATE, table)
+            self._arrays.plan_resets(np.full(num_environments, NO_SEED))
             self._owned.attach(self._arrays, 0)
             self._owned.step_together()
         except BaseException:
@@ -120,12 +129,17 @@ class InProcessPool:
         self._turns.expect_all(GroupState.NEW if is_first else GroupState.IDLE)
         with self._failures_named():
             for group, rows in enumerate(self._rows):
-                seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                otherwise = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                seeds = self._arrays.planned_seeds(rows, otherwise)
                 self._owned.reset(group, 0, seeds)
         self._turns.put_all(GroupState.IDLE)
         self._slots = [0] * self.num_groups
         observations: Observation = self._arrays.observations[0]
         return observations
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Say with which seed each environment is reset next; see `EnvironmentPool`."""
+        self._arrays.plan_resets(seeds)
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Take the actions of the n environments of a group; `recv` steps them.

@@ -70,14 +70,20 @@ def substitute(
     match command:
         case Step(group, slot):
             worker.cut[group] = _cut(rows, 1 - slot, arrays)
-            return Reset(group, slot, seeds.fresh(rows, worker.restarts))
+            return Reset(group, slot, _seeds_instead(worker, rows, arrays, seeds))
         case Reset(group, slot):
-            return Reset(group, slot, seeds.fresh(rows, worker.restarts))
+            return Reset(group, slot, _seeds_instead(worker, rows, arrays, seeds))
         case Snapshot(group):
             worker.answers[group] = Done(group, [], [None] * len(rows))
             return None
         case Restore():
             raise WorkerError(f"{worker} was replaced before its environments could be restored")
+
+
+def _seeds_instead(
+    worker: WorkerProcess, rows: range, arrays: SharedArrays, seeds: Seeds
+) -> tuple[int | None, ...]:
+    return arrays.planned_seeds(rows, seeds.fresh(rows, worker.restarts))
 
 
 def _cut(rows: range, last_slot: int, arrays: SharedArrays) -> list[EpisodeSummary]:

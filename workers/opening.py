@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from configs.schema import Config, EnvironmentSection
 from workers.environment_pool import EnvironmentPool
+from workers.environments.base import Environment
+from workers.environments.global_streams import GlobalStreams
 from workers.environments.make import make_environment
 from workers.in_process import InProcessPool
+from workers.owned_environments import BUILD_STREAM, MakeEnvironment
 from workers.pool import WorkerPool
 from workers.step_cost import step_cost
 
@@ -28,6 +31,8 @@ class Sizes:
         num_environments, num_groups, base_seed, first_index: as in `WorkerPool`.
         num_workers: worker processes that were asked for, or None.
         cores: how many workers there are where none were asked for.
+        made_alike: whether what environments draw while they are made is the same for all, so that
+            a seeded reset gives the same episode in any of them.
     """
 
     num_environments: int
@@ -36,6 +41,7 @@ class Sizes:
     first_index: int
     num_workers: int | None
     cores: int
+    made_alike: bool = False
 
 
 def open_pool(
@@ -92,9 +98,20 @@ def _cost_in_the_rank(section: EnvironmentSection, num_environments: int) -> flo
     return step_cost(functools.partial(make_environment, section), num_environments)
 
 
+def _maker(section: EnvironmentSection, sizes: Sizes) -> MakeEnvironment:
+    if sizes.made_alike:
+        return functools.partial(_make_alike, section, sizes.base_seed)
+    return functools.partial(make_environment, section)
+
+
+def _make_alike(section: EnvironmentSection, seed: int) -> Environment:
+    with GlobalStreams(seed, BUILD_STREAM):
+        return make_environment(section)
+
+
 def _in_process(section: EnvironmentSection, sizes: Sizes, *, with_states: bool) -> EnvironmentPool:
     return InProcessPool(
-        functools.partial(make_environment, section),
+        _maker(section, sizes),
         num_environments=sizes.num_environments,
         num_groups=sizes.num_groups,
         base_seed=sizes.base_seed,
@@ -108,7 +125,7 @@ def _in_workers(
 ) -> EnvironmentPool:
     run = config.run
     return WorkerPool(
-        functools.partial(make_environment, config.environment),
+        _maker(config.environment, sizes),
         num_environments=sizes.num_environments,
         num_processes=num_processes,
         num_groups=sizes.num_groups,

@@ -164,7 +164,7 @@ class OwnedEnvironments:
                     raise bad_value(row, "info", "a dict", repr(info))
                 if info.get("game_over", True):
                     games.append((row, info.get("rooms", ()), dict(info.get("metrics", {}))))
-                observation = self._reset_one(row, None)
+                observation = self._reset_one(row, self._planned_seed(row))
             observations[row] = observation
             self._tell(row, slot)
         rewards, arrays.terminated[here], arrays.truncated[here] = zip(*results, strict=True)
@@ -194,7 +194,7 @@ class OwnedEnvironments:
         for index in np.flatnonzero(terminated | truncated).tolist():
             row = rows[index]
             arrays.final_observations[row] = stepped[index]
-            observations[row] = self._reset_one(row, None)
+            observations[row] = self._reset_one(row, self._planned_seed(row))
             batch.load(index)
             games.append(self._finish_game(row, (), {}))
         self._mark(rows.start, Phase.IDLE)
@@ -272,6 +272,9 @@ class OwnedEnvironments:
         if group in self._batches:
             for index in range(len(self._rows[group])):
                 self._batches[group].load(index)
+
+    def _planned_seed(self, row: int) -> int | None:
+        return self._arrays.planned_seeds(range(row, row + 1), (None,))[0]
 
     def _reset_one(self, row: int, seed: int | None) -> Observation:
         self._mark(row, Phase.RESET)

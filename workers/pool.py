@@ -21,6 +21,7 @@ from workers.limits import Limits
 from workers.lost_games import Seeds
 from workers.owned_environments import MakeEnvironment
 from workers.protocol import (
+    NO_SEED,
     Attach,
     EpisodeSummary,
     GroupState,
@@ -105,6 +106,7 @@ class WorkerPool:
             )
             self._memory_file = allocate(table)
             self._arrays = SharedArrays(self._memory_file, table)
+            self._arrays.plan_resets(np.full(num_environments, NO_SEED))
             attach = Attach(num_environments, layout.num_workers, with_states)
             self._supervisor.attach(self._arrays, attach, self._memory_file)
         except BaseException:
@@ -148,13 +150,18 @@ class WorkerPool:
         for group, owners in enumerate(self._owners):
             for worker in owners:
                 rows = worker.rows[group]
-                seeds = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                otherwise = self._seeds.initial(rows) if is_first else (None,) * len(rows)
+                seeds = self._arrays.planned_seeds(rows, otherwise)
                 self._supervisor.order(worker, Reset(group, 0, seeds))
         self._collect_all()
         self._turns.put_all(GroupState.IDLE)
         self._slots = [0] * self.num_groups
         observations: Observation = self._arrays.observations[0]
         return observations
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Say with which seed each environment is reset next; see `EnvironmentPool`."""
+        self._arrays.plan_resets(seeds)
 
     def send(self, group: int, actions: NDArray[Any]) -> None:
         """Begin a step of the n environments of a group.

@@ -20,6 +20,9 @@ from workers.environments.base import EnvironmentSpec, Observation
 
 Vectors = NDArray[np.float32]
 
+NO_SEED = -1
+"""In the place of a planned seed: the reset goes on with the environment's own random stream."""
+
 
 def _no_vectors() -> Vectors:
     return np.zeros((0, 0), np.float32)

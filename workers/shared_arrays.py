@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from configs.errors import StorageError
 from workers.environments.base import EnvironmentSpec
 from workers.free_memory import available_memory
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.protocol import NO_SEED, EpisodeSummary, StepBatch
 
 PRIVATE = -1  # in the place of a descriptor: memory of this process alone
 ALIGNMENT = 64  # bytes: a cache line, so that no two fields share one
@@ -41,9 +41,9 @@ def field_table(
 ) -> dict[str, Field]:
     """Return every shared field: who writes it is said in brackets.
 
-    actions [pool]; observations, final_observations, rewards, terminated, truncated and the running
-    scores and lengths of full games [the worker that owns the row; the pool for a lost worker's
-    rows]; progress: environment and `Phase` of each worker [that worker].
+    actions, next_seeds [pool]; observations, final_observations, rewards, terminated, truncated and
+    the running scores and lengths of full games [the worker that owns the row; the pool for a lost
+    worker's rows]; progress: environment and `Phase` of each worker [that worker].
 
     There are two slots of observations, written in turn: while a step is under way, the last ones
     are still whole, and a worker that is lost half-way has not spoilt them. `states` and `labels`
@@ -61,6 +61,7 @@ def field_table(
         "final_states": Field((N, S), "float32"),
         "labels": Field((2, N, L), "float32"),
         "final_labels": Field((N, L), "float32"),
+        "next_seeds": Field((N,), "int64"),
         "rewards": Field((N,), "float32"),
         "terminated": Field((N,), "bool"),
         "truncated": Field((N,), "bool"),
@@ -87,6 +88,7 @@ class SharedArrays:
     final_states: NDArray[np.float32]
     labels: NDArray[np.float32]
     final_labels: NDArray[np.float32]
+    next_seeds: NDArray[np.int64]
     rewards: NDArray[np.float32]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
@@ -106,6 +108,18 @@ class SharedArrays:
             flat = self.block[offset : offset + field.num_bytes].view(field.dtype)
             setattr(self, name, flat.reshape(field.shape))
             offset += _padded(field.num_bytes)
+
+    def plan_resets(self, seeds: NDArray[np.int64]) -> None:
+        """Note the seeds [N] of the resets that come next; NO_SEED where none is planned."""
+        self.next_seeds[...] = seeds
+
+    def planned_seeds(
+        self, rows: range, otherwise: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Return the planned seed of each row's next reset; where there is none, `otherwise`'s."""
+        planned = self.next_seeds[rows.start : rows.stop].tolist()
+        pairs = zip(planned, otherwise, strict=True)
+        return tuple(other if seed == NO_SEED else seed for seed, other in pairs)
 
     def describe_step(self, row: int) -> str:
         """Say what an environment is stepped with: "action 3, env step 17 of its game"."""

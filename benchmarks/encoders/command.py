@@ -1,16 +1,19 @@
 """What training and using the VAE costs, beside a plain implementation.
 
     python -m benchmarks.encoders --repeats 5
+    python -m benchmarks.encoders --dataset data/car
 
 Arms live in one run and take turns, so that a busy machine slows all of them; ratios to the plain
-one are taken turn by turn. Frames are made up; none is read from disk.
+one are taken turn by turn. Frames are made up, and none is read from disk, unless a dataset is
+given: then the loop of --train_encoder and the encoding of --encode are measured on it.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,9 +24,11 @@ from agents.adam import FusedAdam
 from agents.encoders.objective import DataShapes, Samples
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.vae import VAE
+from benchmarks.encoders.on_disk import CPU, DatasetEncoding, LoopTraining, PlainEncoding, frames_of
 from benchmarks.encoders.plain import LATENTS, PlainTraining
 from benchmarks.log import add_log_flag, recording
 from benchmarks.measuring import spread
+from training.ranks.distributed import process_group, read_place
 
 SIDE, CHANNELS, SEED = 64, 3, 0
 NUM_FRAMES = 2048
@@ -37,6 +42,14 @@ class Training(Protocol):
 
     def step(self) -> None:
         """Learn from one batch."""
+
+
+class Encoding(Protocol):
+    """What is timed of encoding."""
+
+    def step(self) -> int:
+        """Encode some observations; return how many."""
+        ...
 
 
 class OwnTraining:
@@ -97,14 +110,7 @@ def train_table(frames: NDArray[np.uint8], repeats: int, images: int) -> str:
         "float32, batch 128": OwnTraining(frames, 128, narrow=False),
         "bfloat16, batch 128": OwnTraining(frames, 128, narrow=True),
     }
-    rates: dict[str, list[float]] = {name: [] for name in arms}
-    for repeat in range(-1, repeats):
-        for name, arm in arms.items():
-            times = max(1, images // arm.images_per_step)
-            found = rate(arm.step, times, arm.images_per_step)
-            if repeat >= 0:
-                rates[name].append(found)
-    return _table("training", rates)
+    return _table("training", _in_turns(arms, repeats, images))
 
 
 def encode_table(frames: NDArray[np.uint8], repeats: int, images: int) -> str:
@@ -121,6 +127,49 @@ def encode_table(frames: NDArray[np.uint8], repeats: int, images: int) -> str:
             if repeat >= 0:
                 rates[name].append(found)
     return _table("encoding", rates)
+
+
+def disk_tables(folder: Path, repeats: int, images: int) -> list[str]:
+    """Return the rows of training and of encoding on a dataset, and how long loading took."""
+    dataset, frames = frames_of(folder, NUM_FRAMES)
+    with ExitStack() as stack:
+        stack.enter_context(process_group(read_place(), CPU, 60.0, 60.0))
+        loops = {
+            f"the loop, {where}, {name}, batch 32": LoopTraining(
+                dataset, 32, stack, narrow=narrow, decoded=decoded
+            )
+            for where, decoded in (("decoded once", True), ("from disk", False))
+            for name, narrow in (("float32", False), ("bfloat16", True))
+        }
+        arms: dict[str, Training] = {"plain, batch 32, in memory": PlainTraining(frames), **loops}
+        training = _table("training on a dataset", _in_turns(arms, repeats, images))
+        waits = [f"{name}: {loop.waited / loop.worked:.1%}" for name, loop in loops.items()]
+    encodings: dict[str, Encoding] = {
+        "plain, batch 1, in memory": PlainEncoding(frames),
+        "whole episodes, from disk": DatasetEncoding(dataset),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in encodings}
+    for repeat in range(-1, repeats):
+        for name, arm in encodings.items():
+            began, done = time.process_time(), 0
+            while done < images:
+                done += arm.step()
+            if repeat >= 0:
+                rates[name].append(done / (time.process_time() - began))
+    waited = "share of a step that waits for data: " + "; ".join(waits)
+    return [training, waited, _table("encoding a dataset", rates)]
+
+
+def _in_turns(arms: dict[str, Training], repeats: int, images: int) -> dict[str, list[float]]:
+    """Return images per CPU-second of each arm, turn by turn; the first turn does not count."""
+    rates: dict[str, list[float]] = {name: [] for name in arms}
+    for repeat in range(-1, repeats):
+        for name, arm in arms.items():
+            times = max(1, images // arm.images_per_step)
+            found = rate(arm.step, times, arm.images_per_step)
+            if repeat >= 0:
+                rates[name].append(found)
+    return rates
 
 
 def _table(title: str, rates: dict[str, list[float]]) -> str:
@@ -141,6 +190,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--repeats", type=int, default=5, help="turns of each arm (%(default)s)")
     parser.add_argument("--images", type=int, default=512, help="of a turn (%(default)s)")
+    parser.add_argument("--dataset", type=Path, help="of frames of 64 x 64 pixels, on disk")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (%(default)s)")
     add_log_flag(parser)
     options = parser.parse_args(argv)
@@ -157,6 +207,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     shape = (NUM_FRAMES, SIDE, SIDE, CHANNELS)
     frames = np.random.default_rng(SEED).integers(0, 256, shape, np.uint8)
     with recording("encoders", options, ("torch", "numpy")) as record:
+        if options.dataset is not None:
+            for table in disk_tables(options.dataset, options.repeats, options.images):
+                record.say(table)
+            return 0
         record.say(train_table(frames, options.repeats, options.images))
         record.say(encode_table(frames, options.repeats, options.images))
     return 0

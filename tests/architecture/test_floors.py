@@ -34,8 +34,10 @@ FLOORS = {
 TRAINING_FLOORS = {
     "launch": 6,
     "exporting": 6,
+    "collecting": 6,
     "assembly": 5,
     "playing": 5,
+    "offline": 5,
     "building": 4,
     "browsing": 4,
     "loop": 3,
@@ -43,6 +45,7 @@ TRAINING_FLOORS = {
     "reports": 3,
     "exchange": 3,
     "session": 2,
+    "recording": 2,
     "checkpoints": 2,
     "live": 2,
     "doctor": 2,

@@ -28,10 +28,12 @@ def another_value(option: Option) -> str:
         return words[0]
     if option.key == "EnvID":
         return "my_package.envs:Maze-v0"
+    if option.key == "Model":
+        return "byol"
     if "commas" in option.allowed:
         return "8, 16, 24"
     if "whole" in option.allowed:
-        return "1" if option.default == "auto" else str(int(option.default) + 1)
+        return "1" if option.default in ("auto", "all") else str(int(option.default) + 1)
     return "0.375"
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tests.architecture.test_floors import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
-BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, VERB = (
+BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLICY, VERB = (
     "agents/intrinsic/forward_dynamics.py",
     "agents/representation/vicreg.py",
     "agents/encoders/supervised.py",
@@ -16,6 +16,7 @@ BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, VERB
     "corridor.py",
     "numbered_corridor.py",
     "older_interface.py",
+    "persistent.py",
     "commands/show_recipe.py",
 )
 

@@ -43,16 +43,21 @@ SMALLER: Mapping[str, str] = {
     r"--num_env_per_process[ =]\d+": "--num_env_per_process 2",
     r"NUM_ENV=\d+": "NUM_ENV=2",
     r"--max_env_steps[ =][\d_]+": "--max_env_steps 512",
+    r"--num_rollouts 40 --max_steps 400": "--num_rollouts 12 --max_steps 20",
+    r"--train_encoder(?!.*--train_steps)": "--train_encoder --train_steps 2 --batch_size 4",
     r"TotalEnvSteps=\d+": "TotalEnvSteps=512",
     r"--env_steps \d+": "--env_steps 512",
     r"--seeds( \d+)+": "--seeds 1",
     r"--episodes \d+": "--episodes 2",
+    r"--num_rollouts \d+": "--num_rollouts 2",
+    r"--max_steps \d+": "--max_steps 20",
     r"--repeats \d+": "--repeats 1",
     r"(?<=python -m benchmarks\.learning )": "--seeds 1 --episodes 2 ",
     r"(?<=python -m benchmarks\.pool)$": f" {BENCH} --num_envs 4 --steps 4",
     r"(make bench PART=\w+)$": r'\1 ARGS=""',
     r'(PART=pool ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --steps 4"',
     r'(PART=learner ARGS=".*)"$': rf'\1 {BENCH} --num_envs 2 --batches 2"',
+    r'(PART=collecting ARGS=".*)"$': rf'\1 {BENCH} --episodes 2 --max_steps 20"',
     r'(PART=loop ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --updates 1"',
     r'(PART=components ARGS=".*)"$': rf'\1 {BENCH}"',
     r'(PART=trajectories ARGS=".*)"$': rf'\1 {BENCH} --episodes 2 --steps 40"',
@@ -68,7 +73,8 @@ SMALLER: Mapping[str, str] = {
 
 # The same, in documents that show a name more than once: one that is taken is refused.
 AGAIN: Mapping[str, str] = {
-    r"main\.py --train(?!.*(--resume|--config_options))": "main.py --train --overwrite",
+    r"main\.py --train(?!_)(?!.*(--resume|--config_options))": "main.py --train --overwrite",
+    r"main\.py --train_encoder(?!.*--resume)": "main.py --train_encoder --overwrite",
 }
 
 

@@ -26,6 +26,7 @@ TRAIN = "python main.py --train --overwrite --config_path=configs"
 IN_ORDER = {"README.md"}  # its commands run one after the other, as they stand
 # What a reader has who follows the text: part of a command -> what is run before it.
 PREPARED: Mapping[str, str] = {
+    "--save_rollouts --save_info": f"{TRAIN}/demo_config.conf --log_name demo",
     'RUNS="float32_seed1 ': f"{TRAIN}/MiniGrid/config_rnd00.conf --log_name float32_seed1\n"
     "for name in float32_seed2 float32_seed3 bfloat16_seed2 bfloat16_seed3; do\n"
     "cp -r logs/runs/float32_seed1 logs/runs/$name; done",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -41,12 +42,15 @@ from tests.docs.page import (
     HEAD,
     OBJECTIVE,
     OLDER_INTERFACE,
+    POLICY,
     VERB,
     WITH_STATE,
     example,
     examples,
 )
 from tests.ranks import only_rank, run_in_ranks
+from tests.training.collecting.sets import collect
+from trajectories.reader import open_dataset
 
 T, N = 6, 4
 
@@ -122,6 +126,7 @@ def test_every_example_of_the_page_is_tested() -> None:
         ENVIRONMENT,
         WITH_STATE,
         OLDER_INTERFACE,
+        POLICY,
         VERB,
     }
 
@@ -264,3 +269,14 @@ def test_two_ranks_learn_as_one_process_does_from_all_environments(
         torch.testing.assert_close(mean, expected.pop("loss"), rtol=1e-4, atol=1e-6)
         for part in parts:
             torch.testing.assert_close(part[name], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_policy_collects_and_keeps_its_actions_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / POLICY).write_text(examples()[POLICY])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arguments = ("--environment", "CartPole-v1", "--num_rollouts", "20")
+    folder = collect(tmp_path, *arguments, "--policy", "persistent:Persistent")
+    kept = [np.mean(np.diff(e.actions) == 0) for e in open_dataset(folder).scan() if e.length > 1]
+    assert np.mean(kept) > 0.75

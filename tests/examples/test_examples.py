@@ -52,6 +52,20 @@ def test_checkpoint_weights_and_graph_play_the_same_games(trained: Path) -> None
     assert outputs[0] == outputs[1] == outputs[2]
 
 
+@pytest.mark.parametrize("name", ["play_export", "play_graph"])
+def test_an_export_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"examples.{name}", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path}")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("nes_py") is None, reason="gym-super-mario-bros is not installed"

@@ -74,9 +74,16 @@ STATE_FIELDS = frozenset(
     {"ppo.state_hidden_sizes", "ppo.observation_scaling", "intrinsic.state_hidden_sizes"}
 )
 
+CHANGE = "change these keys, or choose the checkpoint that belongs to this configuration"
+
 
 def check_fit(
-    wanted: Config, found: Config, source: str, fields: Iterable[str] | None = None
+    wanted: Config,
+    found: Config,
+    source: str,
+    fields: Iterable[str] | None = None,
+    *,
+    remedy: str = CHANGE,
 ) -> None:
     """Compare the configuration asked for with that of the checkpoint `source`.
 
@@ -85,6 +92,7 @@ def check_fit(
         found: the checkpoint's own.
         source: the checkpoint's path, for the message.
         fields: what to compare; by default all that shapes environment and networks.
+        remedy: what to do where it does not fit.
 
     Raises:
         CheckpointError: with a table of what differs.
@@ -100,10 +108,7 @@ def check_fit(
         if not (name == FREEZING and _freezes_what_was_trained(wanted))
     ]
     if rows:
-        raise CheckpointError(
-            f"{source} does not fit the configuration:\n{_table(rows)}\n"
-            "change these keys, or choose the checkpoint that belongs to this configuration"
-        )
+        raise CheckpointError(f"{source} does not fit the configuration:\n{_table(rows)}\n{remedy}")
 
 
 def _freezes_what_was_trained(wanted: Config) -> bool:

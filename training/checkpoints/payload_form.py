@@ -52,9 +52,9 @@ def check_form(payload: Payload, path: Path) -> None:
     Raises:
         CheckpointError: with each part that is missing or of another kind, wanted and found.
     """
-    problems = list(_wrong_parts("", payload, PARTS))
+    problems = list(wrong_parts("", payload, PARTS))
     if not problems:
-        problems += _wrong_parts("facts.", payload["facts"], FACTS)
+        problems += wrong_parts("facts.", payload["facts"], FACTS)
         problems += _wrong_values("learner.", payload["learner"], Tensor)
         problems += _wrong_values("ranks.", dict(enumerate(payload["ranks"])), Tensor)
     if not problems:
@@ -70,8 +70,8 @@ def check_facts(payload: Payload, path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it tells none.
     """
-    problems = list(_wrong_parts("", payload, {"facts": dict}))
-    problems = problems or list(_wrong_parts("facts.", payload["facts"], {"log_name": str}))
+    problems = list(wrong_parts("", payload, {"facts": dict}))
+    problems = problems or list(wrong_parts("facts.", payload["facts"], {"log_name": str}))
     if problems:
         raise CheckpointError(f"{path}: not a checkpoint of a run:\n" + "\n".join(problems))
     facts: dict[str, Any] = payload["facts"]
@@ -95,7 +95,8 @@ def laid_out(what: str, path: Path) -> Iterator[None]:
         ) from error
 
 
-def _wrong_parts(place: str, found: Any, wanted: Mapping[str, type]) -> Iterator[str]:
+def wrong_parts(place: str, found: Any, wanted: Mapping[str, type]) -> Iterator[str]:
+    """Yield in words what is missing in a table of named parts, or is of another kind."""
     if not isinstance(found, dict):
         yield f"  {place or 'the payload'}: wanted a table, found {_kind(found)}"
         return

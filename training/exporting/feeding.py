@@ -50,6 +50,8 @@ def in_words(play: Mapping[str, Any]) -> str:
 
 
 def _choices(spec: EnvironmentSpec, names: list[str] | None, values: list[int] | None) -> Facts:
+    if values is None and spec.action_start:
+        values = [spec.action_start + choice for choice in range(spec.num_actions)]
     numbers = {} if values is None else {"numbers_in_the_simulator": values}
     return {
         "kind": "one of the choices, counted from 0",

@@ -101,7 +101,7 @@ def model_card(
         _interface(facts),
         in_words(facts.play),
         _files(graphs),
-        _commands(folder),
+        _commands(folder, facts.spec.env_id),
         LICENSE,
         _versions(facts),
     ]
@@ -185,8 +185,9 @@ def _files(graphs: list[str]) -> str:
     return "\n".join(["## Files\n", *lines, ending])
 
 
-def _commands(folder: Path) -> str:
-    where = shlex.quote(str(folder))
+def _commands(folder: Path, env_id: str) -> str:
+    """Show the examples; what imports a module is named by whoever types it."""
+    where = shlex.join([str(folder), env_id] if ":" in env_id else [str(folder)])
     return (
         "## Play it back\n\nFrom a clone of Scout; the scores are those of an evaluation of as "
         "many episodes with the same seed:\n\n```bash\n"

@@ -82,7 +82,8 @@ def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedP
     if ":" in env_id and env_id != trusted_env_id:
         raise CheckpointError(
             f"{path}: its EnvID = {env_id} would import the module {env_id.rpartition(':')[0]}; "
-            "where you trust that, give it as trusted_env_id"
+            "where you trust that, name the EnvID as well: as trusted_env_id, or behind the folder "
+            "of an example"
         )
     with laid_out("policy", folder):
         spec = spec_from_json(content["environment"])

@@ -38,24 +38,31 @@ FLOORS = (
 )
 
 
-class CollapseWatch:
-    """Looks at the figures of each log row; warns once, and again after a recovery."""
+REMEDY = "lower RepresentationCoef or LearningRate, or choose another Augmentation"
 
-    def __init__(self) -> None:
+
+class CollapseWatch:
+    """Looks at the figures of each log row; warns once, and again after a recovery.
+
+    Args:
+        floors: what is watched.
+        remedy: what to do, in words.
+    """
+
+    def __init__(self, floors: tuple[Floor, ...] = FLOORS, remedy: str = REMEDY) -> None:
+        self._floors = floors
+        self._remedy = remedy
         self._collapsed: set[str] = set()
 
     def look(self, values: Mapping[str, float]) -> str | None:
         """Return a warning if something has collapsed since the last look."""
-        now = {floor.name: _judge(floor, values) for floor in FLOORS if floor.rank in values}
+        now = {floor.name: _judge(floor, values) for floor in self._floors if floor.rank in values}
         collapsed = {name for name, text in now.items() if text is not None}
         new = [text for name, text in now.items() if text and name not in self._collapsed]
         self._collapsed = collapsed
         if not new:
             return None
-        return (
-            f"the representation has collapsed: {'; '.join(new)}; lower RepresentationCoef or "
-            "LearningRate, or choose another Augmentation"
-        )
+        return f"the representation has collapsed: {'; '.join(new)}; {self._remedy}"
 
 
 def _judge(floor: Floor, values: Mapping[str, float]) -> str | None:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.figures.curve_pages import Pages
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
+Picture = NDArray[np.uint8]
+
 _CHARTS = "charts/"
-_CHARTS_BY_FRAMES = "charts_by_frames/"
 _FLUSH_SECONDS = 10
 
 
@@ -20,18 +24,27 @@ class Curves:
     """The TensorBoard writers of the two axes.
 
     Args:
-        path: the run's folder; the curves over frames lie in a folder of their own within.
+        path: the run's folder; the curves over the second axis lie in a folder of their own within.
+        second_axis: its name.
         first_env_step, first_frame: where to cut what is there; None = nowhere.
     """
 
-    def __init__(self, path: Path, *, first_env_step: int | None, first_frame: int | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        second_axis: str,
+        first_env_step: int | None,
+        first_frame: int | None,
+    ) -> None:
         self._by_env_steps = summary_writer(path, first_env_step)
-        self._by_frames = summary_writer(path / "frames", first_frame)
+        self._by_frames = summary_writer(path / second_axis, first_frame)
+        self._charts_again = f"charts_by_{second_axis}/"
 
     def add(self, env_steps: int, frames: int, values: Mapping[str, float]) -> None:
         """Add a point to each curve, and put it into its file."""
         by_frames = {
-            _CHARTS_BY_FRAMES + name.removeprefix(_CHARTS): value
+            self._charts_again + name.removeprefix(_CHARTS): value
             for name, value in values.items()
             if name.startswith(_CHARTS)
         }
@@ -43,6 +56,11 @@ class Curves:
     def add_pages(self, pages: Pages, env_steps: int) -> None:
         """Add what stands beside the curves."""
         pages.write(self._by_env_steps, env_steps)
+
+    def add_picture(self, name: str, picture: Picture, env_steps: int) -> None:
+        """Add a picture [H, W, C], and put it into its file."""
+        self._by_env_steps.add_image(name, picture, env_steps, dataformats="HWC")
+        self._by_env_steps.flush()
 
     def close(self) -> None:
         """Write out what is pending."""

@@ -11,14 +11,24 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from training.figures.curve_pages import Pages
-from training.figures.curves import Curves
+from training.figures.curves import Curves, Picture
 from training.folders.files import storage_error
 from training.folders.run_folder import RunFolder
 
 _LOG = logging.getLogger(__name__)
+
+
+class Axes(NamedTuple):
+    """What rows and curves are counted by: the names of the two counts."""
+
+    first: str
+    second: str
+
+
+PLAY = Axes("env_steps", "frames")
 
 
 class MetricsRecorder(Protocol):
@@ -29,6 +39,9 @@ class MetricsRecorder(Protocol):
 
     def show(self, pages: Pages) -> None:
         """Show pages beside the curves."""
+
+    def draw(self, name: str, picture: Picture, env_steps: int) -> None:
+        """Show a picture beside the curves: uint8 [H, W, C]."""
 
     def close(self) -> None:
         """Write out what is pending."""
@@ -41,6 +54,9 @@ class NullMetricsWriter:
         """Do nothing."""
 
     def show(self, pages: Pages) -> None:
+        """Do nothing."""
+
+    def draw(self, name: str, picture: Picture, env_steps: int) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -58,12 +74,16 @@ class MetricsWriter:
         run: the run's folder, open.
         resume_from_step: env steps of the checkpoint the run goes on from: later rows and points
             are cut. None = nothing is cut.
+        axes: the names of the two counts.
 
     Raises:
         StorageError: metrics.jsonl or the curves cannot be written (all methods).
     """
 
-    def __init__(self, run: RunFolder, *, resume_from_step: int | None = None) -> None:
+    def __init__(
+        self, run: RunFolder, *, resume_from_step: int | None = None, axes: Axes = PLAY
+    ) -> None:
+        self._axes = axes
         self._path = run.path / "metrics.jsonl"
         self._tensorboard_path = run.tensorboard_path
         self._resume_from_step = resume_from_step
@@ -71,7 +91,7 @@ class MetricsWriter:
         self._reported_names: set[str] = set()
         self._curves: Curves | None = None
         try:
-            self._last_frames = _cut_rows(self._path, resume_from_step)
+            self._last_frames = _cut_rows(self._path, resume_from_step, axes)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
             raise storage_error(self._path, error) from error
@@ -91,8 +111,8 @@ class MetricsWriter:
         finite = {name: value for name, value in numbers.items() if math.isfinite(value)}
         self._report_missing(env_steps, numbers.keys() - finite.keys())
         row: dict[str, float | None] = {
-            "env_steps": env_steps,
-            "frames": frames,
+            self._axes.first: env_steps,
+            self._axes.second: frames,
             "wall_time": round(time.time(), 3),
         }
         row.update({name: finite.get(name) for name in numbers})
@@ -102,6 +122,15 @@ class MetricsWriter:
     def show(self, pages: Pages) -> None:
         """Show text, settings and the order of charts beside the curves, from the next row on."""
         self._pages = pages
+
+    def draw(self, name: str, picture: Picture, env_steps: int) -> None:
+        """Show a picture beside the curves; it needs a row that was written before."""
+        if self._curves is not None:
+            try:
+                self._curves.add_picture(name, picture, env_steps)
+            except OSError as error:
+                self._curves, self._resume_from_step = None, None
+                raise storage_error(self._tensorboard_path, error) from error
 
     def close(self) -> None:
         """Write out what is pending."""
@@ -133,6 +162,7 @@ class MetricsWriter:
                 cut = self._resume_from_step is not None
                 self._curves = Curves(
                     self._tensorboard_path,
+                    second_axis=self._axes.second,
                     first_env_step=(self._resume_from_step or 0) + 1 if cut else None,
                     first_frame=self._last_frames + 1 if cut else None,
                 )
@@ -152,7 +182,7 @@ class MetricsWriter:
             _LOG.warning("not a finite number at %d env steps: %s", env_steps, ", ".join(new))
 
 
-def _cut_rows(path: Path, last_env_step: int | None) -> int:
+def _cut_rows(path: Path, last_env_step: int | None, axes: Axes) -> int:
     """Cut rows after `last_env_step` (None = none) and a torn last row; keep all others.
 
     One truncation does it: rows lie in the order of their env steps.
@@ -169,9 +199,9 @@ def _cut_rows(path: Path, last_env_step: int | None) -> int:
                 break
             try:
                 row = json.loads(line)
-                if last_env_step is not None and row["env_steps"] > last_env_step:
+                if last_env_step is not None and row[axes.first] > last_env_step:
                     break
-                frames = row["frames"]
+                frames = row[axes.second]
             except (ValueError, KeyError, TypeError):
                 _LOG.warning("%s: a row at byte %d cannot be read; it is kept", path, end)
             end += len(line)

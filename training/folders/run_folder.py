@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from configs.errors import ConfigurationError, PeerLostError, ScoutError
 from configs.typed import typed
@@ -57,15 +57,27 @@ class RunFolder:
     Attributes:
         path, tensorboard_path, profiler_path: the run's three folders.
         was_left_open: whether `open` met a run to resume that had left no word of its end.
+        flag: by which the user names the run.
     """
+
+    flag: ClassVar[str] = "--log_name"
 
     def __init__(self, root: Path, name: str) -> None:
         self.name = validate_log_name(name)
-        self.path = root / "runs" / name
-        self.tensorboard_path = root / "tb_logs" / name
-        self.profiler_path = root / "torch_profiler_logs" / name
+        folders = (root / folder / name for folder in ("runs", "tb_logs", "torch_profiler_logs"))
+        self._lay_out(*folders)
+
+    def _lay_out(self, path: Path, tensorboard_path: Path, profiler_path: Path) -> None:
+        self.path = path
+        self.tensorboard_path = tensorboard_path
+        self.profiler_path = profiler_path
         self.was_left_open = False
         self._locks = ExitStack()
+
+    @property
+    def in_words(self) -> str:
+        """The run, as a message names it."""
+        return f"run {self.name!r}"
 
     @classmethod
     def open(
@@ -134,8 +146,8 @@ class RunFolder:
 
     def _lock_words(self) -> tuple[str, str]:
         """Return what the run's lock is about, and what to do while another process has it."""
-        remedy = f"wait for it or choose another {typed('--log_name')}"
-        return f"run {self.name!r} is under way: its name", remedy
+        remedy = f"wait for it or choose another {typed(self.flag)}"
+        return f"{self.in_words} is under way: its name", remedy
 
     def holds_results(self) -> bool:
         """Whether a later run under this name would overwrite anything worth keeping."""
@@ -239,30 +251,14 @@ class RunFolder:
         """Keep, clear or refuse what lies under this name, and say that the run is under way."""
         for part in self.path.glob(f"{PART_PREFIX}*"):
             part.unlink()
-        if mode == "fresh" and self.holds_results() and self._holds_only_evaluations():
-            raise ConfigurationError(
-                f"{self.path} or {self.tensorboard_path} holds evaluations, and no run: --eval "
-                f"wrote them under {self.name!r}; choose another name, for instance "
-                f"{typed('--log_name', _next_name(self))}, or remove them with "
-                f"{typed('--overwrite')}"
-            )
-        if mode == "fresh" and self.holds_results():
-            raise ConfigurationError(
-                f"run {self.name!r} already holds results in {self.path} or "
-                f"{self.tensorboard_path}; continue it with {typed('--resume')}, replace it with "
-                f"{typed('--overwrite')}, or choose another name, for instance "
-                f"{typed('--log_name', _next_name(self))}"
-            )
+        if mode == "fresh":
+            self._refuse_taken()
         earlier = (self.read_status() or {}) if mode == "resume" else {}
         self.was_left_open = bool(earlier) and earlier.get("code") is None
         if mode == "anew":
-            _clear(self.tensorboard_path)
-            for file in _files(self.path):
-                if _OF_TRAINING.fullmatch(file.name) and file.name != LOCK_FILE:
-                    file.unlink()
+            self._remove_training()
         elif mode != "resume":
-            for folder in (self.path, self.tensorboard_path, self.profiler_path):
-                _clear(folder)
+            self._remove_all()
         checkpoint = earlier.get("checkpoint")
         self.write_status(
             None,
@@ -272,6 +268,36 @@ class RunFolder:
             env_steps=earlier.get("env_steps", 0),
             checkpoint=Path(checkpoint) if checkpoint else None,
         )
+
+    def _refuse_taken(self) -> None:
+        """Refuse a name under which there is anything worth keeping."""
+        if not self.holds_results():
+            return
+        if self._holds_only_evaluations():
+            raise ConfigurationError(
+                f"{self.path} or {self.tensorboard_path} holds evaluations, and no run: --eval "
+                f"wrote them under {self.name!r}; choose another name, for instance "
+                f"{typed('--log_name', _next_name(self))}, or remove them with "
+                f"{typed('--overwrite')}"
+            )
+        raise ConfigurationError(
+            f"run {self.name!r} already holds results in {self.path} or "
+            f"{self.tensorboard_path}; continue it with {typed('--resume')}, replace it with "
+            f"{typed('--overwrite')}, or choose another name, for instance "
+            f"{typed('--log_name', _next_name(self))}"
+        )
+
+    def _remove_training(self) -> None:
+        """Remove what training left of a run that saved nothing; evaluations and all else stay."""
+        clear_folder(self.tensorboard_path)
+        for file in _files(self.path):
+            if _OF_TRAINING.fullmatch(file.name) and file.name != LOCK_FILE:
+                file.unlink()
+
+    def _remove_all(self) -> None:
+        """Remove what this name holds."""
+        for folder in (self.path, self.tensorboard_path, self.profiler_path):
+            clear_folder(folder)
 
     def _write_json(self, file_name: str, content: Mapping[str, Any]) -> None:
         replace_file(self.path / file_name, (json.dumps(content, indent=2) + "\n").encode())
@@ -311,7 +337,7 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-def _clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """Remove everything in `folder` except the lock; a link is removed, never followed."""
     if not folder.exists():
         return

@@ -1,40 +1,21 @@
 """The curves of the screen: what is drawn, and how."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.text import Text
 
 from training.live.sparkline import sparkline
 from training.live.status import View
+from training.live.subject import Chart
 from training.live.words import figure
 
 _LABELS = 8  # columns of the highest and the lowest value
 _GAP = 2  # columns between two curves
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A curve: the figure's name, its title, its colour."""
-
-    name: str
-    title: str
-    colour: str
-
-
-# In the order of importance: a narrow screen shows the first ones.
-CHARTS = (
-    Chart("charts/episodic_return", "return, 100 episodes", "green"),
-    Chart("intrinsic/mean", "intrinsic reward", "magenta"),
-    Chart("atari/rooms_total", "rooms", "yellow"),
-    Chart("losses/entropy", "entropy of the policy", "cyan"),
-    Chart("losses/explained_variance", "explained variance", "blue"),
-)
-
-
 def charts_of(view: View, most: int) -> list[Chart]:
     """Return the first `most` curves for which there are points."""
-    return [chart for chart in CHARTS if chart.name in view.history][:most]
+    return [chart for chart in view.subject.charts if chart.name in view.history][:most]
 
 
 def chart_block(

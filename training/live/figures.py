@@ -15,18 +15,6 @@ _MOST_RANKS = 4
 _MOST_LINES = 3
 _LEAST_WAIT = 0.05  # share of waiting from which on the rank that is waited for is named
 
-_LOSSES = {
-    "losses/policy": "policy",
-    "losses/value_extrinsic": "value",
-    "losses/value_intrinsic": "bonus value",
-    "losses/predictor": "predictor",
-    "losses/representation": "head",
-    "losses/entropy": "entropy",
-    "losses/approx_kl": "KL",
-    "losses/clip_fraction": "clipped",
-    "losses/explained_variance": "explained",
-    "losses/grad_norm": "gradient",
-}
 # (attribute of TimeSplit, word, glyph, glyph in ASCII, colour)
 _PARTS = (
     ("step", "step", "█", "#", "cyan"),
@@ -39,7 +27,8 @@ _PARTS = (
 
 def loss_lines(view: View, columns: int) -> list[Text]:
     """Return the losses of the last update."""
-    figures = {word: figure(view.status.values.get(name)) for name, word in _LOSSES.items()}
+    losses = view.subject.losses
+    figures = {word: figure(view.status.values.get(name)) for name, word in losses.items()}
     pieces = [_pair(word, value) for word, value in figures.items() if value]
     return _flow("losses", pieces, columns)
 

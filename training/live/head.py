@@ -39,7 +39,7 @@ def _speed(view: View, columns: int, *, only_ascii: bool) -> Text:
     total = f" of {short(view.total)}" if view.total else ""
     line = Text(f"{short(view.done)}{total} {view.unit}  ")
     if rate is not None:
-        unit = "frames/s" if skip > 1 else "env steps/s"
+        unit = "frames/s" if skip > 1 else f"{view.subject.unit}/s"
         line.append(f"{rate * skip:,.0f} {unit} ", style="bold")
     doing = view.activity or ("" if status.phase == TRAINING else status.phase)
     doing = f"  update {status.updates:,}" + (f", {doing}" if doing else "")

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from training.live.charts import CHARTS, chart_block, charts_of
+from training.live.charts import chart_block, charts_of
 from training.live.figures import hint_lines, loss_lines, memory_lines, rank_lines, time_lines
 from training.live.head import head_lines
 from training.live.line import live_line
 from training.live.status import View
-
-__all__ = ["CHARTS", "lay_out"]
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 6
 MOST_CHART_ROWS = 6

@@ -2,8 +2,8 @@
 
 from rich.text import Text
 
-from training.live.status import TRAINING, View
-from training.live.words import duration, figure, percent, short
+from training.live.status import TRAINING, View, headline_figure
+from training.live.words import duration, percent, short
 
 _Part = tuple[int, str, str, str]  # importance, label in front, value, unit behind
 
@@ -11,17 +11,18 @@ _Part = tuple[int, str, str, str]  # importance, label in front, value, unit beh
 def live_line(view: View, width: int) -> Text:
     """Return the line in less than `width` columns; what matters least is left out first."""
     status, rate, skip = view.status, view.steps_per_second, view.frame_skip
-    done, total = view.done, view.total
+    done, total, unit = view.done, view.total, view.subject.short_unit
     remaining = "--" if view.remaining is None else duration(view.remaining)
     parts: list[_Part] = [
         (9, "", "" if status.phase == TRAINING else status.phase, ""),
         (8, "", f"{percent(done, total)} {short(done)}/{short(total)}", ""),
         (3, "", "" if rate is None or skip == 1 else short(rate * skip), " fps"),
-        (3 if skip == 1 else 1, "", "" if rate is None else short(rate), " steps/s"),
+        (3 if skip == 1 else 1, "", "" if rate is None else short(rate), f" {unit}/s"),
         (7, "ETA ", remaining, ""),
-        (6, "return ", figure(status.score), ""),
-        (5, "bonus ", figure(status.bonus), ""),
-        (4, "rooms ", "" if status.rooms is None else str(status.rooms), ""),
+        *(
+            (6 - place, f"{headline.word} ", headline_figure(status, headline), "")
+            for place, headline in enumerate(view.subject.headlines)
+        ),
     ]
     parts = [part for part in parts if part[2]]
     while len(parts) > 1 and sum(_length(part) + 2 for part in parts) - 2 >= width:

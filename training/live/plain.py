@@ -2,8 +2,9 @@
 
 from rich.console import Console
 
-from training.live.status import View
-from training.live.words import duration, figure, percent
+from training.live.status import View, headline_figure
+from training.live.subject import PLAY
+from training.live.words import duration, percent
 
 
 class PlainLines:
@@ -42,14 +43,14 @@ def plain_line(view: View) -> str:
     ]
     rate, remaining = view.steps_per_second, view.remaining
     if rate is not None and remaining is not None:
-        parts += [f"{rate * view.frame_skip:,.0f} frames/s", f"{rate:,.0f} env steps/s"]
+        if view.subject is PLAY:
+            parts.append(f"{rate * view.frame_skip:,.0f} frames/s")
+        parts.append(f"{rate:,.0f} {view.subject.unit}/s")
         parts.append(f"ETA {duration(remaining)}")
-    if status.score is not None:
-        parts.append(f"return of the last 100 episodes {figure(status.score)}")
-    if status.bonus is not None:
-        parts.append(f"intrinsic reward {figure(status.bonus)}")
-    if status.rooms is not None:
-        parts.append(f"rooms {status.rooms}")
+    for headline in view.subject.headlines:
+        value = headline_figure(status, headline)
+        if value:
+            parts.append(f"{headline.title} {value}")
     return ", ".join(parts)
 
 

@@ -15,11 +15,11 @@ import rich
 from rich.console import Console
 
 from training.live.history import History
-from training.live.layout import CHARTS
 from training.live.plain import PlainLines, print_line
 from training.live.rate import Rate
 from training.live.screen import Screen
 from training.live.status import Status, View
+from training.live.subject import PLAY, Subject
 
 
 class ProgressReporter(Protocol):
@@ -58,10 +58,11 @@ class Progress:
     """The state of a run on a console.
 
     Args:
-        total_env_steps: env steps at which the run ends.
+        total_env_steps: env steps, or whatever is counted, at which the run ends.
         frame_skip: frames per env step.
-        start_env_steps: env steps already done (a resumed run).
+        start_env_steps: those already done (a resumed run).
         title: the run in a few words.
+        subject: what is counted and shown.
         console: where to print; the program's own by default.
         clock: seconds that never run backwards.
     """
@@ -73,19 +74,21 @@ class Progress:
         start_env_steps: int = 0,
         *,
         title: str = "",
+        subject: Subject = PLAY,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total_env_steps
         self._frame_skip = frame_skip
         self._title = title
+        self._subject = subject
         self._console = console or rich.get_console()
         self._clock = clock
         self._start_time = self._last_shown = clock()
         self._first = Status(start_env_steps)
         self._measured = Rate(self._start_time, start_env_steps)
         self._at_random = Rate(self._start_time, 0)
-        self._history = History(tuple(chart.name for chart in CHARTS))
+        self._history = History(tuple(chart.name for chart in subject.charts))
         self._status: Status | None = None
         self._rate: float | None = None
         self._activity = ""
@@ -169,5 +172,6 @@ class Progress:
                 steps_per_second=self._rate,
                 activity=self._activity,
                 history=self._history.series,
+                subject=self._subject,
             )
         )

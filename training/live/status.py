@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from training.figures.time_split import TimeSplit
 from training.live.history import Series
+from training.live.subject import PLAY, Headline, Subject
+from training.live.words import figure
 
 TRAINING = "train"
 
@@ -61,22 +63,6 @@ class Status:
     hint: str = ""
     random_play: RandomPlay | None = None
 
-    @property
-    def score(self) -> float | None:
-        """The mean return of the last 100 episodes."""
-        return self.values.get("charts/episodic_return")
-
-    @property
-    def bonus(self) -> float | None:
-        """The mean intrinsic reward of the last rollout."""
-        return self.values.get("intrinsic/mean")
-
-    @property
-    def rooms(self) -> int | None:
-        """Rooms visited so far."""
-        rooms = self.values.get("atari/rooms_total")
-        return None if rooms is None else int(rooms)
-
 
 @dataclass(frozen=True)
 class View:
@@ -91,6 +77,7 @@ class View:
         steps_per_second: None before there is a rate; of random play while that goes on.
         activity: what this process does at this moment; "" where that is not known.
         history: what was, by the names of the figures, and the rate as SPEED.
+        subject: what is counted and shown.
     """
 
     title: str
@@ -101,6 +88,7 @@ class View:
     steps_per_second: float | None
     activity: str
     history: Mapping[str, Series]
+    subject: Subject = PLAY
 
     @property
     def done(self) -> int:
@@ -117,7 +105,8 @@ class View:
     @property
     def unit(self) -> str:
         """What is counted."""
-        return "env steps" if self.status.random_play is None else "env steps of random play"
+        unit = self.subject.unit
+        return unit if self.status.random_play is None else f"{unit} of random play"
 
     @property
     def remaining(self) -> float | None:
@@ -125,3 +114,9 @@ class View:
         if self.steps_per_second is None or self.total == 0:
             return None
         return max(0, self.total - self.done) / self.steps_per_second  # a rollout may go past it
+
+
+def headline_figure(status: Status, headline: Headline) -> str:
+    """Return the figure of a headline in few letters; nothing where there is none."""
+    value = status.values.get(headline.name)
+    return str(int(value)) if headline.whole and value is not None else figure(value)

@@ -38,7 +38,7 @@ def full_disk_errors() -> Iterator[None]:
 
 
 def say_how_it_ended(
-    session: Session, outcome: Outcome, stop: StopRequest, *, workers_replaced: int
+    session: Session, outcome: Outcome, stop: StopRequest, *, workers_replaced: int = 0
 ) -> None:
     """Say, on rank 0, that a run is done, or was stopped and how it goes on.
 
@@ -47,7 +47,7 @@ def say_how_it_ended(
     saved = session.last_checkpoint
     where = f"saved to {saved}" if saved is not None else "nothing to save yet"
     where += _of_workers(session, workers_replaced)
-    steps = f"{session.clock.env_steps:,} env steps"
+    steps = session.clock.in_words
     if outcome is Outcome.DONE:
         session.write_status(0, "done")
         _say_last(0, f"done: {steps}; {where}")

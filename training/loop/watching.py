@@ -46,7 +46,7 @@ def tell_of_silence(session: Session, seconds: float) -> None:
     """Say that this rank hangs, and where: on the terminal first, as the disk may be the reason."""
     terminal = sys.__stderr__ or sys.stderr  # the screen in place may have taken the other's
     faulthandler.dump_traceback(terminal)
-    where = f"update {session.clock.updates + 1} (after {session.clock.env_steps:,} env steps)"
+    where = f"update {session.clock.updates + 1} (after {session.clock.in_words})"
     message = (
         f"rank {session.place.rank} made no progress for {seconds:.0f} seconds in {where}; the "
         f"stacks of its threads are above, the command with {typed('--resume')} continues"

@@ -1,6 +1,8 @@
 """A checkpoint, N episodes, a report, a video."""
 
 import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
 from training.folders.files import replace_file
 from training.folders.run_folder import LOGS, validate_log_name
+from training.folders.versions import collect_versions
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
@@ -26,8 +29,10 @@ from training.playing.player import (
     open_environments,
     play_episodes,
 )
+from training.playing.saved_rollouts import SavedRollouts
 from training.ranks.distributed import choose_device, read_place
 from training.ranks.threads import learner_threads, set_threads
+from workers.environment_pool import EnvironmentPool
 from workers.protocol import EpisodeSummary
 
 Summary = dict[str, float | None]
@@ -66,8 +71,7 @@ class EvaluationReport:
     @property
     def way(self) -> str:
         """How it was played, for names: the choice of actions, and what differs from training."""
-        changes = (f"{key}-{each['evaluated']}" for key, each in self.protocol_changes.items())
-        return "_".join([self.action_choice, *changes])
+        return way_of(self.action_choice, self.protocol_changes)
 
     def figures(self) -> dict[str, float]:
         """Return what is drawn; each way of playing has curves of its own."""
@@ -76,6 +80,12 @@ class EvaluationReport:
         if self.rooms:
             means["rooms"] = float(len(self.rooms))
         return {f"{name}_{self.way}": mean for name, mean in means.items() if mean is not None}
+
+
+def way_of(action_choice: str, changes: Mapping[str, Mapping[str, str]]) -> str:
+    """Return how episodes are played, for names."""
+    told = (f"{key}-{each['evaluated']}" for key, each in changes.items())
+    return "_".join([action_choice, *told])
 
 
 def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
@@ -114,19 +124,63 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
             num_envs,
             options.num_workers,
             loaded.config.run.worker_backend,
+            with_states=options.save_rollouts,
         ) as pool,
+        _saver(options, agent, pool, loaded.config.run.seed) as saved,
         EvaluationProgress(options.episodes, pool.spec.max_episode_steps) as progress,
     ):
-        episodes = play_episodes(pool, agent.player, options.episodes, progress.update)
+        episodes = play_episodes(
+            pool, agent.player, options.episodes, progress.update, witness=saved
+        )
     report = make_report(options, agent, loaded.config.run.seed, num_envs, episodes)
-    folder = LOGS / "runs" / log_name / "evaluation"
-    path = write_report(report, folder)
+    path = write_report(report, _folder(options))
+    if options.save_rollouts:
+        final_message(f"rollouts    {_rollouts_folder(options, agent, loaded.config.run.seed)}")
     video = None
     if options.video and without_film is None:
         video = film_of(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
     curves = LOGS / "tb_logs" / log_name
     show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
     return 0
+
+
+def _folder(options: RunOptions) -> Path:
+    return LOGS / "runs" / options.log_name / "evaluation"
+
+
+def _action_choice(options: RunOptions) -> str:
+    return "greedy" if options.greedy else "sampled"
+
+
+def _rollouts_folder(options: RunOptions, agent: LoadedAgent, seed: int) -> Path:
+    """Return where the episodes are kept: beside the report, under its name."""
+    way = way_of(_action_choice(options), agent.protocol_changes)
+    name = f"{agent.path.stem}_{agent.payload['env_steps']}_{way}_seed{seed}_rollouts"
+    return _folder(options) / name
+
+
+def _saver(
+    options: RunOptions, agent: LoadedAgent, pool: EnvironmentPool, seed: int
+) -> AbstractContextManager[SavedRollouts | None]:
+    """Return what keeps the episodes, if they are to be kept."""
+    if not options.save_rollouts:
+        return nullcontext()
+    n = pool.num_environments
+    return SavedRollouts(
+        _rollouts_folder(options, agent, seed),
+        pool,
+        agent.config.environment,
+        policy=f"checkpoint {agent.path.name}, {_action_choice(options)} actions",
+        seeds=environment_seeds(seed, n),
+        shares=episode_shares(options.episodes, n),
+        with_info=options.save_info,
+        provenance={
+            "command": options.command_line,
+            "run_seed": seed,
+            "env_steps_trained": agent.payload["env_steps"],
+            "versions": collect_versions(),
+        },
+    )
 
 
 def film_of(agent: LoadedAgent, path: Path, seed: int) -> Path | None:
@@ -158,7 +212,7 @@ def make_report(
         env_id=agent.config.environment.env_id,
         env_steps_trained=agent.payload["env_steps"],
         seed=seed,
-        action_choice="greedy" if options.greedy else "sampled",
+        action_choice=_action_choice(options),
         episodes=len(episodes),
         score=summarize(scores),
         length=summarize([float(episode.length) for episode in episodes]),
@@ -187,8 +241,7 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
     """Print the report and write it as JSON; return the file's path."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = Path(report.checkpoint).stem
-    name = f"{stem}_{report.env_steps_trained}_{report.way}_seed{report.seed}.json"
-    path = folder / name
+    path = folder / f"{stem}_{report.env_steps_trained}_{report.way}_seed{report.seed}.json"
     replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
     lines = [
         f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "

@@ -9,17 +9,18 @@ from torch import Tensor
 
 from agents.learner import Learner
 from agents.networks.actor_critic import PolicyOutput
-from configs.errors import CheckpointError
+from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from configs.typed import typed
 from training.building.learner import build_learner
 from training.building.stacking import stack_size
-from training.checkpoints.compatibility import check_fit
+from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
 from training.checkpoints.payload_form import check_form, laid_out
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
-from training.folders.run_folder import validate_log_name
+from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
 from training.playing.player import Judge, Player, spec_from_text
 
@@ -59,7 +60,8 @@ def load_agent(
     payload = load_payload(path)
     check_form(payload, path)
     config = stored_config(payload["facts"], path)
-    check_fit(loaded.config, config, str(path), fields_to_fit(loaded))
+    remedy = _recipe_that_fits(str(payload["facts"]["log_name"]))
+    check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     check_import(loaded.config, config, path)
     protocol = asked_protocol(loaded, config)
     with laid_out("policy", path):
@@ -85,6 +87,18 @@ def run_name(options: RunOptions, agent: LoadedAgent) -> str:
     """
     own = str(agent.payload["facts"]["log_name"])
     return validate_log_name(options.log_name if options.log_name_given else own)
+
+
+def _recipe_that_fits(log_name: str) -> str:
+    """Say how the checkpoint of a run is met: by the recipe that lies in its folder, if it does."""
+    try:
+        own = LOGS / "runs" / validate_log_name(log_name) / "config.conf"
+    except ConfigurationError:  # a file from elsewhere may say anything
+        return CHANGE
+    if not own.is_file():
+        return CHANGE
+    named = typed("--config_path", own)
+    return f"{named} is the recipe of its own run (without one it is that of the demo), or {CHANGE}"
 
 
 def judge_of(learner: Learner, device: torch.device) -> Judge:

@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.frame_stack import FrameStack
@@ -17,13 +18,23 @@ from training.building.seeding import make_generator, stream_seed
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
 from workers.opening import Sizes, open_pool
-from workers.protocol import EpisodeSummary
+from workers.protocol import EpisodeSummary, StepBatch
 
 DEFAULT_ENVIRONMENTS = 8
 LONGEST_GAME = 1_000_000  # env steps; ten times the longest one of Atari
 
 Judge = Callable[[Tensor], PolicyOutput]
 """A policy with its critics: stacked observations [n, S * C, H, W] or vectors [n, D]."""
+
+
+class Witness(Protocol):
+    """Who sees the steps of an evaluation."""
+
+    def begin(self, observations: NDArray[Any]) -> None:
+        """Take the first observations [N, ...]."""
+
+    def add(self, actions: NDArray[Any], batch: StepBatch) -> None:
+        """Take a step: the policy's actions [N] or [N, A], and what came of them."""
 
 
 class Choice(NamedTuple):
@@ -85,6 +96,8 @@ def open_environments(
     num_environments: int = DEFAULT_ENVIRONMENTS,
     num_processes: int | None = None,
     backend: str | None = None,
+    *,
+    with_states: bool = False,
 ) -> EnvironmentPool:
     """Start the environments of an evaluation; their random streams depend on seed and number.
 
@@ -96,6 +109,7 @@ def open_environments(
             environments do not step in this process.
         backend: a value of WorkerBackend in place of the policy's. ale_vector, which shows no
             rooms, is read as processes.
+        with_states: whether states and labels come beside the observations.
     """
     backend = backend or config.run.worker_backend
     sizes = Sizes(
@@ -106,7 +120,8 @@ def open_environments(
         num_workers=num_processes,
         cores=len(os.sched_getaffinity(0)),
     )
-    return open_pool(config, sizes, "processes" if backend == "ale_vector" else backend)
+    backend = "processes" if backend == "ale_vector" else backend
+    return open_pool(config, sizes, backend, with_states=with_states)
 
 
 def environment_seeds(seed: int, num_environments: int) -> list[int]:
@@ -127,6 +142,7 @@ def play_episodes(
     num_episodes: int,
     show: Callable[[int, list[float]], None] | None = None,
     longest_game: int = LONGEST_GAME,
+    witness: Witness | None = None,
 ) -> list[EpisodeSummary]:
     """Play `num_episodes` and return their summaries, by environment and time.
 
@@ -139,17 +155,24 @@ def play_episodes(
         num_episodes: how many.
         show: told after each step the env steps so far, and the scores of the episodes that ended.
         longest_game: env steps for which the end of an episode is waited for.
+        witness: sees all that happens, and changes nothing.
 
     Raises:
         EnvironmentFailure: an episode is longer than that.
     """
     shares = episode_shares(num_episodes, pool.num_environments)
     played: list[list[EpisodeSummary]] = [[] for _ in shares]
-    frames, env_steps = player.remember(torch.from_numpy(pool.reset())), 0
+    first = pool.reset()
+    if witness is not None:
+        witness.begin(first)
+    frames, env_steps = player.remember(torch.from_numpy(first)), 0
     lengths = np.zeros(pool.num_environments, np.int64)  # of the episodes under way
     while any(len(done) < share for done, share in zip(played, shares, strict=True)):
-        pool.send(0, player.act(frames).numpy())
+        actions = player.act(frames).numpy()
+        pool.send(0, actions)
         batch = pool.recv(0)
+        if witness is not None:
+            witness.add(actions, batch)
         ended = torch.from_numpy(batch.terminated | batch.truncated).to(player.device)
         frames.push(torch.from_numpy(batch.observations).to(player.device), ended)
         lengths += 1

@@ -13,7 +13,7 @@ log-probabilities that PPO compares are of the output, before the map.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -85,3 +85,18 @@ def output_bounds(spec: EnvironmentSpec) -> tuple[tuple[float, ...], tuple[float
         for side in (spec.action_low, spec.action_high)
     )
     return low, high
+
+
+def in_units(spec: EnvironmentSpec, outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return a policy's outputs as actions in the environment's units, within their bounds.
+
+    Args:
+        spec: of the environment.
+        outputs: float32 [..., A], returned as float32; int64 choices stay as they are.
+    """
+    if spec.discrete:
+        return outputs
+    offset = np.asarray(spec.action_offset or 0.0, np.float64)
+    scale = np.asarray(spec.action_scale or 1.0, np.float64)
+    reached = offset + scale * outputs.astype(np.float64)
+    return np.clip(reached, spec.action_low, spec.action_high).astype(np.float32)

@@ -162,5 +162,5 @@ def _array(value: Any) -> NDArray[Any] | None:
     """Return the value as an array; None where it cannot be one."""
     try:
         return np.asarray(value)
-    except (ValueError, TypeError):  # lists of several lengths, objects that refuse
+    except (ValueError, TypeError, RuntimeError):  # lists of several lengths, what refuses
         return None

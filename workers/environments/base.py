@@ -43,6 +43,8 @@ class EnvironmentSpec:
         max_episode_steps: env steps after which an episode is truncated; None where none is known.
         state_names, label_names: what `Environment.state` and `labels` hold, number by number;
             empty where it tells none.
+        action_start: the simulator's number of the first choice; 0 for a continuous action, and
+            in checkpoints from before it was noted.
     """
 
     env_id: str
@@ -62,6 +64,7 @@ class EnvironmentSpec:
     max_episode_steps: int | None = None
     state_names: tuple[str, ...] = ()
     label_names: tuple[str, ...] = ()
+    action_start: int = 0
 
     def difference(self, other: "EnvironmentSpec") -> str:
         """Name what differs, each with its value here and there; long ones are cut short."""

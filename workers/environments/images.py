@@ -32,7 +32,7 @@ def is_image(space: gymnasium.spaces.Box) -> bool:
     has_form = len(space.shape) == 2 or (
         len(space.shape) == 3 and not CHANNEL_COUNTS.isdisjoint((space.shape[0], space.shape[-1]))
     )
-    return bool(is_bright and has_form and _is_large(space))
+    return bool(is_bright and has_form and is_large(space))
 
 
 def is_stack(space: gymnasium.spaces.Box) -> bool:
@@ -41,13 +41,13 @@ def is_stack(space: gymnasium.spaces.Box) -> bool:
     if is_image(space) or len(shape) not in (3, 4) or _brightest(space) is None:
         return False
     counts = (shape[0],) if len(shape) == 4 else (shape[0], shape[-1])
-    return _is_large(space) and any(1 < count <= MOST_STACKED for count in counts)
+    return is_large(space) and any(1 < count <= MOST_STACKED for count in counts)
 
 
 def may_be_either(space: gymnasium.spaces.Box) -> bool:
     """Tell whether observations are [h, w, 4]: RGBA, or four frames."""
     shape = space.shape
-    has_form = len(shape) == 3 and shape[-1] == RGBA and _is_large(space)
+    has_form = len(shape) == 3 and shape[-1] == RGBA and is_large(space)
     return has_form and _brightest(space) is not None
 
 
@@ -74,6 +74,6 @@ def _brightest(space: gymnasium.spaces.Box) -> float | None:
     return high if is_bytes or is_float else None
 
 
-def _is_large(space: gymnasium.spaces.Box) -> bool:
+def is_large(space: gymnasium.spaces.Box) -> bool:
     """Tell whether two sides are those of a picture; the others count channels or frames."""
     return sum(side >= SMALLEST_SIDE for side in space.shape) == 2

@@ -8,7 +8,13 @@ import numpy as np
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.hints import REGISTER, in_one_line, observation_hint
-from workers.environments.images import is_byte_image, is_image, is_stack, may_be_either
+from workers.environments.images import (
+    is_byte_image,
+    is_image,
+    is_large,
+    is_stack,
+    may_be_either,
+)
 from workers.environments.render_modes import PICTURES
 
 STACKED_HERE = "StateStackSize stacks frames here"
@@ -69,7 +75,7 @@ def observed_space(
 def _refuse_images(section: EnvironmentSection, space: gymnasium.spaces.Box) -> None:
     """Refuse images for a vector, unless they are of a kind that may be asked for as one."""
     env_id, shown = section.env_id, in_one_line(space)
-    if is_byte_image(space):
+    if is_byte_image(space) and is_large(space):  # smaller ones may be tables of bytes
         raise ConfigurationError(f"{env_id} observes images: set ObservationType = pixels")
     if section.observation_type == "state":
         return

@@ -206,6 +206,10 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
     except gymnasium.error.DependencyNotInstalled as error:
         raise ConfigurationError(f"EnvID = {section.env_id} needs a package: {error}") from error
     except (gymnasium.error.Error, ImportError) as error:
+        if isinstance(error, ModuleNotFoundError) and not _is_around(error.name or "", module):
+            raise ConfigurationError(
+                f"EnvID = {section.env_id} needs a package: {error}"
+            ) from error
         raise ConfigurationError(
             f"EnvID = {section.env_id} cannot be made ({error}); an id that a package of yours "
             f"registers is written module:id, with the module in the current folder ({Path.cwd()}) "
@@ -218,6 +222,11 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
         raise ConfigurationError(
             f"EnvID = {section.env_id} is no environment of Gymnasium's ({error}): {reason}"
         ) from error
+
+
+def _is_around(missing: str, module: str) -> bool:
+    """Tell whether the module that is not there is the one named before the id, or around it."""
+    return f"{module}.".startswith(f"{missing}.")
 
 
 def _look_in_current_folder() -> None:

@@ -42,9 +42,10 @@ def spec_of(
     action_low: tuple[float, ...] = ()
     action_high: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
+    start = 0
     scale: tuple[float, ...] = ()
     if isinstance(action_space, gymnasium.spaces.Discrete):
-        num_actions = int(action_space.n)
+        num_actions, start = int(action_space.n), int(action_space.start)
     elif isinstance(action_space, gymnasium.spaces.Box) and _holds_floats(action_space):
         num_actions = int(np.prod(action_space.shape))
         action_low, action_high = _bounds(action_space)
@@ -64,6 +65,7 @@ def spec_of(
         observation_dtype="float32" if is_vector else "uint8",
         discrete=discrete,
         num_actions=num_actions,
+        action_start=start,
         action_low=action_low,
         action_high=action_high,
         action_offset=offset,

@@ -21,6 +21,7 @@ from training.exporting.reading import load_export
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 from workers.environments.make import make_environment
+from workers.environments.spaces import spec_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -222,6 +223,16 @@ def test_what_needs_further_packages_is_described_without_them(
     assert play["step"]["frame_skip"] == skip
     assert play["observation"]["stack_size"] == 4
     assert "| actions: names | " in in_words(play)
+
+
+def test_choices_that_the_simulator_counts_from_another_number_are_listed() -> None:
+    config = config_from_mapping({"EnvType": "gymnasium", "EnvID": "Shifted-v0"})
+    sight = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+    for start, numbers in ((-1, [-1, 0, 1]), (0, None)):
+        space = gymnasium.spaces.Discrete(3, start=start)
+        play = how_to_play(config, spec_of("Shifted-v0", sight, space, can_snapshot=False))
+        assert play["actions"].get("numbers_in_the_simulator") == numbers
+        assert ("numbers in the simulator | -1, 0, 1 |" in in_words(play)) == (numbers is not None)
 
 
 def test_a_maze_drawn_by_the_card_is_the_frame_that_is_seen() -> None:

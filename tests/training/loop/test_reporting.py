@@ -12,6 +12,7 @@ from tests.workers.pool_probes import GameProbe
 from tests.workers.pools import make_pool
 from training.figures.bottlenecks import Setup
 from training.figures.curve_pages import Pages
+from training.figures.curves import Picture
 from training.live.status import Status
 from training.loop.episodes import EpisodeLog
 from training.loop.reporting import Reporter
@@ -44,6 +45,9 @@ class Records:
 
     def show(self, pages: Pages) -> None:
         raise AssertionError(pages)
+
+    def draw(self, name: str, picture: Picture, env_steps: int) -> None:
+        raise AssertionError(name)
 
     def update(self, status: Status) -> None:
         self.states.append(status)

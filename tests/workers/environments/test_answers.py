@@ -12,6 +12,16 @@ from workers.environments.answers import BadAnswerError, read_vector
 from workers.environments.registered import adapted
 
 
+class Gradient:
+    """As torch's tensors are that require a gradient: NumPy may not have it."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    def __repr__(self) -> str:
+        return "a tensor with a gradient"
+
+
 def answer(simulator: gymnasium.Env[Any, Any]) -> tuple[Any, ...]:
     """Return what the environment made of it answers to a first step."""
     environment = adapted(simulator)
@@ -68,6 +78,8 @@ def test_a_flag_is_a_truth_or_one_or_zero(flag: Any) -> None:
         ({"reward": "1"}, "bad reward: wanted one number, found '1'"),
         ({"reward": np.zeros(3)}, r"bad reward: wanted one number, found float64 \[3\]"),
         ({"reward": [[1], [2, 3]]}, "bad reward: wanted one number, found"),
+        ({"reward": Gradient()}, "bad reward: wanted one number, found a tensor with a gradient"),
+        ({"observation": Gradient()}, r"bad observation: wanted numbers \[2\], found a tensor"),
         ({"reward": 1j}, "bad reward: wanted one number, found 1j"),
         ({"terminated": None}, "bad terminated: wanted a bool, found None"),
         ({"terminated": 2}, "bad terminated: wanted a bool, found 2"),

@@ -127,6 +127,7 @@ def test_a_float_beyond_its_space_is_the_brightest_there_is() -> None:
         (box((48, 40, 9)), "pixels", r"looks like several frames.*StateStackSize"),
         (box((48, 40, 99)), "pixels", r"is no image"),
         (box((48, 40, 3)), "state", r"set ObservationType = pixels"),
+        (box((7, 7, 3)), "auto", r"pixels, or ObservationType = state"),
     ],
     ids=str,
 )
@@ -138,7 +139,15 @@ def test_what_is_no_vector_or_no_image_is_refused_with_a_hint(
 
 
 @pytest.mark.parametrize(
-    "space", [box((48, 40, 4)), box((4, 48, 40)), box((32, 32, 3), np.float32, 1)], ids=str
+    "space",
+    [
+        box((48, 40, 4)),
+        box((4, 48, 40)),
+        box((32, 32, 3), np.float32, 1),
+        box((7, 7, 3)),  # codes of MiniGrid's cells
+        box((8, 8)),  # a board
+    ],
+    ids=str,
 )
 def test_whoever_says_state_gets_the_numbers_as_a_vector(
     monkeypatch: pytest.MonkeyPatch, space: spaces.Box

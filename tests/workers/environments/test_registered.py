@@ -249,6 +249,18 @@ def test_a_module_in_the_current_folder_is_found(
     assert build("lamp_of_this_folder:FolderLamp-v0").environment_spec.num_actions == 2
 
 
+def test_a_package_that_the_module_itself_lacks_is_not_taken_for_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As gym is, which older games import."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "game_of_old.py").write_text("import no_such_gym.spaces\n")
+    importlib.invalidate_caches()
+    with pytest.raises(ConfigurationError, match=r"needs a package: .*no_such_gym") as caught:
+        build("game_of_old:Game-v0")
+    assert "module:id" not in str(caught.value)
+
+
 def test_a_class_that_is_none_of_gymnasiums_is_named() -> None:
     stranger: Any = object
     gymnasium.register(id="ScoutStranger-v0", entry_point=stranger)

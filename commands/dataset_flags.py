@@ -1,0 +1,60 @@
+"""Flags of verbs that read datasets or write them: where these lie, and which model is meant."""
+
+import argparse
+
+from commands.common import path
+from commands.parser import Parser
+
+TITLE = "models and datasets (--train_encoder, --encode)"
+
+
+def add_dataset_flags(parser: Parser) -> None:
+    """Add what training on a dataset and encoding one share, unless another verb has done so."""
+    if parser.knows("--dataset"):
+        return
+    group = parser.group(TITLE)
+    group.add_argument(
+        "--dataset", metavar="DIR", help="rollouts: their folder, or a pattern that several match"
+    )
+    group.add_argument(
+        "--split", metavar="NAME", help="which episodes (default: train to train on, all to encode)"
+    )
+    group.add_argument(
+        "--model",
+        metavar="NAME",
+        help="what is trained, such as vae or vae.Vae (key Model); to encode, the folder of a "
+        "trained model",
+    )
+
+
+def add_written_dataset(parser: Parser) -> None:
+    """Add --out_dir and --out_name, unless another verb has done so."""
+    if parser.knows("--out_dir"):
+        return
+    group = parser.group("the dataset that is written (--collect, --encode)")
+    group.add_argument(
+        "--out_dir", type=path, metavar="DIR", help="directory of the dataset; made or added to"
+    )
+    group.add_argument(
+        "--out_name",
+        metavar="NAME",
+        help="begins the names of its files (default rollouts, or encoded)",
+    )
+
+
+def add_environment(parser: Parser) -> None:
+    """Add --environment, unless another verb has done so."""
+    if parser.knows("--environment"):
+        return
+    parser.group("which environment (--collect, --train_encoder)").add_argument(
+        "--environment",
+        metavar="ID",
+        help="Gymnasium's id or its name in capitals, such as CAR_RACING (default: the recipe's); "
+        "rollouts of another one are refused",
+    )
+
+
+def check_dataset(parser: Parser, args: argparse.Namespace, verb: str) -> None:
+    """Refuse the lack of a dataset."""
+    if args.dataset is None:
+        parser.error(f"{verb} needs --dataset: the folder of the rollouts")

@@ -1,0 +1,70 @@
+"""A checkpoint of Scout's as the policy that collects."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.frame_stack import FrameStack
+from configs.errors import CheckpointError
+from training.building.stacking import stack_size
+from training.playing.loaded_agent import LoadedAgent, judge_of
+from training.playing.player import spec_from_text
+from workers.environments.actions import in_units
+from workers.environments.base import EnvironmentSpec
+
+_NOT_ENDED = torch.zeros(1, dtype=torch.bool)
+
+
+class CheckpointPolicy:
+    """Acts for one environment.
+
+    Observations are judged one by one: in a batch the last bits of a result depend on how many
+    there are, and an episode would hang on what is played beside it.
+    """
+
+    def __init__(self, agent: LoadedAgent, device: torch.device, *, greedy: bool) -> None:
+        spec = spec_from_text(agent.payload["facts"]["spec"])
+        self._judge = judge_of(agent.learner, device)
+        self._stack_size = stack_size(agent.config, spec)
+        self._spec, self._device, self._greedy = spec, device, greedy
+        self._frames: FrameStack | None = None
+        self._generator = torch.Generator(device)
+
+    def reset(self, seed: int) -> None:
+        """Forget the last frames, and sample from `seed` from now on."""
+        self._frames = None
+        self._generator.manual_seed(seed)
+
+    @torch.no_grad()
+    def act(self, observation: NDArray[Any]) -> Any:
+        """Return the policy's action in the environment's units."""
+        seen = torch.from_numpy(observation[np.newaxis]).to(self._device)
+        if self._frames is None:
+            self._frames = FrameStack(seen, self._stack_size)
+        else:
+            self._frames.push(seen, _NOT_ENDED.to(self._device))
+        distribution = self._judge(self._frames.observation)[0]
+        action = distribution.mode() if self._greedy else distribution.sample(self._generator)
+        action = action[0].cpu()
+        return int(action) if self._spec.discrete else in_units(self._spec, action.numpy())
+
+
+def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
+    """Refuse environments that the policy was not made for.
+
+    Raises:
+        CheckpointError: their observations or actions are others.
+    """
+    trained = spec_from_text(agent.payload["facts"]["spec"])
+    names = ("observation_shape", "observation_dtype", "discrete", "num_actions")
+    differing = [name for name in names if getattr(trained, name) != getattr(spec, name)]
+    if differing:
+        told = ", ".join(
+            f"{name} ({getattr(trained, name)} and {getattr(spec, name)})" for name in differing
+        )
+        raise CheckpointError(
+            f"{agent.path}: its policy was trained on other environments than these: they differ "
+            f"in {told}"
+        )

@@ -1,0 +1,166 @@
+"""One training on a dataset, from the first signal handler to the last word."""
+
+import functools
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+import torch
+
+from agents.ranks import Ranks
+from configs.errors import STOPPED_EXIT_CODE, ScoutError
+from configs.loading import LoadedConfig
+from configs.schema import RunSection
+from training.building.precision import multiplies_bfloat16
+from training.folders.last_word import leave_last_word
+from training.folders.lost_runs import warn_of_loss
+from training.folders.versions import software_versions
+from training.live.console import set_up_logging
+from training.loop.last_words import (
+    leave_unbegun,
+    leave_word,
+    say_how_it_ended,
+    say_it_ends_now,
+)
+from training.loop.stop_request import StopRequest
+from training.loop.trainer import Outcome
+from training.loop.watching import group_timeout, watched
+from training.offline.assembly import Ingredients, assemble, gather
+from training.offline.clock import StepClock
+from training.offline.continuation import Start, agree_on_start, load_everywhere
+from training.offline.datasets import check_environment, open_datasets
+from training.offline.model_folder import ModelFolder
+from training.offline.options import OfflineOptions
+from training.offline.spec import Trained
+from training.ranks.agreement import check_same_start, on_first_rank
+from training.ranks.allocator import keep_freed_memory
+from training.ranks.distributed import (
+    Place,
+    choose_device,
+    peer_errors,
+    process_group,
+    read_place,
+)
+from training.ranks.memory import memory_errors
+from training.ranks.threads import set_threads
+from training.session import Session
+from workers.early_signals import hear_interrupts
+
+
+def train_offline(options: OfflineOptions, loaded: LoadedConfig, trained: Trained) -> int:
+    """Train as one of the ranks; return the exit code.
+
+    Raises:
+        ScoutError: with the message for the user; the model's status.json says the same.
+    """
+    stop = StopRequest()
+    stop.install()
+    hear_interrupts()
+    try:
+        return _train(options, loaded, trained, stop)
+    finally:
+        stop.release()
+
+
+def _train(
+    options: OfflineOptions, loaded: LoadedConfig, trained: Trained, stop: StopRequest
+) -> int:
+    place = read_place()
+    session = Session(place, choose_device(place, options.gpu_id), clock=StepClock())
+    loaded = _settle(loaded, place, session.device)
+    run = loaded.config.run
+    set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
+    set_threads(session.device, threads_of(run, place))
+    keep_freed_memory()
+    timeout = group_timeout(run, session.device)
+    try:
+        with ExitStack() as stack:
+            with stop.leaving_at_once(functools.partial(leave_unbegun, place)):
+                elsewhere = stack.enter_context(
+                    process_group(place, session.device, run.start_timeout, timeout)
+                )
+            stack.enter_context(peer_errors(place, elsewhere))
+            stack.enter_context(memory_errors())
+            outcome = _train_in_group(session, options, loaded, trained, stop)
+    except ScoutError as error:
+        if not error.repeated:
+            leave_word(session, error.exit_code, str(error))
+        raise
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        leave_last_word(1, reason)
+        leave_word(session, 1, reason)
+        raise
+    return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
+
+
+def threads_of(run: RunSection, place: Place) -> int:
+    """Return torch's threads on the CPU: this rank's share of the cores, unless they are given."""
+    return place.cores if run.learner_threads == "auto" else run.learner_threads
+
+
+def _settle(loaded: LoadedConfig, place: Place, device: torch.device) -> LoadedConfig:
+    """Replace Precision = auto by what this rank computes with: the record names that.
+
+    On the CPU bfloat16 pays with one thread only: with two, torch's backward pass of a convolution
+    takes ten times as long (docs/benchmarks.md).
+    """
+    config = loaded.config
+    if config.run.precision != "auto":
+        return loaded
+    pays = device.type == "cuda" or threads_of(config.run, place) == 1
+    precision = "bfloat16" if pays and multiplies_bfloat16(device) else "float32"
+    run = config.run.model_copy(update={"precision": precision})
+    return replace(loaded, config=config.model_copy(update={"run": run}))
+
+
+def _train_in_group(
+    session: Session,
+    options: OfflineOptions,
+    loaded: LoadedConfig,
+    trained: Trained,
+    stop: StopRequest,
+) -> Outcome:
+    ranks = Ranks(session.device)
+
+    def prepared() -> Ingredients:
+        dataset = open_datasets(options.dataset)
+        check_environment(dataset, options.environment)
+        return gather(options, loaded, trained, session, ranks, dataset)
+
+    made = on_first_rank(ranks, prepared) or prepared()  # said once where it is refused
+    check_same_start(ranks, loaded.config, software_versions(), _flags(made))
+    start = agree_on_start(ranks, options)
+    payload = load_everywhere(ranks, start, made.facts, trained.fixed)
+    folder = ModelFolder.at(options.model_dir)
+    with ExitStack() as lock, ExitStack() as stack:
+        opened = on_first_rank(ranks, lambda: _open(folder, start))
+        session.folder = opened or folder
+        session.source = start.source
+        if opened is not None:
+            lock.enter_context(opened)
+            warn_of_loss(opened)
+        stop.last_words = functools.partial(say_it_ends_now, session)
+        with watched(session, loaded.config.run) as watchdog:
+
+            def should_stop() -> bool:
+                watchdog.kick()
+                return stop()
+
+            trainer = assemble(made, folder, payload, stack, should_stop)
+            outcome = trainer.run()
+    if ranks.rank == 0:
+        say_how_it_ended(session, outcome, stop)
+    # torchrun stops all ranks as soon as one leaves; nobody leaves before all is written.
+    stop.ignore_signals()
+    ranks.any(flag=False)
+    return outcome
+
+
+def _open(folder: ModelFolder, start: Start) -> ModelFolder:
+    return ModelFolder.open(folder.path.parent, folder.path.name, mode=start.mode)
+
+
+def _flags(made: Ingredients) -> Mapping[str, str]:
+    """Return what is no key of the recipe and must be the same on all ranks."""
+    return {"device": made.session.device.type, "--dataset": made.dataset.digest}

@@ -1,0 +1,127 @@
+"""All that training on a dataset is, gathered into one checkpoint and laid out again.
+
+The module and its optimiser are the same on every rank; a rank's own are its random stream and
+where it is in the data.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.ranks import Ranks, bytes_tensor
+from configs.errors import StorageError
+from training.checkpoints.storage import Payload, Saver, pack, unpack
+from training.loop.run_state import MOST_FAILED_SAVES
+from training.offline.steps import Steps
+from training.ranks.agreement import on_first_rank
+from trajectories.sampling import Position
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far training is, and how good it was.
+
+    Attributes:
+        steps: optimiser steps.
+        best_loss: the smallest loss of held-out samples.
+        since_best: validations since then.
+    """
+
+    steps: int = 0
+    best_loss: float = float("inf")
+    since_best: int = 0
+
+
+class OfflineState:
+    """Saves and restores.
+
+    Args:
+        steps: module and optimiser.
+        generator: this rank's random stream.
+        ranks: all processes.
+        saver: writes the file; used on rank 0 alone.
+        facts: what a checkpoint tells of its run.
+        on_saved: called on rank 0 after each save, with the path.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        generator: torch.Generator,
+        ranks: Ranks,
+        saver: Saver,
+        facts: dict[str, Any],
+        on_saved: Callable[[Path], None],
+    ) -> None:
+        self._steps = steps
+        self._generator = generator
+        self._ranks = ranks
+        self._saver = saver
+        self._facts = facts
+        self._on_saved = on_saved
+        self._failed_saves = 0
+
+    def save(self, progress: Progress, position: Position, *, is_best: bool, is_last: bool) -> None:
+        """Write a checkpoint (a collective).
+
+        A disk that is full now may have room at the next save: training goes on after a failure.
+
+        Raises:
+            StorageError: on all ranks, at the third failure in a row or where `is_last`.
+        """
+        own = {"generator": self._generator.get_state(), "position": position.as_json()}
+        parts = self._ranks.gather_bytes(pack(own))
+        on_first_rank(
+            self._ranks, lambda: self._write(parts, progress, is_best=is_best, is_last=is_last)
+        )
+
+    def _write(
+        self, parts: list[bytes], progress: Progress, *, is_best: bool, is_last: bool
+    ) -> None:
+        payload: Payload = {
+            "facts": self._facts,
+            "updates": progress.steps,
+            "best_loss": progress.best_loss,
+            "since_best": progress.since_best,
+            "module": self._steps.module.state_dict(),
+            "optimizer": self._steps.optimizer.state_dict(),
+            "ranks": [bytes_tensor(part) for part in parts],
+        }
+        try:
+            self._saver.save(payload, is_best=is_best)
+        except StorageError as error:
+            self._failed_saves += 1
+            if is_last or self._failed_saves >= MOST_FAILED_SAVES:
+                raise
+            _LOG.warning("%s; the next save tries again", error)
+            return
+        self._failed_saves = 0
+        self._on_saved(self._saver.path)
+
+    def restore_shared(self, payload: Payload, progress: Progress) -> None:
+        """Lay out what all ranks share; the payload must fit (see `continuation`)."""
+        progress.steps = payload["updates"]
+        progress.best_loss = float(payload["best_loss"])
+        progress.since_best = payload["since_best"]
+        self._steps.module.load_state_dict(payload["module"])
+        # The settings are the configuration's, which a user may have changed.
+        groups = self._steps.optimizer.state_dict()["param_groups"]
+        self._steps.optimizer.load_state_dict({**payload["optimizer"], "param_groups": groups})
+
+    def restore_rank(self, payload: Payload) -> Position:
+        """Lay out this rank's own part; return where it is in the data."""
+        own = unpack(payload["ranks"][self._ranks.rank].numpy().tobytes())
+        self._generator.set_state(own["generator"])
+        return Position.from_json(own["position"])
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """Return facts as a checkpoint holds them: text that is equal where they are."""
+    return json.dumps(content, sort_keys=True)

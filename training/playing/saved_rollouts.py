@@ -1,0 +1,140 @@
+"""The episodes of an evaluation as a dataset, beside a table of their returns and lengths."""
+
+import csv
+import functools
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import EnvironmentSection
+from training.folders.files import replace_file, storage_error
+from training.recording.describing import describe, episode_of, schema_from_spec
+from training.recording.recorder import Lived, Recorder
+from training.recording.removing import remove_dataset
+from training.recording.writing import WritingThread
+from trajectories.episode import Value
+from trajectories.writer import ShardWriter
+from workers.environment_pool import EnvironmentPool
+from workers.environments.actions import in_units
+from workers.protocol import EpisodeSummary, StepBatch
+
+TABLE = "episodes.csv"
+WRITER = "evaluation"
+
+
+class SavedRollouts:
+    """Watches an evaluation and writes each game that it counts; a context manager.
+
+    Where a lost life ends an episode, a game is several of them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        pool: EnvironmentPool,
+        section: EnvironmentSection,
+        *,
+        policy: str,
+        seeds: Sequence[int],
+        shares: Sequence[int],
+        with_info: bool,
+        provenance: Mapping[str, Any],
+    ) -> None:
+        """Begin a dataset in `folder`, in the place of one of an earlier evaluation.
+
+        Args:
+            folder: of the dataset.
+            pool: made with_states.
+            section: how its environments were made.
+            policy: which one plays, in words.
+            seeds: what each environment is first reset with.
+            shares: how many games of each are counted.
+            with_info: whether what the environments tell of a game is written, too.
+            provenance: how the evaluation was started.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        self._folder, self._pool = folder, pool
+        self._policy, self._seeds, self._shares = policy, seeds, shares
+        self._with_info = with_info
+        self._played = [0] * pool.num_environments
+        self._lives: list[list[Lived]] = [[] for _ in seeds]
+        self._rows: list[dict[str, Value]] = []
+        self._schema = schema_from_spec(pool.spec, None)
+        # What is stored is in the environment's units.
+        stored = section.model_copy(update={"action_mapping": "clip"})
+        try:
+            remove_dataset(folder)
+        except OSError as error:
+            raise storage_error(folder, error) from error
+        writer = ShardWriter(
+            folder, self._schema, describe(stored, policy, None), WRITER, provenance=provenance
+        )
+        self._thread = WritingThread(writer)
+
+    def begin(self, observations: NDArray[Any]) -> None:
+        """Take the first observations [N, ...]."""
+        self._recorder = Recorder(self._pool, observations)
+
+    def add(self, actions: NDArray[Any], batch: StepBatch) -> None:
+        """Take a step: the policy's actions, and what came of them."""
+        counted = [done < share for done, share in zip(self._played, self._shares, strict=True)]
+        taken = in_units(self._pool.spec, actions)
+        for row, lived in self._recorder.add(taken, batch, np.array(counted)).items():
+            self._lives[row].append(lived)
+        for game in batch.episodes:
+            row = game.environment
+            if not game.lost and counted[row]:
+                self._write(game)
+                self._played[row] += 1
+            self._lives[row].clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.close()
+        if error is None:
+            self._write_table()
+
+    def _write(self, game: EpisodeSummary) -> None:
+        row, number = game.environment, self._played[game.environment]
+        info: dict[str, Value] = {f"info.{name}": value for name, value in game.metrics.items()}
+        if game.rooms:
+            info["info.rooms"] = " ".join(map(str, game.rooms))
+        values: dict[str, Value] = {
+            "environment": row,
+            "environment_seed": self._seeds[row],
+            "game": number,
+            "policy": self._policy,
+            **(info if self._with_info else {}),
+        }
+        told = ("policy", "environment_seed")
+        beside = {name: value for name, value in values.items() if name not in told}
+        self._rows.append({**beside, "return": game.score, "length": game.length})
+        for life, lived in enumerate(self._lives[row]):
+            own: dict[str, Value] = {"id": f"{row}-{number}-{life}", "life": life}
+            if number == life == 0:  # later episodes go on with the environment's stream
+                own["seed"] = self._seeds[row]
+            make = functools.partial(episode_of, lived, self._schema, None, values | own)
+            self._thread.put(make, lived.num_bytes)
+
+    def _write_table(self) -> None:
+        self._rows.sort(key=lambda row: (row["environment"], row["game"]))
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        text = io.StringIO()
+        table = csv.DictWriter(text, names, lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._rows)
+        replace_file(self._folder / TABLE, text.getvalue().encode())

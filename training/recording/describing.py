@@ -1,0 +1,97 @@
+"""What a dataset is told of the environments that fill it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.errors import ConfigurationError
+from configs.schema import EnvironmentSection
+from training.recording.background import MEDIAN, without_background
+from training.recording.recorder import Lived
+from trajectories.episode import Episode, Value
+from trajectories.manifest import Description
+from trajectories.schema import ActionSpace, Schema
+from workers.environments.base import EnvironmentSpec
+
+LARGEST = float(np.finfo(np.float64).max)
+# Of the agent and of nothing that is stored.
+_OF_THE_AGENT = frozenset({"stack_size", "learning_reward"})
+
+
+def schema_from_spec(spec: EnvironmentSpec, background: str | None) -> Schema:
+    """Return the columns for an environment's episodes.
+
+    Frames are stored as [H, W, C] uint8, or int16 where their background is taken off, and vectors
+    as float32 [D].
+
+    Raises:
+        ConfigurationError: they cannot be stored, or there are no frames to take a background off.
+    """
+    shape, dtype = spec.observation_shape, spec.observation_dtype
+    if len(shape) == 3:
+        channels, height, width = shape
+        shape = (height, width, channels)
+        dtype = "uint8" if background is None else "int16"
+    elif background is not None:
+        raise ConfigurationError(
+            f"--background {background} needs frames, and {spec.env_id} shows a vector: set "
+            "ObservationType = pixels, or leave it out"
+        )
+    return Schema(shape, dtype, _actions(spec), spec.state_names, spec.label_names)
+
+
+def _actions(spec: EnvironmentSpec) -> ActionSpace:
+    if spec.discrete:
+        return ActionSpace("discrete", (), "int64", (spec.num_actions,))
+    low, high = (
+        tuple(np.clip(np.asarray(side, np.float64), -LARGEST, LARGEST).tolist())
+        for side in (spec.action_low, spec.action_high)
+    )
+    return ActionSpace("box", (spec.num_actions,), "float32", low=low, high=high)
+
+
+def describe(section: EnvironmentSection, policy: str, background: str | None) -> Description:
+    """Return what all episodes of a dataset share.
+
+    Args:
+        section: of the configuration, as the environments were made with it.
+        policy: which policy acted, in words.
+        background: what was taken off the frames, or None.
+    """
+    environment = section.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_AGENT))
+    stored: dict[str, Any] = {
+        "frames": "H W C",
+        "rewards": "raw",
+        "background": "none"
+        if background is None
+        else "int16: frame minus the median of each pixel over the episode",
+    }
+    return Description(environment, policy, facts=stored)
+
+
+def episode_of(
+    lived: Lived, schema: Schema, background: str | None, values: Mapping[str, Value]
+) -> Episode:
+    """Return an episode as it is stored; `values` are those of the episode as a whole."""
+    observations = lived.observations
+    if observations.ndim == 4:
+        observations = as_stored(observations)
+        if background == MEDIAN:
+            observations = without_background(observations)
+    return Episode(
+        observations,
+        lived.actions,
+        lived.rewards,
+        lived.terminated,
+        lived.truncated,
+        states=lived.states if schema.state else None,
+        labels={name: lived.labels[:, place] for place, name in enumerate(schema.labels)},
+        values=values,
+    )
+
+
+def as_stored(observations: NDArray[Any]) -> NDArray[Any]:
+    """Return frames [..., C, H, W] as [..., H, W, C]; vectors [..., D] are not meant."""
+    return np.ascontiguousarray(np.moveaxis(observations, -3, -1))
