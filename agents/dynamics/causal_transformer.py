@@ -15,9 +15,10 @@ NUM_COMPONENTS = 1
 class CausalTransformerDynamics(Dynamics):
     """Each step of [z, a] attends to itself and to those before it in the window.
 
-    The state is the window: inputs of the last L steps [B, L, D + A] from position 0 on, how many
-    there are [B], and what is known after the last one [B, H]. A step computes the window anew;
-    once it is full, the oldest step falls out.
+    The state is what the window holds: inputs [B, L, D + A] and keys and values of all layers
+    [B, layers, L, 2 H] from position 0 on, how many steps there are [B], and what is known after
+    the last one [B, H]. A step computes itself alone. Where a window is full, its older half falls
+    out and the rest is computed anew, at new positions: so a step knows L / 2 to L steps.
 
     Args:
         encoder, task, feature_size, num_components: as in Dynamics; the steps of a window are L.
@@ -45,6 +46,7 @@ class CausalTransformerDynamics(Dynamics):
         )
         self._input_size = encoder.feature_size + task.action_size
         self._length = task.steps
+        self._cache_shape = (num_layers, task.steps, 2 * feature_size)
         self.transformer = CausalTransformer(
             self._input_size,
             feature_size,
@@ -56,24 +58,23 @@ class CausalTransformerDynamics(Dynamics):
     def initial_state(self, batch_size: int) -> State:
         """Return an empty window, and zeros for what is known."""
         new = self.change_mean.new_zeros
-        counts = new(batch_size, dtype=torch.long)
         return (
             new(batch_size, self._length, self._input_size),
-            counts,
+            new(batch_size, *self._cache_shape),
+            new(batch_size, dtype=torch.long),
             new(batch_size, self.feature_size),
         )
 
     def remember(self, inputs: Tensor, state: State) -> State:
-        """Add a step to the window, and compute it."""
-        window, counts, _ = state
+        """Add a step to the window."""
+        window, cache, counts, _ = state
         is_full = counts == self._length
-        window = torch.where(is_full.view(-1, 1, 1), window.roll(-1, dims=1), window)
-        places = torch.where(is_full, self._length - 1, counts)
+        if bool(is_full.any()):
+            window, cache, counts = self._halved(window, cache, counts, is_full)
         rows = torch.arange(len(window), device=window.device)
-        window = window.index_put((rows, places), inputs)
-        used = int(places.max()) + 1
-        features: Tensor = self.transformer(window[:, :used])
-        return window, places + 1, features[rows, places]
+        window = window.index_put((rows, counts), inputs)
+        features, cache = self.transformer.step(inputs, cache, counts)
+        return window, cache, counts + 1, features
 
     def run(self, inputs: Tensor) -> tuple[Tensor, State]:
         """Run along sequences of at most L steps.
@@ -81,12 +82,25 @@ class CausalTransformerDynamics(Dynamics):
         Raises:
             ValueError: longer ones.
         """
-        features: Tensor = self.transformer(inputs)
+        features, keys_values = self.transformer(inputs)
         B, T = inputs.shape[:2]
-        window, counts, _ = self.initial_state(B)
+        window, cache, counts, _ = self.initial_state(B)
         window = torch.cat([inputs, window[:, T:]], dim=1)
-        return features, (window, counts + T, features[:, -1])
+        cache = torch.cat([keys_values.float(), cache[:, :, T:]], dim=2)
+        return features, (window, cache, counts + T, features[:, -1])
 
     def hidden(self, state: State) -> Tensor:
         """Return what is known after the last step."""
-        return state[2]
+        return state[3]
+
+    def _halved(
+        self, window: Tensor, cache: Tensor, counts: Tensor, is_full: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Let the older half of full rows fall out, and compute the rest at its new positions."""
+        kept = self._length // 2
+        window, cache = window.clone(), cache.clone()
+        recent = window[is_full, -kept:]
+        _, keys_values = self.transformer(recent)
+        window[is_full, :kept] = recent
+        cache[is_full, :, :kept] = keys_values.float()
+        return window, cache, torch.where(is_full, kept, counts)

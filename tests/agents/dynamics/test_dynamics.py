@@ -257,16 +257,43 @@ def test_rows_that_start_anew_forget_and_the_others_do_not(kind: str) -> None:
         close(one[::2], continued[::2, 3])
 
 
-def test_a_full_window_of_the_transformer_drops_its_oldest_step() -> None:
-    model, samples = make("causal_transformer"), walks(3, steps=T + 3)
+@pytest.mark.parametrize(("taken", "known"), [(T, T), (T + 1, T // 2 + 1), (T + 3, T), (T + 4, 4)])
+def test_a_full_window_of_the_transformer_drops_its_older_half(taken: int, known: int) -> None:
+    model, samples = make("causal_transformer"), walks(3, steps=T + 4)
     observations, actions = given(samples)
     state = model.initial_state(3)
-    for t in range(T + 3):
+    for t in range(taken):
         found, state = model.step(observations[:, t], actions[:, t], state)
-    last = Samples(*(x if x is None else x[:, 3:] for x in samples))._replace(mask=None)
-    whole = model.foreseen(model.window(last, stream()))
+    last = Samples(*(x if x is None else x[:, taken - known : taken] for x in samples))
+    whole = model.foreseen(model.window(last._replace(mask=None), stream()))
     for one, other in zip(found, whole, strict=True):
         close(one, other[:, -1])
+
+
+def test_rows_whose_windows_fill_at_different_times_do_not_touch() -> None:
+    model, samples = make("causal_transformer"), walks(2, steps=T + 2)
+    observations, actions = given(samples)
+    state, alone = model.initial_state(2), model.initial_state(1)
+    for t in range(T + 2):
+        if t == 2:
+            state = model.restart(state, torch.tensor([True, False]))
+        found, state = model.step(observations[:, t], actions[:, t], state)
+        if t >= 2:
+            expected, alone = model.step(observations[:1, t], actions[:1, t], alone)
+            for one, other in zip(found, expected, strict=True):
+                close(one[:1], other)
+
+
+def test_a_step_leaves_the_state_before_it_as_it_was() -> None:
+    for kind in KINDS:
+        model, samples = make(kind), walks(2, steps=T + 1)
+        observations, actions = given(samples)
+        state = model.initial_state(2)
+        for t in range(T + 1):
+            before = [part.clone() for part in state]
+            _, after = model.step(observations[:, t], actions[:, t], state)
+            assert all(torch.equal(*pair) for pair in zip(before, state, strict=True))
+            state = after
 
 
 @EVERY
