@@ -114,7 +114,7 @@ class CMAES:
         Raises:
             RuntimeError: no population was asked for.
             ValueError: another number of fitnesses.
-            NonFiniteError: none is finite; the population is forgotten, nothing was learnt.
+            NonFiniteError: none is finite; nothing was learnt, the population may be told again.
         """
         if self._asked is None:
             raise RuntimeError("fitnesses were told before a population was asked for")

@@ -8,6 +8,7 @@ by the path of their names, and laid into a strategy that was made anew with the
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,11 @@ DOCUMENT = "document"
 LEFT_OUT = frozenset({"timer", "logger", "best", "pop", "pop_sorted", "ary"})
 
 Arrays = dict[str, NDArray[Any]]
+
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 class _Form:
@@ -49,8 +55,8 @@ def packed(strategy: object, facts: dict[str, Any]) -> bytes:
     }
     document = json.dumps({"facts": facts, "numbers": numbers}).encode()
     buffer = io.BytesIO()
-    named = {DOCUMENT: np.frombuffer(document, np.uint8), **form.arrays}
-    np.savez(buffer, allow_pickle=False, **named)
+    named: dict[str, Any] = {DOCUMENT: np.frombuffer(document, np.uint8), **form.arrays}
+    np.savez(buffer, **named)
     return buffer.getvalue()
 
 
@@ -65,7 +71,7 @@ def unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, Any], Arrays]:
             arrays = {name: file[name] for name in file.files}
         document = json.loads(arrays.pop(DOCUMENT).tobytes())
         return dict(document["facts"]), dict(document["numbers"]), arrays
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(f"the state of CMA-ES cannot be read: {error}") from error
 
 
@@ -77,7 +83,7 @@ def lay_out(numbers: dict[str, Any], arrays: Arrays, strategy: object) -> None:
     """
     owners = _owners(strategy)
     strange = sorted(set(numbers) ^ set(owners))
-    for path in set(numbers) & set(owners):
+    for path in sorted(set(numbers) & set(owners)):
         owner, found = owners[path], dict(numbers[path])
         strange += [f"{path}.{name}" for name, _ in _values(owner) if name not in found]
         for name, form in found.items():

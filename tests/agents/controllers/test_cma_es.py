@@ -151,6 +151,8 @@ def test_a_generation_without_any_fitness_is_refused_in_words() -> None:
     strategy.ask()
     with pytest.raises(NonFiniteError, match="generation 1: none of 12 fitnesses"):
         strategy.tell(np.full(12, np.nan))
+    assert strategy.generation == 0
+    assert strategy.tell(np.zeros(12)) == 0
 
 
 @pytest.mark.parametrize("population", [1, 4, SMALLEST_POPULATION - 1])
