@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from agents.encoded_frames import EncodedRollout
+from agents.encoders.encoder import Encoder
 from agents.intrinsic.base import Batch, Experience, IntrinsicReward
 from agents.losses.ppo import (
     approximate_kl,
@@ -19,7 +21,7 @@ from agents.networks.distributions import ActionDistribution
 from agents.representation.policy_features import PolicyFeatures
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
-from agents.rollout import RolloutBuffer
+from agents.rollout import RolloutBuffer, RolloutShape
 
 
 class Minibatch(NamedTuple):
@@ -70,12 +72,14 @@ class Learner(nn.Module):
         representation: RepresentationLearning | None,
         weights: LossWeights,
         autocast: torch.dtype | None,
+        encoder: Encoder | None = None,
     ) -> None:
         super().__init__()
         self.policy = policy
         self.intrinsic = intrinsic
         self.bonus_features = bonus_features
         self.representation = representation
+        self.encoder = encoder
         self._weights = weights
         self._autocast = autocast
 
@@ -90,6 +94,12 @@ class Learner(nn.Module):
         if self.bonus_features is None:
             return Experience(rollout, rollout.next_frames)
         return Experience(rollout, self.bonus_features.inputs(rollout, self._backbone))
+
+    def new_rollout(self, shape: RolloutShape, device: torch.device) -> RolloutBuffer:
+        """Return an empty rollout that keeps what this policy sees."""
+        if self.encoder is None:
+            return RolloutBuffer(shape, device)
+        return EncodedRollout(self.encoder, shape, device)
 
     def tie(self) -> None:
         """Let the representation share the policy's backbone; call when the device is settled."""

@@ -6,7 +6,9 @@ of one flat store: first S-1 time slots of history, then t = 0 .. T, then the tr
 of episodes that ended. Stacks are put together when they are asked for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,10 +35,24 @@ class RolloutShape:
 
 @dataclass(frozen=True)
 class CarriedState:
-    """What one rollout hands to the next: the last S time slots of frames and the ages at t = T."""
+    """What one rollout hands to the next: the last S time slots of frames and the ages at t = T.
+
+    `memory` [N, ...] is that of an encoder which has seen them (see EncodedRollout), or None.
+    """
 
     frames: Tensor
     ages: Tensor
+    memory: Tensor | None = None
+
+    @classmethod
+    def from_named(cls, named: Mapping[str, Any]) -> "CarriedState":
+        """Return what `named` was made of."""
+        return cls(named["frames"], named["ages"], named.get("memory"))
+
+    def named(self) -> dict[str, Tensor]:
+        """Return its tensors by name."""
+        named = {"frames": self.frames, "ages": self.ages}
+        return named if self.memory is None else {**named, "memory": self.memory}
 
 
 class RolloutBuffer:
@@ -286,6 +302,5 @@ class RolloutBuffer:
         return frames.view(*rows.shape, *self.shape.observation_shape)
 
     def _stacked(self, rows: Tensor) -> Tensor:
-        """Gather rows [B, S] and lay the S frames of a sample along its channels."""
-        frames = self._gather(rows)
-        return frames.flatten(1, 2) if frames.dim() > 3 else frames.squeeze(1)
+        """Gather rows [B, S] and lay the S frames of a sample along their first axis."""
+        return self._gather(rows).flatten(1, 2)

@@ -307,6 +307,20 @@ class PPOSection(Section):
         ge=0,
         description="gain of the value heads' start; 0 = values start at zero",
     )
+    backbone: str = Field(
+        "own",
+        alias="Backbone",
+        pattern=r"^(own|encoder:\S.*)$",
+        description="what turns an observation into the policy's features: own = the network that "
+        "the keys above describe, encoder:PATH = the encoder that --train_encoder left in the "
+        "folder PATH (pixels), with StateHiddenSizes on top of it",
+    )
+
+    @property
+    def encoder_path(self) -> str | None:
+        """The folder of Backbone = encoder:PATH; None without an encoder."""
+        kind, _, path = self.backbone.partition(":")
+        return path if kind == "encoder" else None
 
 
 def _name_input(value: Any) -> Any:
@@ -509,6 +523,23 @@ class RepresentationSection(Section):
         False,
         alias="FreezeSharedBackbone",
         description="leave the backbone as pretraining made it, or the run of --load_model_path",
+    )
+    use: Literal["own", "oracle", "scratch", "frozen", "finetune", "brain_split"] = Field(
+        "own",
+        alias="Representation",
+        description="what the policy looks at: own = observations through its own network, oracle "
+        "= the same, and only states will do; with Backbone = encoder:PATH: scratch = the "
+        "encoder's network from fresh weights, frozen = its features, never trained further, "
+        "finetune = trained further, brain_split = trained further, a copy each for actor and "
+        "critic",
+    )
+    encoder_learning_rate_factor: float = Field(
+        0.1,
+        alias="EncoderLearningRateFactor",
+        gt=0,
+        le=1,
+        description="step size of the encoder's weights as a share of LearningRate, for finetune "
+        "and brain_split",
     )
 
 
@@ -717,3 +748,8 @@ class Config(BaseModel):
     def observes_pixels(self) -> bool:
         """Whether the agent sees frames (else the environment's own vector)."""
         return self.environment.observes_pixels
+
+    @property
+    def learns_from_features(self) -> bool:
+        """Whether rollouts hold the features of a frozen encoder in the place of frames."""
+        return self.representation.use == "frozen"

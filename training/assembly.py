@@ -24,6 +24,7 @@ from training.building.learner import (
 from training.building.rollouts import build_rollouts
 from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.action_mapping import say_mapping
+from training.checkpoints.policy_encoder import FACT, module_of
 from training.checkpoints.storage import Payload, Saver
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
@@ -46,7 +47,6 @@ from training.loop.since_row import SinceRow
 from training.loop.stopwatch import Stopwatch
 from training.loop.trainer import Beginning, Schedule, Trainer, uniform_policy
 from training.loop.visits import FrameCells, VisitRecorder
-from training.options import RunOptions
 from training.parts import Parts
 from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
@@ -86,11 +86,11 @@ def assemble(
         pool.spec,
         ranks,
         parts.folder.path / "visits.npz",
-        choose_frame_cells(config) if has_bonus else None,
+        choose_frame_cells(config) if has_bonus and not config.learns_from_features else None,
     )
     since_row = SinceRow(visits, ranks, has_bonus=has_bonus)
     episodes = EpisodeLog()
-    facts = checkpoint_facts(config, parts.options, pool, ranks)
+    facts = checkpoint_facts(parts, pool)
     state = RunState(
         agent=agent,
         rollouts=rollouts,
@@ -173,7 +173,8 @@ def build_agent(
     """
     config, ranks, device = parts.config, parts.ranks, parts.session.device
     torch.manual_seed(stream_seed(config.run.seed, "weights"))
-    learner = build_learner(config, pool.spec, pool.num_environments).to(device)
+    encoder = module_of(parts.encoder)
+    learner = build_learner(config, pool.spec, pool.num_environments, encoder).to(device)
     agent = PPOAgent(
         learner,
         build_optimizer(config, learner),
@@ -181,9 +182,9 @@ def build_agent(
         ranks,
         make_generator(config.run.seed, f"acting from env step {steps_before}", ranks.rank, device),
     )
-    rollout = RolloutBuffer(rollout_shape(config, pool.spec, pool.num_environments), device)
-    agent.prime(rollout.shape)
-    return agent, rollout
+    shape = rollout_shape(config, pool.spec, pool.num_environments, learner.encoder)
+    agent.prime(shape)
+    return agent, learner.new_rollout(shape, device)
 
 
 def choose_frame_cells(config: Config) -> FrameCells:
@@ -202,20 +203,19 @@ def make_schedule(config: Config, ranks: Ranks, max_updates: int | None) -> Sche
     )
 
 
-def checkpoint_facts(
-    config: Config, options: RunOptions, pool: EnvironmentPool, ranks: Ranks
-) -> dict[str, Any]:
+def checkpoint_facts(parts: Parts, pool: EnvironmentPool) -> dict[str, Any]:
     """Return what a checkpoint tells of its run: text and numbers only."""
-    return {
-        "log_name": options.log_name,
-        "config": dump_config(config),
+    facts = {
+        "log_name": parts.options.log_name,
+        "config": dump_config(parts.config),
         "spec": json.dumps(asdict(pool.spec)),
-        "device": ranks.device.type,
-        "world_size": ranks.world_size,
+        "device": parts.ranks.device.type,
+        "world_size": parts.ranks.world_size,
         "num_envs": pool.num_environments,
         "threads": torch.get_num_threads(),
         "versions": collect_versions(),
     }
+    return facts if parts.encoder is None else {**facts, FACT: parts.encoder.facts}
 
 
 def _choose_profiler(

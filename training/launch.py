@@ -23,6 +23,7 @@ from training.checkpoints.continuation import (
     source_bytes,
 )
 from training.checkpoints.freezing import check_frozen_source
+from training.checkpoints.policy_encoder import choose_encoder, kept_encoder
 from training.checkpoints.storage import Payload, unpack
 from training.checkpoints.unstated import keep_unstated
 from training.folders.files import storage_error
@@ -124,8 +125,9 @@ def _train_in_group(
     check_same_start(ranks, loaded.config, software_versions(), _flags(session, options))
     start = agree_on_start(ranks, options)
     on_first_rank(ranks, lambda: check_frozen_source(start, loaded.config))
+    encoder = choose_encoder(ranks, start, loaded.config)
     folder = RunFolder(LOGS, start.options.log_name)
-    parts = Parts(session, folder, start.options, loaded, ranks, stop)
+    parts = Parts(session, folder, start.options, loaded, ranks, stop, encoder)
     # The environments end before the run's name is free again.
     with ExitStack() as lock, ExitStack() as stack:
         stack.enter_context(followed_by_profilers(folder.path / LINE_TIMES / f"rank{ranks.rank}"))
@@ -182,6 +184,9 @@ def _prepare(
     payload = _load_everywhere(parts.ranks, start, parts.config)
     loaded = follow_checkpoint(keep_unstated(parts.loaded, payload), payload)
     parts = replace(parts, loaded=loaded)
+    if payload is not None and start.source is not None:
+        kept = kept_encoder(payload["facts"], parts.config, start.source)
+        parts = replace(parts, encoder=kept)
     return parts, payload, stack.enter_context(make_pool(parts, env_steps_of(payload)))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from training.checkpoints.policy_encoder import PolicyEncoder
 from training.folders.run_folder import RunFolder
 from training.options import RunOptions
 from training.session import Session
@@ -13,7 +14,10 @@ from training.session import Session
 
 @dataclass(frozen=True)
 class Parts:
-    """What everything else is made from; `stop` is asked at every env step whether to stop."""
+    """What everything else is made from.
+
+    `stop` is asked at every env step whether to stop; `encoder` is that of Backbone = encoder:PATH.
+    """
 
     session: Session
     folder: RunFolder
@@ -21,6 +25,7 @@ class Parts:
     loaded: LoadedConfig
     ranks: Ranks
     stop: Callable[[], bool]
+    encoder: PolicyEncoder | None = None
 
     @property
     def config(self) -> Config:

@@ -114,6 +114,17 @@ class Encoder(nn.Module, ABC):
         features = self.sequence_from_inputs(inputs)
         return features if mask is None else torch.where(mask.unsqueeze(2), features, 0.0)
 
+    def frame_features(self, observations: Tensor) -> Tensor:
+        """Return features [B, D] of single observations [B, ...], whatever came before them.
+
+        They are those of `encode` for stateless encoders; others give what their memory is fed.
+
+        Raises:
+            UnexpectedObservationError: observations of another form.
+        """
+        latents, _ = self.from_inputs(self.preprocessing(observations))
+        return latents.mean
+
     def sequence_from_inputs(self, inputs: Tensor) -> Tensor:
         """Encode what the preprocessing made of sequences, [B, T, ...] to [B, T, D]."""
         latents, _ = self.from_inputs(inputs.flatten(0, 1))

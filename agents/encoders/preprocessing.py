@@ -134,7 +134,7 @@ class FramePreprocessing(Preprocessing):
             )
         self.height, self.width, self.channels = height, width, channels
         self._layout: Layout = layout
-        self._dtype = DTYPES[dtype]
+        self.dtype = DTYPES[dtype]
         self._low, self._high = low, high
         self._subtract, self._standardize = subtract_background, standardize
         if subtract_background:
@@ -149,6 +149,10 @@ class FramePreprocessing(Preprocessing):
         if self._layout == "HWC":
             return self.height, self.width, self.channels
         return self.channels, self.height, self.width
+
+    def as_kept(self, frames: Tensor) -> Tensor:
+        """Return frames [B, C, H, W] of an environment as they are kept: the channel's place."""
+        return to_layout(frames, "CHW", self._layout).contiguous()
 
     def pictures(self, frames: Tensor) -> Tensor:
         """Return frames [B, ...] as float32 [B, C, H, W] from 0 to 1, channels last in memory.
@@ -190,7 +194,7 @@ class FramePreprocessing(Preprocessing):
 
     def _check(self, frames: Tensor) -> None:
         trained = f"the encoder was trained on {self._in_words()}"
-        if frames.dtype != self._dtype:
+        if frames.dtype != self.dtype:
             hint = "pass frames as they were kept, neither divided nor converted"
             raise UnexpectedObservationError(
                 f"frames of {_name(frames.dtype)} came, but {trained}: {hint}"

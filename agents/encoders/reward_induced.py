@@ -68,6 +68,11 @@ class RecurrentEncoder(Encoder):
         outputs, memory = self._run(self.network(inputs).unsqueeze(1), memory)
         return Latents(outputs.squeeze(1), None), memory
 
+    def frame_features(self, observations: Tensor) -> Tensor:
+        """Return what the LSTM is fed, [B, D]: convolutions and the linear layer alone."""
+        features: Tensor = self.network(self.preprocessing(observations))
+        return features
+
     def sequence_from_inputs(self, inputs: Tensor) -> Tensor:
         """Run along sequences of pictures [B, T, C, H, W]."""
         seen = self.network(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])

@@ -179,5 +179,36 @@ class VectorActorCritic(nn.Module):
     def forward(self, observation: Float[Tensor, "B S"]) -> PolicyOutput:
         """Judge state vectors [B, S]."""
         observation = self.scaling(observation)
-        distribution = self.action_head(self.policy_backbone(observation))
-        return PolicyOutput(distribution, *self.value_heads(self.value_backbone(observation)))
+        return self.judge(observation, observation)
+
+    def judge(
+        self, of_actor: Float[Tensor, "B S"], of_critic: Float[Tensor, "B S"]
+    ) -> PolicyOutput:
+        """Judge what the actor and what the critics see of one observation, [B, S], scaled."""
+        distribution = self.action_head(self.policy_backbone(of_actor))
+        return PolicyOutput(distribution, *self.value_heads(self.value_backbone(of_critic)))
+
+
+class EncodedActorCritic(nn.Module):
+    """Policy and critics on what an encoder makes of stacked frames.
+
+    Args:
+        backbone: frames [B, S * C, H, W] -> features [B, D].
+        heads: judge the features.
+        critic_backbone: the critics' own backbone; None: they share the actor's.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, heads: VectorActorCritic, critic_backbone: nn.Module | None
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = heads
+        self.critic_backbone = critic_backbone
+
+    def forward(self, observation: Num[Tensor, "B C H W"]) -> PolicyOutput:
+        """Judge stacked frames [B, S * C, H, W] as the environment shows them."""
+        features = self.backbone(observation)
+        if self.critic_backbone is None:
+            return self.heads.judge(features, features)
+        return self.heads.judge(features, self.critic_backbone(observation))

@@ -87,19 +87,22 @@ def test_arms_differ_in_what_their_names_tell_alone() -> None:
             config.intrinsic.kind,
             config.intrinsic.rnd_input,
             config.representation.kind,
+            config.representation.share,
         )
         for name, config in configs.items()
     }
     assert told == {
-        "PPO": ("none", "pixels", "None"),
-        "RND": ("RND", "pixels", "None"),
-        "RND+BYOL": ("RND", "pixels", "BYOL"),
-        "RND+Barlow-Twins": ("RND", "pixels", "Barlow-Twins"),
-        "modified RND": ("RND", "features", "None"),
-        "modified RND+BYOL": ("RND", "features", "BYOL"),
-        "DRND": ("DRND", "pixels", "None"),
-        "SND": ("SND", "pixels", "None"),
-        "BYOL-Explore": ("BYOL-Explore", "pixels", "None"),
+        "PPO": ("none", "pixels", "None", 1.0),
+        "RND": ("RND", "pixels", "None", 1.0),
+        "RND+BYOL": ("RND", "pixels", "BYOL", 1.0),
+        "RND+BYOL, half": ("RND", "pixels", "BYOL", 0.5),
+        "RND+Barlow-Twins": ("RND", "pixels", "Barlow-Twins", 1.0),
+        "RND+Barlow-Twins, half": ("RND", "pixels", "Barlow-Twins", 0.5),
+        "modified RND": ("RND", "features", "None", 1.0),
+        "modified RND+BYOL": ("RND", "features", "BYOL", 1.0),
+        "DRND": ("DRND", "pixels", "None", 1.0),
+        "SND": ("SND", "pixels", "None", 1.0),
+        "BYOL-Explore": ("BYOL-Explore", "pixels", "None", 1.0),
     }
     baseline = configs[BASELINE]
     for config in configs.values():

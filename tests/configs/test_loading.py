@@ -21,15 +21,20 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
+OTHER_WORDS = {
+    "EnvID": "my_package.envs:Maze-v0",
+    "Model": "byol",
+    "Backbone": "encoder:runs/an encoder",
+}
+
+
 def another_value(option: Option) -> str:
     """Return a value that is allowed and is not the default."""
     words = [choice for choice in option.choices if choice not in ("auto", option.default)]
     if words:
         return words[0]
-    if option.key == "EnvID":
-        return "my_package.envs:Maze-v0"
-    if option.key == "Model":
-        return "byol"
+    if option.key in OTHER_WORDS:
+        return OTHER_WORDS[option.key]
     if "commas" in option.allowed:
         return "8, 16, 24"
     if "whole" in option.allowed:
@@ -46,6 +51,8 @@ COMPANIONS = {
     "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
     "Renderer": "EnvType = box2d",
     "ActionSpace": "EnvType = box2d",
+    "Backbone": "Representation = finetune",
+    "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }
 
 

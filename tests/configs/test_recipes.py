@@ -112,6 +112,7 @@ OF_OTHERS = {
     "ActionSpace",
     "ActionMapping",
     "ObservationScaling",
+    "Backbone",
 }
 
 

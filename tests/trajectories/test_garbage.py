@@ -21,7 +21,7 @@ from trajectories.reader import open_dataset
 from trajectories.repair import repair
 from trajectories.verify import verify, verify_folder
 
-FAST, FULL = 25, 1000  # examples; two of these tests together are 50, or 2,000
+FAST, FULL = 12, 1000  # examples; two of these tests together are 24, or 2,000
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -174,7 +174,7 @@ def test_a_damaged_shard_is_one_message_or_gives_what_was_written(
     check()
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5, pytest.param(300, marks=pytest.mark.slow)])
 def test_repair_mends_any_damage_to_any_file(count: int, kept: Path, tmp_path: Path) -> None:
     names = sorted(path.name for path in kept.iterdir())
     numbers = iter(range(10**6))

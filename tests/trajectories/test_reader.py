@@ -1,4 +1,5 @@
 import pickle
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.episode import Episode
 from trajectories.memory import decoded_bytes, in_memory
 from trajectories.reader import Dataset, known_ids, open_dataset
+from trajectories.rows import Located, Rows
 from trajectories.schema import ActionSpace, Schema
 from trajectories.writer import ShardWriter
 
@@ -84,6 +86,24 @@ def test_frames_come_in_the_order_of_their_ids_also_twice(opened: Dataset) -> No
         np.testing.assert_array_equal(rows["observation"][place], wanted.observations[row])
         last = row == wanted.length
         np.testing.assert_array_equal(rows["action"][place], 0 if last else wanted.actions[row])
+
+
+def test_frames_of_row_groups_that_touch_each_other_are_read_at_once(opened: Dataset) -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    class Listening:
+        def read(self, episode: Located, first: int, stop: int, columns: Sequence[str]) -> Rows:
+            asked.append((episode.entry.id, first, stop))
+            return opened.source.read(episode, first, stop, columns)
+
+    ids = np.array([[2, 70], [1, 3], [2, 5], [2, 40], [5, 31], [2, 40]])
+    rows = replace(opened, source=Listening()).frames(ids)
+    assert asked == [("made-33", 3, 4), ("made-70", 5, 71), ("made-31", 31, 32)]
+    np.testing.assert_array_equal(rows["observation"], opened.frames(ids)["observation"])
+
+    asked.clear()
+    replace(opened, source=Listening()).frames(np.array([[2, 70], [2, 5]]))
+    assert asked == [("made-70", 5, 6), ("made-70", 70, 71)]  # not the group between them
 
 
 def test_windows_are_slices_of_episodes_filled_up_behind_their_mask(opened: Dataset) -> None:

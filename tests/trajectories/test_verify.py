@@ -76,7 +76,7 @@ def flips(folder: Path, count: int, seed: int) -> list[tuple[Path, int, int]]:
 
 
 @pytest.mark.parametrize(
-    "count", [18, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+    "count", [9, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
 )
 def test_every_flipped_bit_is_reported_and_repair_leaves_a_whole_dataset(
     count: int, kept: Path, tmp_path: Path

@@ -8,8 +8,9 @@ import pytest
 
 from configs.errors import ConfigurationError, StorageError
 from tests.faults.disks import small_disk
-from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
+from tests.trajectories.made import BOX, DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.manifest import read_info, read_part
+from trajectories.schema import Schema
 from trajectories.shard import OpenShard
 from trajectories.verify import verify_folder
 from trajectories.writer import ShardWriter
@@ -58,14 +59,23 @@ def test_a_row_group_holds_at_most_32_rows_of_one_episode(tmp_path: Path) -> Non
     assert groups == [32, 9, 32, 9]
 
 
-def test_columns_that_are_large_are_compressed(tmp_path: Path) -> None:
-    dataset(tmp_path, range(1))
+@pytest.mark.parametrize(
+    ("schema", "large"),
+    [
+        (SCHEMA, {"observation"}),
+        (Schema((6,), "float32", BOX, latent="gaussian"), {"latent", "latent_std"}),
+    ],
+)
+def test_observations_and_latents_alone_are_compressed(
+    schema: Schema, large: set[str], tmp_path: Path
+) -> None:
+    with ShardWriter(tmp_path, schema, DESCRIPTION, "a") as writer:
+        writer.add(episode(0, schema=schema))
     group = pq.read_metadata(tmp_path / "shard-a-0.parquet").row_group(0)
     columns = [group.column(index) for index in range(group.num_columns)]
-    compressed = {c.path_in_schema for c in columns if c.compression == "ZSTD"}
-    assert compressed == {
-        *("observation", "action.list.element", "reward", "state.list.element", "target")
-    }
+    compression = {column.path_in_schema: column.compression for column in columns}
+    assert {name for name, codec in compression.items() if codec == "ZSTD"} == large
+    assert set(compression.values()) == {"ZSTD", "UNCOMPRESSED"}
 
 
 def test_a_shard_is_closed_when_it_is_large_enough(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from functools import partial
 
 from torch import nn
 
+from agents.encoders.encoder import Encoder
 from agents.intrinsic.base import IntrinsicReward
 from agents.intrinsic.byol_explore import BYOLExplore
 from agents.intrinsic.drnd import DistributionalNetworkDistillation
@@ -17,18 +18,22 @@ from agents.networks.scaling import BoundScaling
 from agents.networks.world_model import WorldModel
 from agents.representation.policy_features import PolicyFeatures
 from configs.schema import Config
+from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
 
-def build_intrinsic(config: Config, spec: EnvironmentSpec, num_envs: int) -> IntrinsicReward | None:
+def build_intrinsic(
+    config: Config, spec: EnvironmentSpec, num_envs: int, encoder: Encoder | None = None
+) -> IntrinsicReward | None:
     """Build the bonus and its statistics; None for plain PPO.
 
     Args:
         config: the run's configuration.
         spec: the environment.
         num_envs: environments of this rank.
+        encoder: that of Backbone = encoder:PATH; None without one.
     """
-    section, shape = config.intrinsic, _input_shape(config, spec)
+    section, shape = config.intrinsic, _input_shape(config, spec, encoder)
     target, predictor = partial(_build_encoder, config, shape), partial(_build_predictor, config)
     common = (shape, num_envs, section.gamma)
     match section.kind:
@@ -53,19 +58,22 @@ def build_intrinsic(config: Config, spec: EnvironmentSpec, num_envs: int) -> Int
 
 
 def build_bonus_features(config: Config, policy: nn.Module) -> PolicyFeatures | None:
-    """Build what shows the bonus the policy's features; None where it sees the frames."""
+    """Build what shows the bonus the policy's features; None where it sees the rollout's own."""
     section = config.intrinsic
-    if section.kind == "none" or section.rnd_input == "pixels":
+    if section.kind == "none" or section.rnd_input == "pixels" or config.learns_from_features:
         return None
     momentum = 1.0 - section.slow_rate if section.use_slow_backbone else None
     return PolicyFeatures(policy.get_submodule("backbone"), momentum)
 
 
-def _input_shape(config: Config, spec: EnvironmentSpec) -> tuple[int, ...]:
-    """Return the shape of what the bonus looks at."""
-    if config.intrinsic.rnd_input == "features":
+def _input_shape(config: Config, spec: EnvironmentSpec, encoder: Encoder | None) -> tuple[int, ...]:
+    """Return the shape of what the bonus looks at; of a frozen encoder, the last frame alone."""
+    if config.intrinsic.rnd_input == "pixels":
+        return spec.observation_shape
+    if encoder is None:
         return (config.ppo.feature_size,)
-    return spec.observation_shape
+    frames = 1 if config.learns_from_features else stack_size(config, spec)
+    return (frames * encoder.feature_size,)
 
 
 def _build_encoder(config: Config, shape: tuple[int, ...], *extra_hidden: int) -> nn.Module:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from agents.adam import FusedAdam
+from agents.encoders.encoder import Encoder
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.scaling import BoundScaling, NoScaling, RunningScaling
@@ -12,22 +13,26 @@ from agents.rollout import RolloutShape
 from agents.targets import Discounting
 from configs.schema import Config
 from training.building.bonuses import build_bonus_features, build_intrinsic
+from training.building.encoders import build_encoded_policy, encoder_parameters
 from training.building.heads import build_representation
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
 
-def build_learner(config: Config, spec: EnvironmentSpec, num_envs: int) -> Learner:
+def build_learner(
+    config: Config, spec: EnvironmentSpec, num_envs: int, encoder: Encoder | None = None
+) -> Learner:
     """Build policy and bonus on the CPU, in float32, from the global generator.
 
     Args:
         config: the run's configuration.
         spec: the environment.
         num_envs: environments of this rank.
+        encoder: that of Backbone = encoder:PATH; None without one.
 
     """
-    policy = build_policy(config, spec)
-    intrinsic = build_intrinsic(config, spec, num_envs)
+    policy = build_policy(config, spec, encoder)
+    intrinsic = build_intrinsic(config, spec, num_envs, encoder)
     weights = LossWeights(
         clip_range=config.ppo.clip_range,
         entropy=config.ppo.entropy_coef,
@@ -42,16 +47,36 @@ def build_learner(config: Config, spec: EnvironmentSpec, num_envs: int) -> Learn
         build_representation(config, policy),
         weights,
         autocast,
+        encoder.requires_grad_(False) if encoder and config.learns_from_features else None,
     )
     if config.representation.freeze_backbone:
         policy.get_submodule("backbone").requires_grad_(False)
     return learner
 
 
-def build_policy(config: Config, spec: EnvironmentSpec) -> nn.Module:
-    """Build the policy with its critics; the second critic only where there is a bonus."""
+def build_policy(
+    config: Config, spec: EnvironmentSpec, encoder: Encoder | None = None
+) -> nn.Module:
+    """Build the policy with its critics; the second critic only where there is a bonus.
+
+    On a frozen encoder it is a policy of features, which come from the rollout.
+    """
     ppo = config.ppo
     intrinsic_head = config.intrinsic.kind != "none"
+    if encoder is not None:
+        size = stack_size(config, spec)
+        heads = VectorActorCritic(
+            NoScaling(),
+            size * encoder.feature_size,
+            ppo.state_hidden_sizes,
+            num_actions=spec.num_actions,
+            discrete=spec.discrete,
+            value_init_gain=ppo.value_init_gain,
+            intrinsic_head=intrinsic_head,
+        )
+        if config.learns_from_features:
+            return heads
+        return build_encoded_policy(encoder, heads, config, size)
     if len(spec.observation_shape) == 1:
         return VectorActorCritic(
             build_scaling(config, spec),
@@ -90,12 +115,17 @@ def build_scaling(config: Config, spec: EnvironmentSpec) -> nn.Module:
 
 
 def build_optimizer(config: Config, learner: Learner) -> FusedAdam:
-    """Build Adam, with a step size of its own for the bonus where the recipe gives one."""
+    """Build Adam, with step sizes of their own for a trained encoder and for the bonus."""
     rate, chosen = config.ppo.learning_rate, config.intrinsic.predictor_learning_rate
-    common = _trained(learner.policy)
+    slow = [] if config.representation.use == "scratch" else encoder_parameters(learner.policy)
+    apart = set(slow)
+    common = [parameter for parameter in _trained(learner.policy) if parameter not in apart]
     if learner.representation is not None:
         common += _trained(learner.representation.head)
     groups = [{"params": common, "lr": rate}]
+    if slow:
+        share = config.representation.encoder_learning_rate_factor
+        groups.append({"params": slow, "lr": share * rate})
     if learner.intrinsic is not None:
         bonus_rate = rate if chosen == "auto" else chosen
         groups.append({"params": _trained(learner.intrinsic), "lr": bonus_rate})
@@ -129,13 +159,23 @@ def learning_settings(config: Config, total_envs: int) -> LearningSettings:
     )
 
 
-def rollout_shape(config: Config, spec: EnvironmentSpec, num_envs: int) -> RolloutShape:
-    """Return the sizes of this rank's rollouts."""
+def rollout_shape(
+    config: Config, spec: EnvironmentSpec, num_envs: int, encoder: Encoder | None = None
+) -> RolloutShape:
+    """Return the sizes of this rank's rollouts; a frozen encoder's features are kept for frames.
+
+    Args:
+        config: the run's configuration.
+        spec: the environment.
+        num_envs: environments of this rank.
+        encoder: the learner's; None where rollouts hold what the environment shows.
+    """
+    is_frames = encoder is None and spec.observation_dtype == "uint8"
     return RolloutShape(
         rollout_steps=config.ppo.rollout_steps,
         num_envs=num_envs,
         stack_size=stack_size(config, spec),
-        observation_shape=spec.observation_shape,
-        observation_dtype=torch.uint8 if spec.observation_dtype == "uint8" else torch.float32,
+        observation_shape=spec.observation_shape if encoder is None else (encoder.feature_size,),
+        observation_dtype=torch.uint8 if is_frames else torch.float32,
         action_shape=() if spec.discrete else (spec.num_actions,),
     )

@@ -39,7 +39,9 @@ def build_rollouts(
         return first, RolloutsInTurn(first, agent.act, parts.stop)
     purpose = f"acting beside learning from env step {steps_before}"
     generator = make_generator(config.run.seed, purpose, parts.ranks.rank, agent.device)
-    second = Collector(pool, RolloutBuffer(rollout.shape, agent.device), reward, stopwatch)
+    second = Collector(
+        pool, agent.learner.new_rollout(rollout.shape, agent.device), reward, stopwatch
+    )
     return first, OverlappingRollouts(
         (first, second),
         EarlierPolicy(agent.learner, generator),

@@ -35,6 +35,7 @@ NETWORK_FIELDS = (
     "ppo.feature_size",
     "ppo.state_hidden_sizes",
     "ppo.observation_scaling",
+    "ppo.backbone",
     "intrinsic.kind",
     "intrinsic.rnd_input",
     "intrinsic.use_slow_backbone",
@@ -50,6 +51,7 @@ NETWORK_FIELDS = (
     "representation.byol_projection_size",
     "representation.barlow_projection_sizes",
     "representation.freeze_backbone",
+    "representation.use",
 )
 # A run may freeze what an earlier one trained; what was frozen has lost its head, and stays so.
 FREEZING = "representation.freeze_backbone"
@@ -72,6 +74,10 @@ PIXEL_FIELDS = frozenset(
 )
 STATE_FIELDS = frozenset(
     {"ppo.state_hidden_sizes", "ppo.observation_scaling", "intrinsic.state_hidden_sizes"}
+)
+# Of the policy's own network for frames, in whose place an encoder may stand.
+OWN_BACKBONE_FIELDS = frozenset(
+    {"ppo.conv_channels", "ppo.third_kernel", "ppo.hidden_size", "ppo.feature_size"}
 )
 
 CHANGE = "change these keys, or choose the checkpoint that belongs to this configuration"
@@ -131,6 +137,9 @@ def _unused(config: Config) -> frozenset[str]:
         unused |= {"intrinsic.conv_channels", "intrinsic.hidden_size"}
     else:
         unused.add("intrinsic.use_slow_backbone")
+    if config.ppo.encoder_path is not None:
+        unused.discard("ppo.state_hidden_sizes")
+        unused |= OWN_BACKBONE_FIELDS
     unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
     return frozenset(unused)
 

@@ -80,14 +80,8 @@ def load_encoder(path: Path) -> TrainedEncoder:
     facts = payload["facts"]
     if facts["trained"] != ENCODER:
         raise CheckpointError(f"{path}: holds a model of kind {facts['trained']!r}, no encoder")
-    described, dataset = _object(facts["module"], path), _object(facts["dataset"], path)
-    try:
-        encoder = build_encoder(described["encoder"])
-    except (ConfigurationError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path}: its encoder cannot be built here ({error}); it was saved by another version "
-            "of this program"
-        ) from error
+    described, dataset = told(facts["module"], path), told(facts["dataset"], path)
+    encoder = built_encoder(described, path)
     weights = {
         name.removeprefix("encoder."): value
         for name, value in payload["module"].items()
@@ -104,6 +98,25 @@ def load_encoder(path: Path) -> TrainedEncoder:
         environment=dataset.get("environment", {}),
         dataset=dataset,
     )
+
+
+def built_encoder(described: Mapping[str, Any], path: Path) -> Encoder:
+    """Return the encoder of a description, whose weights are still to be laid out.
+
+    Args:
+        described: holds the encoder's facts under "encoder".
+        path: where it was read.
+
+    Raises:
+        CheckpointError: it is none that is known here.
+    """
+    try:
+        return build_encoder(described["encoder"])
+    except (ConfigurationError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: its encoder cannot be built here ({error}); it was saved by another version "
+            "of this program"
+        ) from error
 
 
 def environment_id(environment: Mapping[str, Any]) -> str:
@@ -167,7 +180,12 @@ def check_offline_form(payload: Payload, path: Path) -> None:
         )
 
 
-def _object(text: str, path: Path) -> dict[str, Any]:
+def told(text: str, path: Path) -> dict[str, Any]:
+    """Return what is kept as text in the file at `path`.
+
+    Raises:
+        CheckpointError: it is not the text of an object.
+    """
     try:
         content = json.loads(text)
     except ValueError as error:

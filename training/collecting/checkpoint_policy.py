@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.encoded_frames import frame_stack
 from agents.frame_stack import FrameStack
 from configs.errors import CheckpointError
 from training.building.stacking import stack_size
@@ -26,7 +27,7 @@ class CheckpointPolicy:
 
     def __init__(self, agent: LoadedAgent, device: torch.device, *, greedy: bool) -> None:
         spec = spec_from_text(agent.payload["facts"]["spec"])
-        self._judge = judge_of(agent.learner, device)
+        self._judge, self._encoder = judge_of(agent.learner, device), agent.learner.encoder
         self._stack_size = stack_size(agent.config, spec)
         self._spec, self._device, self._greedy = spec, device, greedy
         self._frames: FrameStack | None = None
@@ -42,7 +43,7 @@ class CheckpointPolicy:
         """Return the policy's action in the environment's units."""
         seen = torch.from_numpy(observation[np.newaxis]).to(self._device)
         if self._frames is None:
-            self._frames = FrameStack(seen, self._stack_size)
+            self._frames = frame_stack(self._encoder, seen, self._stack_size)
         else:
             self._frames.push(seen, _NOT_ENDED.to(self._device))
         distribution = self._judge(self._frames.observation)[0]

@@ -21,9 +21,11 @@ from configs.errors import CheckpointError, ConfigurationError
 from configs.former import with_former_values
 from configs.loading import config_from_mapping
 from configs.schema import Config
+from training.building.encoders import encoded
 from training.building.learner import build_policy
 from training.building.stacking import stack_size
 from training.checkpoints.payload_form import laid_out
+from training.checkpoints.policy_encoder import kept_encoder, module_of
 from training.folders.files import read_json
 from training.playing.player import Judge, Player
 from workers.environments.base import EnvironmentSpec
@@ -87,7 +89,10 @@ def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedP
         )
     with laid_out("policy", folder):
         spec = spec_from_json(content["environment"])
-        policy = build_policy(config, spec)
+        encoder = kept_encoder(content, config, path)
+        policy = build_policy(config, spec, module_of(encoder))
+        if encoder is not None and config.learns_from_features:
+            policy = encoded(encoder.module, policy, stack_size(config, spec))
         policy.load_state_dict(_weights(folder / WEIGHTS))
     return ExportedPolicy(config, spec, _judge_of(policy, config))
 

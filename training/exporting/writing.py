@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+from torch import nn
 
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.typed import typed
+from training.building.encoders import frames_policy
 from training.building.stacking import stack_size
+from training.checkpoints.policy_encoder import FACT
 from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import how_to_play
 from training.exporting.model_card import Facts, evaluations, model_card
@@ -60,6 +63,7 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         )
     facts = _gather_facts(options, agent)
     reports = evaluations(facts)
+    _policy_of(agent)  # is refused where nothing is written yet
     _write_weights(agent, facts, reports, folder)
     graphs = _write_graphs(agent, folder)
     card = model_card(facts, reports, folder, graphs)
@@ -90,9 +94,9 @@ def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
 def _write_weights(
     agent: LoadedAgent, facts: Facts, reports: list[dict[str, Any]], folder: Path
 ) -> None:
-    weights = {
-        name: tensor.contiguous() for name, tensor in agent.learner.policy.state_dict().items()
-    }
+    weights = {name: tensor.contiguous() for name, tensor in _policy_of(agent).state_dict().items()}
+    encoder = agent.payload["facts"].get(FACT)
+    known = {} if encoder is None else {FACT: encoder}
     replace_file(folder / WEIGHTS, safetensors.torch.save(weights, {"format": "pt"}))
     text = config_text(
         agent.payload["facts"]["config"],
@@ -108,8 +112,13 @@ def _write_weights(
         play=facts.play,
         evaluations=[_without_paths(report) for report in reports],
         versions=facts.exported_with,
+        **known,
     )
     replace_file(folder / CONFIG, text.encode())
+
+
+def _policy_of(agent: LoadedAgent) -> nn.Module:
+    return frames_policy(agent.learner, stack_size(agent.config, agent.player.spec))
 
 
 def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +129,7 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
 def _write_graphs(agent: LoadedAgent, folder: Path) -> list[str]:
     """Write the graphs that can be made here; return their names. No older one stays beside."""
     spec = agent.player.spec
-    program = trace(agent.learner.policy, spec, stack_size(agent.config, spec))
+    program = trace(_policy_of(agent), spec, stack_size(agent.config, spec))
     replace_file(folder / PROGRAM, program_bytes(program))
     if missing_for_onnx():
         (folder / ONNX).unlink(missing_ok=True)

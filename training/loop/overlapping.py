@@ -97,8 +97,7 @@ class OverlappingRollouts:
         is_ahead = self._finished is not None
         carried = self.current.end_state() if is_ahead else self.current.carried_state()
         state: Payload = {
-            "frames": carried.frames,
-            "ages": carried.ages,
+            **carried.named(),
             "acting_generator": self._policy.generator.get_state(),
         }
         if self._finished is not None:
@@ -112,7 +111,7 @@ class OverlappingRollouts:
             self._policy.generator.set_state(part["acting_generator"])
         ahead = part.get("ahead")
         if ahead is None or ahead["rewards"].shape != self.current.rewards.shape:
-            self.current.restore(CarriedState(part["frames"], part["ages"]))
+            self.current.restore(CarriedState.from_named(part))
             return ahead is None
         self.current.restore_contents(ahead)
         episodes = json.loads(ahead["episodes"])

@@ -40,7 +40,7 @@ class Rollouts(Protocol):
     def state(self) -> Payload:
         """Return what the next rollout starts from; call between two updates, use before `learn`.
 
-        Under "frames" and "ages" lies what belongs to the environments as they stand.
+        Under the names of CarriedState lies what belongs to the environments as they stand.
         """
 
     def restore(self, part: Payload) -> bool:
@@ -77,11 +77,10 @@ class RolloutsInTurn:
         return losses
 
     def state(self) -> Payload:
-        """Return the frames and ages that the next rollout starts from."""
-        carried = self.current.carried_state()
-        return {"frames": carried.frames, "ages": carried.ages}
+        """Return what the next rollout starts from."""
+        return dict(self.current.carried_state().named())
 
     def restore(self, part: Payload) -> bool:
         """Go on from there; a rollout that was collected ahead is of no use here."""
-        self.current.restore(CarriedState(part["frames"], part["ages"]))
+        self.current.restore(CarriedState.from_named(part))
         return "ahead" not in part

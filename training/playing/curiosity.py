@@ -75,7 +75,8 @@ def judge_episode(
     parts = []
     with learner.precision(device):
         for steps in _even_pieces(lived.steps):
-            rollout = RolloutBuffer(replace(shape, rollout_steps=len(steps), num_envs=1), device)
+            piece = replace(shape, rollout_steps=len(steps), num_envs=1)
+            rollout = learner.new_rollout(piece, device)
             if carried is None:
                 rollout.start(lived.first.unsqueeze(0))
             else:

@@ -132,7 +132,7 @@ def _make_curves(agent: LoadedAgent, recording: Recording, height: int) -> list[
         colour=EXTRINSIC,
     )
     title = describe_bonus(agent.config)
-    shape = rollout_shape(agent.config, agent.player.spec, num_envs=1)
+    shape = rollout_shape(agent.config, agent.player.spec, 1, agent.learner.encoder)
     bonuses = judge_episode(agent.learner, recording.lived, shape, agent.player.device)
     if bonuses is None or title is None:
         return [Note("no bonus: this is plain PPO", NOTE_HEIGHT, WIDTH), values]

@@ -18,6 +18,7 @@ from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
 from training.checkpoints.payload_form import check_form, laid_out
+from training.checkpoints.policy_encoder import kept_encoder, module_of
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
@@ -64,9 +65,10 @@ def load_agent(
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     check_import(loaded.config, config, path)
     protocol = asked_protocol(loaded, config)
+    encoder = kept_encoder(payload["facts"], config, path)
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
-        learner = build_learner(config, spec, num_envs=1).to(device)
+        learner = build_learner(config, spec, 1, module_of(encoder)).to(device)
         learner.load_state_dict(payload["learner"])
         player = Player(
             judge_of(learner, device),
@@ -75,6 +77,7 @@ def load_agent(
             device,
             loaded.config.run.seed,
             greedy=greedy,
+            encoder=learner.encoder,
         )
     return LoadedAgent(path, protocol.config, protocol.changes, payload, learner, player)
 

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.encoded_frames import frame_stack
+from agents.encoders.encoder import Encoder
 from agents.frame_stack import FrameStack
 from agents.networks.actor_critic import PolicyOutput
 from configs.errors import EnvironmentFailure
@@ -55,6 +57,7 @@ class Player:
         device: where the policy computes.
         seed: of the sampled actions.
         greedy: take the likeliest action instead of sampling.
+        encoder: frozen, on `device`; its features are the policy's input in the place of frames.
     """
 
     def __init__(
@@ -66,17 +69,19 @@ class Player:
         seed: int,
         *,
         greedy: bool,
+        encoder: Encoder | None = None,
     ) -> None:
         self.spec = spec
         self.device = device
         self._policy = policy
         self._stack_size = stack_size
         self._greedy = greedy
+        self._encoder = encoder
         self._generator = make_generator(seed, "evaluation actions", 0, device)
 
     def remember(self, observations: Tensor) -> FrameStack:
         """Return the memory of episodes that begin with `observations` [n, ...]."""
-        return FrameStack(observations.to(self.device), self._stack_size)
+        return frame_stack(self._encoder, observations.to(self.device), self._stack_size)
 
     def act(self, frames: FrameStack) -> Tensor:
         """Return the actions [n] or [n, A] for what `frames` remembers, on the CPU."""

@@ -46,7 +46,7 @@ def view() -> View:
 
 def test_a_plain_line_counts_steps_and_says_how_long_it_takes(view: View) -> None:
     assert plain_line(view) == (
-        "[1m05s] train, 500 of 2,000 steps (25.0%), 10 steps/s, ETA 2m30s, loss 31.4, "
+        "[1m05s] train, learning, 500 of 2,000 steps (25.0%), 10 steps/s, ETA 2m30s, loss 31.4, "
         "held-out loss 33.2, directions filled 7.55"
     )
 

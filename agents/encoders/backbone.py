@@ -1,0 +1,77 @@
+"""An encoder as the policy's backbone: trained with it, or at rest."""
+
+import torch
+from torch import Tensor, nn
+
+from agents.encoders.encoder import Encoder
+from agents.encoders.preprocessing import FramePreprocessing
+
+
+class EncoderBackbone(nn.Module):
+    """Stacked frames as environments show them -> the features of each frame, side by side.
+
+    Every frame is encoded by itself (`Encoder.frame_features`). The encoder stays in evaluation
+    mode: statistics of batches would make a policy act otherwise than it learns. What its features
+    do not depend on is not trained.
+
+    Args:
+        encoder: of frames.
+        stack_size: S.
+    """
+
+    def __init__(self, encoder: Encoder, stack_size: int) -> None:
+        super().__init__()
+        self.encoder = encoder.eval()
+        self.feature_size = stack_size * encoder.feature_size
+        rest_idle_parameters(encoder)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Encode frames uint8 [B, S * C, H, W], oldest first, as [B, S * D]."""
+        preprocessing = frames_of(self.encoder)
+        single = frames.reshape(-1, preprocessing.channels, *frames.shape[2:])
+        features = self.encoder.frame_features(preprocessing.as_kept(single))
+        return features.reshape(-1, self.feature_size)
+
+
+@torch.no_grad()
+def encode_frames(
+    encoder: Encoder, frames: Tensor, memory: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Return the features [B, D], float32, of an environment's frames, and the memory after them.
+
+    Args:
+        encoder: at rest, on the device of the frames.
+        frames: [B, C, H, W], as the environment shows them.
+        memory: [B, ...] before them; None for encoders without one.
+
+    Raises:
+        UnexpectedObservationError: frames of another form.
+    """
+    with torch.autocast(frames.device.type, enabled=False):
+        return encoder.encode(frames_of(encoder).as_kept(frames), memory)
+
+
+def frames_of(encoder: Encoder) -> FramePreprocessing:
+    """Return the preprocessing of an encoder of frames.
+
+    Raises:
+        ValueError: it encodes vectors.
+    """
+    if not isinstance(encoder.preprocessing, FramePreprocessing):
+        raise ValueError(f"the encoder {encoder.kind} sees vectors, no frames")
+    return encoder.preprocessing
+
+
+def rest_idle_parameters(encoder: Encoder) -> None:
+    """Take the gradient from parameters that the features of single frames do not depend on.
+
+    A deviation, or an LSTM after them: DistributedDataParallel would wait for their gradients.
+    """
+    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+    if not trained:
+        return
+    kept = encoder.preprocessing.shape
+    features = encoder.frame_features(torch.zeros(1, *kept, dtype=frames_of(encoder).dtype))
+    gradients = torch.autograd.grad(features.sum(), trained, allow_unused=True)
+    for parameter, gradient in zip(trained, gradients, strict=True):
+        parameter.requires_grad_(gradient is not None)

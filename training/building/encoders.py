@@ -1,0 +1,73 @@
+"""What a policy is made of that looks through an encoder."""
+
+import copy
+
+from torch import nn
+
+from agents.encoders.backbone import EncoderBackbone
+from agents.encoders.encoder import Encoder
+from agents.encoders.registry import build_encoder
+from agents.learner import Learner
+from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
+from configs.errors import ConfigurationError
+from configs.schema import Config
+
+
+def build_encoded_policy(
+    encoder: Encoder, heads: VectorActorCritic, config: Config, stack_size: int
+) -> EncodedActorCritic:
+    """Return a policy that trains an encoder: its own copy of `encoder`, or a fresh one.
+
+    Args:
+        encoder: as it was trained.
+        heads: judge features.
+        config: the run's configuration.
+        stack_size: frames in the policy's input.
+    """
+    use = config.representation.use
+    module = fresh_encoder(encoder) if use == "scratch" else copy.deepcopy(encoder)
+    backbone = EncoderBackbone(module.requires_grad_(True), stack_size)
+    return EncodedActorCritic(
+        backbone, heads, copy.deepcopy(backbone) if use == "brain_split" else None
+    )
+
+
+def fresh_encoder(encoder: Encoder) -> Encoder:
+    """Return another one of the same architecture and preprocessing, with weights of its own."""
+    fresh = build_encoder(encoder.facts)
+    fresh.preprocessing.load_state_dict(encoder.preprocessing.state_dict())
+    return fresh
+
+
+def frames_policy(learner: Learner, stack_size: int) -> nn.Module:
+    """Return the policy as one module from stacked frames, or vectors, to its output.
+
+    Raises:
+        ConfigurationError: its frozen encoder has a memory, for which such a module has no place.
+    """
+    if learner.encoder is None:
+        return learner.policy
+    if learner.encoder.initial_memory(1) is not None:
+        raise ConfigurationError(
+            f"Representation = frozen with the encoder {learner.encoder.kind}: it remembers the "
+            "episode, and an exported policy sees one observation at a time; play the checkpoint "
+            "by --eval, or export one of Representation = finetune"
+        )
+    return encoded(learner.encoder, learner.policy, stack_size)
+
+
+def encoded(encoder: Encoder, heads: nn.Module, stack_size: int) -> EncodedActorCritic:
+    """Return a policy of features behind the frozen encoder that makes them."""
+    assert isinstance(heads, VectorActorCritic)
+    return EncodedActorCritic(EncoderBackbone(encoder, stack_size), heads, None)
+
+
+def encoder_parameters(policy: nn.Module) -> list[nn.Parameter]:
+    """Return the trained parameters of the encoders in a policy."""
+    return [
+        parameter
+        for part in policy.modules()
+        if isinstance(part, EncoderBackbone)
+        for parameter in part.parameters()
+        if parameter.requires_grad
+    ]
