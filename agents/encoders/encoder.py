@@ -140,7 +140,7 @@ class StateEncoder(Encoder):
     """
 
     kind = "state"
-    observes = "states"
+    observes: ClassVar[Literal["observations", "states"]] = "states"
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         (size,) = preprocessing.shape

@@ -35,6 +35,10 @@ class Samples(NamedTuple):
     actions: Tensor | None = None
     labels: Tensor | None = None  # what is to be predicted of each step, [..., K]
     mask: Tensor | None = None  # [B, T], False where a window is filled up at its end
+    deviations: Tensor | None = None  # of observations that are means of an encoder's latents
+    next_deviations: Tensor | None = None
+    rewards: Tensor | None = None  # [B, T], of the action
+    terminations: Tensor | None = None  # [B, T], whether the episode came to its own end with it
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class DataShapes:
         action_size: A numbers of an action, or choices.
         discrete_actions: whether actions are choices.
         labels: names of the labels.
+        vector_size: D of observations that are vectors or latents, 0 where they are frames.
     """
 
     frames: FramePreprocessing | None
@@ -83,6 +88,7 @@ class DataShapes:
     action_size: int = 0
     discrete_actions: bool = False
     labels: tuple[str, ...] = ()
+    vector_size: int = 0
 
 
 class Objective(nn.Module, ABC):

@@ -9,7 +9,7 @@ from tests.architecture.test_floors import ROOT, imports_of, trees
 HOUSE = "benchmarks"
 ROOMS = sorted(path.parent.name for path in (ROOT / HOUSE).glob("*/__init__.py"))
 # Benchmarks of one file; a room is one of several. Their names are what `python -m` is given.
-COMMANDS = {"collecting", "components", "loop", "plots"}
+COMMANDS = {"collecting", "components", "dynamics", "loop", "plots"}
 # Rooms that know another one, and why.
 ACQUAINTED = {
     ("scaling", "all_reduce"),  # it times these sums, as many as an update needs

@@ -96,6 +96,7 @@ class _Windows:
         self._dataset, self._needs, self._sampler = dataset, needs, sampler
         schema = dataset.info.schema
         wanted = {"state"} if {"states", "next_states"} & set(needs.fields) else set()
+        wanted |= {"latent_std"} if {"deviations", "next_deviations"} & set(needs.fields) else set()
         self._columns = wanted | (set(schema.labels) if "labels" in needs.fields else set())
 
     def batches(self, position: Position) -> Iterator[tuple[Samples, Position]]:
@@ -127,7 +128,14 @@ def samples_of_windows(windows: Windows, schema: Schema, needs: Needs) -> Sample
         "actions": _actions(windows.actions, schema),
         "labels": labels,
         "mask": windows.mask,
+        "rewards": windows.rewards.astype(np.float32),
+        "terminations": windows.terminated,
     }
+    if windows.latent_std is not None:
+        found |= {
+            "deviations": windows.latent_std[:, :-1],
+            "next_deviations": windows.latent_std[:, 1:],
+        }
     if needs.steps == 1:
         found = {name: None if v is None else v[:, 0] for name, v in found.items()}
     return _samples(needs, **found)

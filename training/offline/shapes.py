@@ -26,6 +26,7 @@ def shapes_of(schema: Schema, feature_size: int) -> DataShapes:
         action_size=action.sizes[0] if choices else action.num_values,
         discrete_actions=choices,
         labels=schema.labels,
+        vector_size=vector_size(schema),
     )
 
 
@@ -77,6 +78,12 @@ def state_size(schema: Schema) -> int:
     return schema.observation_shape[0] if observes_vectors(schema) else 0
 
 
+def vector_size(schema: Schema) -> int:
+    """Return how many numbers a latent or vector has, 0 where observations are anything else."""
+    is_fraction = schema.observation_dtype.startswith("float")
+    return schema.observation_shape[0] if observes_vectors(schema) and is_fraction else 0
+
+
 def check_needs(needs: Needs, dataset: Dataset, kind: str) -> None:
     """Refuse a dataset that lacks what is to be trained on.
 
@@ -92,6 +99,10 @@ def check_needs(needs: Needs, dataset: Dataset, kind: str) -> None:
         "actions": True,
         "labels": bool(schema.labels),
         "mask": True,
+        "rewards": True,
+        "terminations": True,
+        "deviations": schema.latent == "gaussian",
+        "next_deviations": schema.latent == "gaussian",
     }
     missing = [name for name in needs.fields if not there[name]]
     if missing:

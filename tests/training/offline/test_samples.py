@@ -9,7 +9,7 @@ import torch
 
 from agents.encoders.objective import Needs, Samples
 from configs.errors import DatasetError
-from tests.training.offline.made import FRAMES, VECTORS, squares, vectors, write
+from tests.training.offline.made import FRAMES, STEPS, VECTORS, squares, vectors, write
 from training.offline.loader import Loader, size_of
 from training.offline.samples import open_source, samples_of_windows
 from training.offline.shapes import frames_of_schema, shapes_of
@@ -101,6 +101,28 @@ def test_a_gap_of_a_label_in_the_filling_of_a_window_is_none(dataset: Dataset) -
     labels = samples_of_windows(windows, FRAMES, WINDOW).labels
     assert labels is not None
     assert not labels[0, :2].isnan().any()
+
+
+def test_windows_of_latents_have_deviations_rewards_and_ends(tmp_path: Path) -> None:
+    schema = replace(VECTORS, latent="gaussian")
+    episodes = [
+        replace(episode, latent_std=2.0 * np.abs(episode.observations), terminated=True)
+        for episode in map(vectors, range(3))
+    ]
+    write(tmp_path, episodes, schema)
+    fields = ("observations", "deviations", "next_deviations", "rewards", "terminations", "mask")
+    dataset = open_dataset(tmp_path)
+    windows = dataset.windows(np.array([[1, STEPS - 3, STEPS], [2, 0, 5]]), 5)
+    found = samples_of_windows(windows, schema, Needs(fields, 5))._asdict()
+    assert found["mask"].tolist() == [[True] * 3 + [False] * 2, [True] * 5]
+    np.testing.assert_array_equal(found["deviations"], 2.0 * found["observations"].abs())
+    last = 2.0 * np.abs(episodes[1].observations[-1])
+    np.testing.assert_array_equal(found["next_deviations"][0, 2], last)
+    np.testing.assert_allclose(found["rewards"][1], episodes[2].rewards[:5], rtol=1e-6)
+    assert found["terminations"].tolist() == [[False, False, True, False, False], [False] * 5]
+    assert shapes_of(schema, 0).vector_size == 4
+    assert shapes_of(replace(schema, observation_dtype="int64"), 0).vector_size == 0
+    assert shapes_of(FRAMES, 0).vector_size == 0
 
 
 def test_choices_begin_at_0_and_vectors_are_states(tmp_path: Path) -> None:

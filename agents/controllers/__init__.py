@@ -1,0 +1,1 @@
+"""Small policies without a gradient: a whole population acts at once, and evolves."""

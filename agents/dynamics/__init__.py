@@ -1,0 +1,1 @@
+"""What comes next, in the features of an encoder: models of sequences, learnt from data on disk."""
