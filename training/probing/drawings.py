@@ -33,8 +33,12 @@ class Drawn:
 
     @property
     def has_collapsed(self) -> bool:
-        """Whether the drawings are no better than one picture for all."""
-        return self.ratio >= MEAN_PICTURE
+        """Whether the drawings are no better than one picture for all, where things move too.
+
+        A loss that looks at the moving object first may draw it well and the rest badly.
+        """
+        ratios = (self.ratio, self.ratio if self.object_ratio is None else self.object_ratio)
+        return min(ratios) >= MEAN_PICTURE
 
 
 @torch.no_grad()

@@ -78,7 +78,9 @@ def figure_text(value: float | None) -> str:
 def drawn_text(drawn: Drawn) -> str:
     """Return in words how the drawings compare to one picture for all."""
     if drawn.has_collapsed:
-        return f"collapsed: {drawn.ratio:.2f} of the mean picture's error, one picture for all"
+        return (
+            f"collapsed: {drawn.ratio:.2f} of the mean picture's error, no better than one for all"
+        )
     moving = (
         "nothing moves"
         if drawn.object_ratio is None

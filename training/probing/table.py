@@ -35,7 +35,7 @@ def _print(each: Probed, state: tuple[str, ...]) -> None:
         f"correlation {figure_text(mean_of(verdict.canonical))}"
     )
     if each.drawn is not None:
-        final_message(f"{each.name}: drawings have {drawn_text(each.drawn)}")
+        final_message(f"{each.name}: drawings: {drawn_text(each.drawn)}")
 
 
 def _short(value: float | None) -> str:
