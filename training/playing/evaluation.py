@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from configs.errors import ConfigurationError
@@ -112,7 +112,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
     set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
-    log_name = run_name(options, agent)
+    options = replace(options, log_name=run_name(options, agent))
     num_envs = _num_environments(options, loaded)
     without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None
     if without_film is not None:
@@ -139,7 +139,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     video = None
     if options.video and without_film is None:
         video = film_of(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
-    curves = LOGS / "tb_logs" / log_name
+    curves = LOGS / "tb_logs" / options.log_name
     show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
     return 0
 
