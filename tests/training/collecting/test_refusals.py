@@ -31,7 +31,7 @@ def said(capsys: Captured) -> str:
         (("--environment", "NoSuch-v0"), "--environment NoSuch-v0: unknown environment"),
         (("--environment", "CartPol-v1"), "did you mean CartPole-v1?"),
         (("--environment", "CART_POLL"), "did you mean CartPole-v1?"),
-        (("--environment", "NO_SUCH_THING"), "give it as Gymnasium's id"),
+        (("--environment", "XYZZY_QQQ"), "give it as Gymnasium's id"),
         (("--environment", "CartPole-v1", "--policy", "greed"), "there is no such policy"),
         (("--environment", "CartPole-v1", "--policy", "brownian"), "needs continuous actions"),
         (("--environment", "CartPole-v1", "--policy", "nowhere:P"), "cannot be loaded (ModuleNot"),
