@@ -37,9 +37,9 @@ from training.recording.describing import describe, episode_of, schema_from_spec
 from training.recording.recorder import Lived
 from training.recording.writing import WritingThread
 from trajectories.episode import Value
-from trajectories.manifest import Description
+from trajectories.manifest import MANIFEST, Description
 from trajectories.schema import Schema
-from trajectories.writer import ShardWriter
+from trajectories.writer import ShardWriter, check_agrees
 from workers.early_signals import hear_interrupts
 from workers.environment_pool import EnvironmentPool
 from workers.opening import Sizes, open_pool
@@ -95,6 +95,7 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
         policies = [choice.make(pool.spec) for _ in range(pool.num_environments)]
         began = time.monotonic()
         with _claim(job, ranks) as claims:
+            on_first_rank(ranks, lambda: _check_directory(job, schema, description))
             tally, num_bytes = Tally(), 0
             if claims.numbers:
                 writer = _open_writer(job, schema, description, claims.numbers[0])
@@ -201,6 +202,13 @@ def _claim(job: _Job, ranks: Ranks) -> Claims:
     numbers, claims.num_done = json.loads(ranks.broadcast_bytes(facts.encode()))
     claims.numbers = numbers[ranks.rank :: ranks.world_size]
     return claims
+
+
+def _check_directory(job: _Job, schema: Schema, description: Description) -> None:
+    """Refuse a dataset of other episodes, also where nothing is left to collect."""
+    folder = job.options.out_dir
+    if (folder / MANIFEST).exists():
+        check_agrees(folder, schema, description)
 
 
 def _open_writer(
