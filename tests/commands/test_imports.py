@@ -56,10 +56,20 @@ def test_datasets_need_no_torch(action: str, tmp_path: Path) -> None:
     assert "torch" not in heavy
 
 
-@pytest.mark.parametrize("verb", ["--train", "--eval", "--export", "--train_encoder", "--encode"])
-def test_a_recipe_that_is_refused_needs_no_torch(verb: str, tmp_path: Path) -> None:
-    arguments = [verb, "--config_path=missing.conf", "--load_model_path=x.ckpt"]
-    arguments += ["--dataset=D", "--model_dir=E", "--model=vae", "--out_dir=Z"]
+@pytest.mark.parametrize(
+    ("verb", "needed"),
+    [
+        ("--train", ()),
+        ("--eval", ()),
+        ("--export", ()),
+        ("--train_encoder", ("--dataset=D", "--model_dir=E", "--model=vae")),
+        ("--encode", ("--dataset=D", "--model=E", "--out_dir=Z")),
+    ],
+)
+def test_a_recipe_that_is_refused_needs_no_torch(
+    verb: str, needed: tuple[str, ...], tmp_path: Path
+) -> None:
+    arguments = [verb, "--config_path=missing.conf", "--load_model_path=x.ckpt", *needed]
     said, heavy = loaded_after(f"assert main.main({arguments!r}) == 2", tmp_path)
     assert "missing.conf" in said
     assert "torch" not in heavy

@@ -31,7 +31,7 @@ from training.loop.stop_request import StopRequest
 from training.offline.datasets import environment_of, open_datasets, same_environment
 from training.offline.launch import threads_of
 from training.offline.options import EncodingOptions
-from training.offline.shapes import frames_of_schema, state_size
+from training.offline.shapes import check_frames, frames_of_schema, state_size
 from training.ranks.distributed import Place, choose_device, read_place
 from training.ranks.threads import set_threads
 from trajectories.episode import Array, Episode
@@ -123,6 +123,8 @@ def check_fit(trained: TrainedEncoder, dataset: Dataset) -> None:
                 f"{dataset.folder} holds no states, which {trained.path} encodes"
             )
         return
+    if len(schema.observation_shape) == 3 and schema.latent is None:
+        check_frames(dataset)
     frames = frames_of_schema(schema)
     if frames is None:
         raise ConfigurationError(

@@ -215,9 +215,14 @@ def other_kind(folder: Path) -> None:
     write(folder, [vectors(1)], VECTORS)
 
 
+def other_type(folder: Path) -> None:
+    squares(folder, 1, observation_dtype="int16")
+
+
 @pytest.mark.parametrize(
     ("prepare", "code", "told"),
     [
+        (other_type, 2, "holds frames of int16"),
         (other_environment, 3, "is an encoder of Square-v0, but"),
         (other_size, 2, "holds frames of shape (96, 96, 3), but"),
         (other_kind, 2, "holds no frames (its observations are of shape (4,))"),
