@@ -269,7 +269,7 @@ def _say_start(job: _Job, pool: EnvironmentPool, claims: Claims, notes: Sequence
         ("policy", job.choice.name),
         (
             "episodes",
-            f"{len(numbers):,}{beside}, from number {numbers[0]:,}{there}; seed {job.seed}",
+            f"{'at most ' if beside else ''}{len(numbers):,}{beside}, from number {numbers[0]:,}{there}; seed {job.seed}",
         ),
         ("written to", f"{job.options.out_dir}"),
         *(("note", note) for note in (*claims.notes, *notes)),

@@ -120,6 +120,17 @@ def test_two_configurations_into_one_directory_are_refused(
     assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
 
 
+def test_a_lost_shard_is_no_episode_that_is_there(tmp_path: Path, capsys: Captured) -> None:
+    folder = collect(tmp_path, *CART)
+    wanted = episodes_of(folder)
+    next(folder.glob("*.parquet")).unlink()
+    collect(tmp_path, *CART, "--resume", code=8)
+    assert "is missing or cut" in said(capsys)
+    assert run_here(tmp_path, "--data", "repair", str(folder)) == 0
+    collect(tmp_path, *CART, "--resume")
+    assert episodes_of(folder) == wanted
+
+
 def test_a_foreign_and_a_newer_manifest_are_refused_and_left_alone(
     tmp_path: Path, capsys: Captured
 ) -> None:
