@@ -261,6 +261,7 @@ def _say_start(job: _Job, pool: EnvironmentPool, claims: Claims, notes: Sequence
     numbers, ranks = claims.numbers, job.place.world_size
     there = f"; {claims.num_done:,} are there" if claims.num_done else ""
     beside = f" on each of {ranks} ranks" if ranks > 1 else ""
+    most = "at most " if ranks > 1 else ""
     rows = [
         (
             "environment",
@@ -269,7 +270,7 @@ def _say_start(job: _Job, pool: EnvironmentPool, claims: Claims, notes: Sequence
         ("policy", job.choice.name),
         (
             "episodes",
-            f"{'at most ' if beside else ''}{len(numbers):,}{beside}, from number {numbers[0]:,}{there}; seed {job.seed}",
+            f"{most}{len(numbers):,}{beside}, from number {numbers[0]:,}{there}; seed {job.seed}",
         ),
         ("written to", f"{job.options.out_dir}"),
         *(("note", note) for note in (*claims.notes, *notes)),
