@@ -35,8 +35,9 @@ class PolicyChange:
         self._observations = observations
         self._before = self._distribution(precision)
         if isinstance(self._before, DiagonalGaussian):  # its deviation is the parameter itself
-            self._before = replace(self._before, log_std=self._before.log_std.clone())
+            self._before = replace(self._before, log_std=self._before.log_std.detach().clone())
 
+    @torch.no_grad()
     def figures(self, precision: AbstractContextManager[object]) -> dict[str, Tensor]:
         """Return the mean KL(π_old ‖ π) in nats, and for choices the largest fall of p(greedy).
 

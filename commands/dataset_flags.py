@@ -5,6 +5,7 @@ import argparse
 from commands.common import path
 from commands.parser import Parser
 
+LONGEST_ENDING = "-00000-of-00000"  # which --encode adds to --out_name
 TITLE = "models and datasets (--train_encoder, --encode, --probe)"
 MODEL_TITLE = "which model (--train_encoder, --encode, --probe, --visualise)"
 
@@ -56,9 +57,22 @@ def add_written_dataset(parser: Parser) -> None:
     )
     group.add_argument(
         "--out_name",
+        type=file_name,
         metavar="NAME",
         help="begins the names of its files (default rollouts, or encoded)",
     )
+
+
+def file_name(text: str) -> str:
+    """Parse what file names of a dataset may begin with."""
+    from trajectories.manifest import WRITER
+
+    if not WRITER.fullmatch(f"{text}{LONGEST_ENDING}"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a name begins with a letter or digit, and has letters, digits, '_', '.' "
+            f"and '-' only, {100 - len(LONGEST_ENDING)} at most"
+        )
+    return text
 
 
 def add_environment(parser: Parser) -> None:

@@ -202,10 +202,18 @@ def _join(folder: Path, schema: Schema, description: Description) -> DatasetInfo
     made = DatasetInfo(uuid4().hex, schema, description)
     if not (folder / MANIFEST).exists() and create_file(folder / MANIFEST, bytes_of(made)):
         return made
-    found = read_info(folder)
-    differing = differences(
-        {**found.as_json(), "id": ""}, _through_json(replace(made, id="").as_json())
-    )
+    return check_agrees(folder, schema, description)
+
+
+def check_agrees(folder: Path, schema: Schema, description: Description) -> DatasetInfo:
+    """Return the info of the dataset that is there; refuse one that would not take such episodes.
+
+    Raises:
+        ConfigurationError: it has another schema or description, and which keys differ.
+        DatasetError: its manifest is damaged.
+    """
+    found, wanted = read_info(folder), DatasetInfo("", schema, description)
+    differing = differences({**found.as_json(), "id": ""}, _through_json(wanted.as_json()))
     if differing:
         raise ConfigurationError(
             f"{folder} holds a dataset that differs in {', '.join(differing)}; write into another "

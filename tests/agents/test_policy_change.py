@@ -55,6 +55,12 @@ def test_the_state_that_was_turned_over_shows_among_those_that_were_not() -> Non
     assert figures[KL].item() == pytest.approx(float(each[0] + 3 * each[1]) / 4, rel=1e-5)
 
 
+@pytest.mark.parametrize("policy", [TablePolicy([0.6, 0.4]), GaussianPolicy()])
+def test_looking_needs_no_gradient(policy: nn.Module) -> None:
+    change = PolicyChange(policy, nullcontext(), torch.tensor([0]))
+    assert not any(value.requires_grad for value in change.figures(nullcontext()).values())
+
+
 def test_what_rises_has_not_fallen() -> None:
     policy = TablePolicy([0.6, 0.4])
     change = PolicyChange(policy, nullcontext(), torch.tensor([0]))

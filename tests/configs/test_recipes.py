@@ -170,3 +170,15 @@ def test_jcwleos_recipe_is_the_papers_but_for_the_preset() -> None:
 def test_the_recipe_with_512_environments_is_the_papers_but_for_them() -> None:
     paper = values_of("MontezumaRevenge/config_rnd00.conf")
     assert values_of("MontezumaRevenge/config_rnd512.conf") == paper | {"NumEnv": 512}
+
+
+FOLDERS = sorted({recipe.parent for recipe in CONFIGS.glob("*/collect.conf")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_encoders_train_on_what_the_recipe_beside_them_collects(folder: Path) -> None:
+    collected = load_config(folder / "collect.conf").config.environment.env_id
+    for recipe in folder.glob("*.conf"):
+        loaded = load_config(recipe)
+        if loaded.sources["Model"] != "default" and loaded.sources["EnvID"] != "default":
+            assert loaded.config.environment.env_id == collected, recipe

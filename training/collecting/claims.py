@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from configs.errors import ConfigurationError
+from configs.errors import ConfigurationError, DatasetError
 from configs.typed import typed
 from training.collecting.numbering import number_of
 from training.folders.lock import acquire_lock, release_lock
@@ -230,16 +230,23 @@ def _claims_in(folder: Path) -> list[tuple[int, range]]:
 
 
 def _numbers_done(folder: Path, seed: int) -> set[int]:
-    """Return the numbers of this seed's episodes that the manifest names."""
+    """Return the numbers of this seed's episodes that are there.
+
+    Raises:
+        DatasetError: the manifest is damaged, or names a shard that is missing or cut.
+    """
     if not (folder / MANIFEST).exists():
         return set()
     info = read_info(folder)
-    names = (
-        episode.id
-        for path in part_paths(folder)
-        for shard in read_part(path, info).shards
-        for episode in shard.episodes
-    )
+    shards = [shard for path in part_paths(folder) for shard in read_part(path, info).shards]
+    for shard in shards:
+        path = folder / shard.name
+        if not path.exists() or path.stat().st_size != shard.num_bytes:
+            raise DatasetError(
+                f"{path}: is missing or cut; main.py --data repair {folder} moves aside what is "
+                f"damaged, {typed('--resume')} then collects those episodes again"
+            )
+    names = (episode.id for shard in shards for episode in shard.episodes)
     return {number for name in names if (number := number_of(name, seed)) is not None}
 
 

@@ -37,9 +37,9 @@ from training.recording.describing import describe, episode_of, schema_from_spec
 from training.recording.recorder import Lived
 from training.recording.writing import WritingThread
 from trajectories.episode import Value
-from trajectories.manifest import Description
+from trajectories.manifest import MANIFEST, Description
 from trajectories.schema import Schema
-from trajectories.writer import ShardWriter
+from trajectories.writer import ShardWriter, check_agrees
 from workers.early_signals import hear_interrupts
 from workers.environment_pool import EnvironmentPool
 from workers.opening import Sizes, open_pool
@@ -95,6 +95,7 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
         policies = [choice.make(pool.spec) for _ in range(pool.num_environments)]
         began = time.monotonic()
         with _claim(job, ranks) as claims:
+            on_first_rank(ranks, lambda: _check_directory(job, schema, description))
             tally, num_bytes = Tally(), 0
             if claims.numbers:
                 writer = _open_writer(job, schema, description, claims.numbers[0])
@@ -203,6 +204,13 @@ def _claim(job: _Job, ranks: Ranks) -> Claims:
     return claims
 
 
+def _check_directory(job: _Job, schema: Schema, description: Description) -> None:
+    """Refuse a dataset of other episodes, also where nothing is left to collect."""
+    folder = job.options.out_dir
+    if (folder / MANIFEST).exists():
+        check_agrees(folder, schema, description)
+
+
 def _open_writer(
     job: _Job, schema: Schema, description: Description, first_number: int
 ) -> ShardWriter:
@@ -253,6 +261,7 @@ def _say_start(job: _Job, pool: EnvironmentPool, claims: Claims, notes: Sequence
     numbers, ranks = claims.numbers, job.place.world_size
     there = f"; {claims.num_done:,} are there" if claims.num_done else ""
     beside = f" on each of {ranks} ranks" if ranks > 1 else ""
+    most = "at most " if ranks > 1 else ""
     rows = [
         (
             "environment",
@@ -261,7 +270,7 @@ def _say_start(job: _Job, pool: EnvironmentPool, claims: Claims, notes: Sequence
         ("policy", job.choice.name),
         (
             "episodes",
-            f"{len(numbers):,}{beside}, from number {numbers[0]:,}{there}; seed {job.seed}",
+            f"{most}{len(numbers):,}{beside}, from number {numbers[0]:,}{there}; seed {job.seed}",
         ),
         ("written to", f"{job.options.out_dir}"),
         *(("note", note) for note in (*claims.notes, *notes)),

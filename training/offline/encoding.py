@@ -31,14 +31,15 @@ from training.loop.stop_request import StopRequest
 from training.offline.datasets import environment_of, open_datasets, same_environment
 from training.offline.launch import threads_of
 from training.offline.options import EncodingOptions
-from training.offline.shapes import frames_of_schema, state_size
+from training.offline.shapes import check_frames, frames_of_schema, state_size
 from training.ranks.distributed import Place, choose_device, read_place
 from training.ranks.threads import set_threads
 from trajectories.episode import Array, Episode
-from trajectories.manifest import MANIFEST, Description, part_paths, read_info, read_part
+from trajectories.files import PART_PREFIX
+from trajectories.manifest import MANIFEST, Description, part_paths, read_part
 from trajectories.reader import Dataset
 from trajectories.schema import Schema
-from trajectories.writer import ShardWriter
+from trajectories.writer import ShardWriter, check_agrees
 from workers.early_signals import hear_interrupts
 
 CHUNK = 256  # observations that are encoded at once
@@ -122,6 +123,8 @@ def check_fit(trained: TrainedEncoder, dataset: Dataset) -> None:
                 f"{dataset.folder} holds no states, which {trained.path} encodes"
             )
         return
+    if len(schema.observation_shape) == 3 and schema.latent is None:
+        check_frames(dataset)
     frames = frames_of_schema(schema)
     if frames is None:
         raise ConfigurationError(
@@ -182,6 +185,8 @@ class ShardJob:
         self._index = index
         self._place = place
         self._name = f"{options.out_name}-{index:05d}-of-{options.num_outer_shards:05d}"
+        self._schema = encoded_schema(dataset.info.schema, trained.encoder)
+        self._description = encoded_description(dataset.info.description, trained)
 
     def run(self, should_stop: Callable[[], bool], count: Callable[[int], None]) -> bool:
         """Encode what is not there yet; return whether all is there now.
@@ -197,7 +202,7 @@ class ShardJob:
         (own,) = shards_of(len(self._dataset), options.num_outer_shards, [self._index])
         files = shards_of(len(own), options.num_sub_shards, range(options.num_sub_shards))
         with _locked(options.out_dir, self._name):
-            there = _episodes_in(options.out_dir)
+            there = self._episodes_there()
             writer: ShardWriter | None = None
             for part in files:
                 for place in part:
@@ -218,26 +223,28 @@ class ShardJob:
                 writer.close()
         return True
 
+    def _episodes_there(self) -> set[str]:
+        """Return the episodes that this encoder has encoded; none where there is no dataset yet.
+
+        Raises:
+            ConfigurationError: the dataset that is there is another encoder's, or not encoded.
+        """
+        folder = self._options.out_dir
+        if not (folder / MANIFEST).exists():
+            return set()
+        info = check_agrees(folder, self._schema, self._description)
+        parts = (read_part(path, info) for path in part_paths(folder))
+        return {entry.id for part in parts for shard in part.shards for entry in shard.episodes}
+
     def _open(self) -> ShardWriter:
-        description = self._dataset.info.description
-        trained = self._trained
-        facts = {
-            **description.facts,
-            "encoder": {
-                "digest": trained.digest,
-                "model": trained.model,
-                "steps": trained.steps,
-                "observes": trained.encoder.observes,
-            },
-        }
         return ShardWriter(
             self._options.out_dir,
-            encoded_schema(self._dataset.info.schema, trained.encoder),
-            Description(description.environment, description.policy, description.splits, facts),
+            self._schema,
+            self._description,
             self._name,
             provenance={
                 "command": shlex.split(self._options.command_line),
-                "encoder": str(trained.path),
+                "encoder": str(self._trained.path),
                 "dataset": self._dataset.info.id,
                 "threads": torch.get_num_threads(),
                 "versions": collect_versions(),
@@ -261,6 +268,17 @@ class ShardJob:
             return episode.observations
         states = episode.observations if episode.states is None else episode.states
         return states.astype(np.float32)
+
+
+def encoded_description(description: Description, trained: TrainedEncoder) -> Description:
+    """Return the description of the encoded dataset: it names the encoder."""
+    encoder = {
+        "digest": trained.digest,
+        "model": trained.model,
+        "steps": trained.steps,
+        "observes": trained.encoder.observes,
+    }
+    return replace(description, facts={**description.facts, "encoder": encoder})
 
 
 def encoded_schema(schema: Schema, encoder: Encoder) -> Schema:
@@ -303,29 +321,23 @@ def _array(values: torch.Tensor) -> Array:
     return found
 
 
-def _episodes_in(folder: Path) -> set[str]:
-    """Return the episodes that a dataset holds; none where there is no dataset yet."""
-    if not (folder / MANIFEST).exists():
-        return set()
-    info = read_info(folder)
-    parts = (read_part(path, info) for path in part_paths(folder))
-    return {entry.id for part in parts for shard in part.shards for entry in shard.episodes}
-
-
 @contextmanager
 def _locked(folder: Path, name: str) -> Iterator[None]:
-    """Keep other processes from the same outer shard.
+    """Keep other processes from the same outer shard; remove what one that was killed left open.
 
     Raises:
         ConfigurationError: one is at it.
         StorageError: the folder cannot be written.
     """
-    path = folder / f".{name}.lock"
+    path = folder / f"{PART_PREFIX}{name}.lock"  # no file of the dataset, should it be left
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(13, "no permission to write", str(folder))
         lock = acquire_lock(path, f"part {name} of {folder}", "wait for it, or do another part")
+        for left in folder.glob(f"{PART_PREFIX}{name}[.-]*"):
+            if left != path:
+                left.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error(path, error) from error
     try:

@@ -144,6 +144,6 @@ class Showing:
         if waits and not self._waits_for_data:
             self.message(
                 f"{values['time/fraction_load']:.0%} of the time is spent waiting for data: give "
-                "the run more memory, so that the dataset is decoded once, or more cores"
+                "the run more cores, or more memory where the dataset is not read into it once"
             )
         self._waits_for_data = self._waits_for_data or waits

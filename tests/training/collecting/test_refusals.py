@@ -40,7 +40,6 @@ def said(capsys: Captured) -> str:
             "cannot be loaded (Attr",
         ),
         (("--environment", "CartPole-v1", "--background", "median"), "needs frames, and CartPole"),
-        (("--environment", "CartPole-v1", "--out_name", "a b"), "a name has letters, digits"),
         (
             (*NOISE, *IN_RANK, "--policy", f"{PROBES}:Raises"),
             "Raises raised when it was asked for an action: ZeroDivisionError: no such luck",
@@ -75,6 +74,9 @@ def test_what_cannot_be_collected_is_refused_in_one_line(
         ("--instance", "1"),
         ("--instance", "3", "--num_instances", "3"),
         ("--background", "mean"),
+        ("--out_name", "a b"),
+        ("--out_name", "../a"),
+        ("--out_name", "a" * 99),
         ("--resume", "--overwrite"),
     ],
 )
@@ -113,7 +115,20 @@ def test_two_configurations_into_one_directory_are_refused(
     collect(tmp_path, *CART, *changed, code=2)
     assert "holds a dataset that differs in" in (last := said(capsys))
     assert key in last
+    collect(tmp_path, *CART, *changed, "--resume", code=2)  # though all numbers are there
+    assert key in said(capsys)
     assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
+
+
+def test_a_lost_shard_is_no_episode_that_is_there(tmp_path: Path, capsys: Captured) -> None:
+    folder = collect(tmp_path, *CART)
+    wanted = episodes_of(folder)
+    next(folder.glob("*.parquet")).unlink()
+    collect(tmp_path, *CART, "--resume", code=8)
+    assert "is missing or cut" in said(capsys)
+    assert run_here(tmp_path, "--data", "repair", str(folder)) == 0
+    collect(tmp_path, *CART, "--resume")
+    assert episodes_of(folder) == wanted
 
 
 def test_a_foreign_and_a_newer_manifest_are_refused_and_left_alone(

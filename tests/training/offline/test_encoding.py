@@ -160,6 +160,22 @@ def test_what_was_killed_goes_on_without_doubled_or_missing_episodes(
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "Z").iterdir()}
 
 
+def test_while_it_runs_and_after_a_kill_the_dataset_is_whole(
+    home: Path, whole: Dataset, tmp_path: Path
+) -> None:
+    assert encode(home, tmp_path / "Z", "--split=train") == 0
+    left = tmp_path / "Z" / ".writing-encoded-00000-of-00001-abc"
+    other = tmp_path / "Z" / ".writing-encoded-00000-of-00002-abc"
+    for path in (left, other):
+        path.write_bytes(b"PAR1")
+    with encoding._locked(tmp_path / "Z", "encoded-00000-of-00001"):
+        assert verify_folder(tmp_path / "Z").problems == ()
+        assert not left.exists()
+        assert other.exists()
+    assert encode(home, tmp_path / "Z") == 0
+    assert_equal(episodes_of(tmp_path / "Z"), {e.id: e for e in whole.scan()})
+
+
 def test_a_stop_keeps_whole_episodes_and_ends_with_75(
     home: Path, whole: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
@@ -199,9 +215,14 @@ def other_kind(folder: Path) -> None:
     write(folder, [vectors(1)], VECTORS)
 
 
+def other_type(folder: Path) -> None:
+    squares(folder, 1, observation_dtype="int16")
+
+
 @pytest.mark.parametrize(
     ("prepare", "code", "told"),
     [
+        (other_type, 2, "holds frames of int16"),
         (other_environment, 3, "is an encoder of Square-v0, but"),
         (other_size, 2, "holds frames of shape (96, 96, 3), but"),
         (other_kind, 2, "holds no frames (its observations are of shape (4,))"),
@@ -216,16 +237,14 @@ def test_a_dataset_that_the_encoder_was_not_trained_for_is_refused(
     assert not (tmp_path / "Z").exists()
 
 
-def test_another_encoder_does_not_write_into_the_same_dataset(
-    home: Path, whole: Dataset, capsys: Captured
+@pytest.mark.parametrize(("out", "model"), [("Z", "M"), ("D", "E")])
+def test_a_dataset_that_this_encoder_did_not_write_is_refused(
+    out: str, model: str, home: Path, whole: Dataset, capsys: Captured
 ) -> None:
-    (home / "Z" / "manifest-encoded-00000-of-00001.json").rename(home / "aside.json")
-    try:
-        assert encode(home, home / "Z", model="M") == 2
-    finally:
-        (home / "aside.json").rename(home / "Z" / "manifest-encoded-00000-of-00001.json")
+    before = {path.name: path.read_bytes() for path in (home / out).glob("*.*")}
+    assert encode(home, home / out, model=model) == 2  # all ids are there, and are others' latents
     assert "holds a dataset that differs in" in capsys.readouterr().err
-    assert len(whole) == EPISODES
+    assert {path.name: path.read_bytes() for path in (home / out).glob("*.*")} == before
 
 
 def test_one_part_is_done_by_one_process_at_a_time(
