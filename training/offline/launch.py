@@ -17,6 +17,7 @@ from training.folders.lost_runs import warn_of_loss
 from training.folders.versions import software_versions
 from training.live.console import set_up_logging
 from training.loop.last_words import (
+    full_disk_errors,
     leave_unbegun,
     leave_word,
     say_how_it_ended,
@@ -81,6 +82,7 @@ def _train(
                 )
             stack.enter_context(peer_errors(place, elsewhere))
             stack.enter_context(memory_errors())
+            stack.enter_context(full_disk_errors())
             outcome = _train_in_group(session, options, loaded, trained, stop)
     except ScoutError as error:
         if not error.repeated:

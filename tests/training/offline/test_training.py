@@ -191,5 +191,7 @@ def test_a_full_disk_ends_with_7_and_keeps_what_was_saved(
     monkeypatch.setattr("training.checkpoints.storage._write_temporary", full)
     arguments = (*arguments_of("transition", 6), "--resume")
     assert train(tmp_path, *arguments, dataset=str(frames)) == 7
-    assert "No space left on device" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "No space left on device" in told
+    assert "then the same command with --resume goes on" in told
     assert load_payload(tmp_path / "E" / "model.ckpt")["updates"] == 3
