@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from agents.ranks import Ranks
-from configs.errors import STOPPED_EXIT_CODE, ScoutError
+from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble, env_steps_of, make_pool
@@ -27,32 +27,26 @@ from training.checkpoints.policy_encoder import choose_encoder, kept_encoder
 from training.checkpoints.storage import Payload, unpack
 from training.checkpoints.unstated import keep_unstated
 from training.folders.files import storage_error
-from training.folders.last_word import leave_last_word
 from training.folders.lost_runs import warn_of_loss
 from training.folders.run_folder import LOGS, RunFolder
 from training.folders.versions import software_versions
 from training.live.console import set_up_logging
+from training.loop.among_ranks import among_ranks
 from training.loop.last_words import (
-    full_disk_errors,
-    leave_unbegun,
-    leave_word,
     say_how_it_ended,
     say_it_ends_now,
 )
 from training.loop.stop_request import StopRequest
 from training.loop.trainer import Outcome
-from training.loop.watching import group_timeout, watched
+from training.loop.watching import watched
 from training.options import RunOptions
 from training.parts import Parts
 from training.ranks.agreement import check_same_start, on_first_rank
 from training.ranks.allocator import keep_freed_memory
 from training.ranks.distributed import (
     choose_device,
-    peer_errors,
-    process_group,
     read_place,
 )
-from training.ranks.memory import memory_errors
 from training.ranks.threads import learner_threads, set_threads
 from training.session import Session
 from workers.early_signals import hear_interrupts
@@ -86,26 +80,8 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
     set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
-    timeout = group_timeout(run, session.device)
-    try:
-        with ExitStack() as stack:
-            with stop.leaving_at_once(functools.partial(leave_unbegun, place)):
-                elsewhere = stack.enter_context(
-                    process_group(place, session.device, run.start_timeout, timeout)
-                )
-            stack.enter_context(peer_errors(place, elsewhere))
-            stack.enter_context(memory_errors())
-            stack.enter_context(full_disk_errors())
-            outcome = _train_in_group(session, options, loaded, stop)
-    except ScoutError as error:
-        if not error.repeated:
-            leave_word(session, error.exit_code, str(error))
-        raise
-    except BaseException as error:
-        reason = f"{type(error).__name__}: {error}"
-        leave_last_word(1, reason)
-        leave_word(session, 1, reason)
-        raise
+    with among_ranks(session, run, stop):
+        outcome = _train_in_group(session, options, loaded, stop)
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
 
 

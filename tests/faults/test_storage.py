@@ -99,11 +99,11 @@ def test_a_run_tries_three_saves_and_goes_on_when_there_is_room_again(
         assert (status["code"], status["rank"]) == (7, 0)
     with figures.trial(13, "runs on a disk that is full for a while"):
         handler = FreeingHandler(ballast)
-        logging.getLogger("training.loop.run_state").addHandler(handler)
+        logging.getLogger("training.loop.patient_saver").addHandler(handler)
         try:
             assert run_here(tmp_path, *command, "--resume") == 0
         finally:
-            logging.getLogger("training.loop.run_state").removeHandler(handler)
+            logging.getLogger("training.loop.patient_saver").removeHandler(handler)
         assert handler.failures == 1
         assert load_payload(path)["env_steps"] == 256
 

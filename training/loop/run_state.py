@@ -6,7 +6,6 @@ its visit counts, a snapshot of each of its environments, and with OverlapCollec
 that was collected and not yet learned from.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +15,16 @@ import torch
 
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks, bytes_tensor
-from configs.errors import StorageError
 from training.checkpoints.freezing import freezes_now, restore_frozen
 from training.checkpoints.storage import Payload, Saver, pack, unpack
 from training.loop.episodes import EpisodeLog
+from training.loop.patient_saver import PatientSaver
 from training.loop.rollouts import Rollouts
 from training.loop.since_row import SinceRow
 from training.loop.visits import VisitRecorder
 from training.ranks.agreement import on_first_rank
 from training.session import Clock
 from workers.environment_pool import EnvironmentPool, TakeSnapshots
-
-MOST_FAILED_SAVES = 3
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,11 +78,9 @@ class RunState:
         self._visits = visits
         self._since_row = since_row
         self._ranks = ranks
-        self._saver = saver
+        self._saver = PatientSaver(saver, on_saved)
         self._facts = facts
-        self._on_saved = on_saved
         self._best_score = float("-inf")
-        self._failed_saves = 0
 
     def capture(self) -> RankState:
         """Return what the next rollout will change; call between two updates."""
@@ -126,16 +120,7 @@ class RunState:
             "optimizer": self._agent.optimizer.state_dict(),
             "ranks": [bytes_tensor(part) for part in parts],
         }
-        try:
-            self._saver.save(payload, is_best=is_best)
-        except StorageError as error:
-            self._failed_saves += 1
-            if is_last or self._failed_saves >= MOST_FAILED_SAVES:
-                raise
-            _LOG.warning("%s; the next save tries again", error)
-            return
-        self._failed_saves = 0
-        self._on_saved(self._saver.path)
+        self._saver.save(payload, is_best=is_best, is_last=is_last)
 
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
         """Lay out what all ranks share; the payload must fit (see checkpoints/compatibility)."""

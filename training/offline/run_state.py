@@ -5,7 +5,6 @@ where it is in the data.
 """
 
 import json
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,11 @@ from typing import Any
 import torch
 
 from agents.ranks import Ranks, bytes_tensor
-from configs.errors import StorageError
 from training.checkpoints.storage import Payload, Saver, pack, unpack
-from training.loop.run_state import MOST_FAILED_SAVES
+from training.loop.patient_saver import PatientSaver
 from training.offline.steps import Steps
 from training.ranks.agreement import on_first_rank
 from trajectories.sampling import Position
-
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -63,10 +59,8 @@ class OfflineState:
         self._steps = steps
         self._generator = generator
         self._ranks = ranks
-        self._saver = saver
+        self._saver = PatientSaver(saver, on_saved)
         self._facts = facts
-        self._on_saved = on_saved
-        self._failed_saves = 0
 
     def save(self, progress: Progress, position: Position, *, is_best: bool, is_last: bool) -> None:
         """Write a checkpoint (a collective).
@@ -94,16 +88,7 @@ class OfflineState:
             "optimizer": self._steps.optimizer.state_dict(),
             "ranks": [bytes_tensor(part) for part in parts],
         }
-        try:
-            self._saver.save(payload, is_best=is_best)
-        except StorageError as error:
-            self._failed_saves += 1
-            if is_last or self._failed_saves >= MOST_FAILED_SAVES:
-                raise
-            _LOG.warning("%s; the next save tries again", error)
-            return
-        self._failed_saves = 0
-        self._on_saved(self._saver.path)
+        self._saver.save(payload, is_best=is_best, is_last=is_last)
 
     def restore_shared(self, payload: Payload, progress: Progress) -> None:
         """Lay out what all ranks share; the payload must fit (see `continuation`)."""
