@@ -85,12 +85,17 @@ class Transition(Objective):
 
     @torch.no_grad()
     def diagnose(self, samples: Samples) -> dict[str, Tensor]:
-        """Add the error as a multiple of that of "nothing changes"."""
+        """Add R² of what follows, and the error as a multiple of that of "nothing changes".
+
+        R² = 1 - Σ (ŝ' - s')² / Σ (s' - mean s')²: a feature counts as much as it varies.
+        """
         before, after = self._both(samples)
         error = (self.predict(before, given(samples, "actions")) - after).square().mean()
-        still = (before - after).square().mean()
-        ratio = torch.where(still > 0, error / torch.where(still > 0, still, 1.0), 0.0)
-        return super().diagnose(samples) | {"transition/ratio_to_persistence": ratio}
+        figures = {
+            "transition/ratio_to_persistence": _ratio(error, (before - after).square().mean()),
+            "transition/r2": 1.0 - _ratio(error, after.var(dim=0, correction=0).mean()),
+        }
+        return super().diagnose(samples) | figures
 
     @torch.no_grad()
     def _both(self, samples: Samples) -> tuple[Tensor, Tensor]:
@@ -98,6 +103,11 @@ class Transition(Objective):
         before, _ = self.encoder.encode(self.observed(samples))
         after, _ = self.encoder.encode(given(samples, f"next_{self.encoder.observes}"))
         return before, after
+
+
+def _ratio(error: Tensor, other: Tensor) -> Tensor:
+    """Return error / other, 0 where there is nothing to foretell."""
+    return torch.where(other > 0, error / torch.where(other > 0, other, 1.0), 0.0)
 
 
 def embedded(actions: Tensor, action_size: int, *, discrete: bool) -> Tensor:

@@ -80,6 +80,7 @@ def test_labels_are_predicted() -> None:
 def test_a_transition_is_predicted() -> None:
     figures = train(make("transition"), count=128, steps=60, batch=64, rate=1e-2).figures
     assert figures["transition/ratio_to_persistence"] < 0.05
+    assert 0.95 < figures["transition/r2"] < 1
 
 
 def test_views_of_one_square_are_found_among_those_of_others() -> None:
