@@ -28,6 +28,8 @@ PROTOCOL_FIELDS = (
     "environment.nuisance",
     "environment.renderer",
 )
+# Which environment it is. An evaluation may play another one, if its spaces are the same.
+VARIANT_FIELDS = ("environment.env_type", "environment.env_id", "environment.layout_seed")
 NETWORK_FIELDS = (
     "ppo.conv_channels",
     "ppo.third_kernel",
