@@ -25,6 +25,7 @@ OTHER_WORDS = {
     "EnvID": "my_package.envs:Maze-v0",
     "Model": "byol",
     "Backbone": "encoder:runs/an encoder",
+    "MarioStages": "1-1, 1-2",
 }
 
 
@@ -52,6 +53,7 @@ COMPANIONS = {
     "Renderer": "EnvType = box2d",
     "ActionSpace": "EnvType = box2d",
     "Backbone": "Representation = finetune",
+    "MarioStages": "EnvType = mario\nEnvID = SuperMarioBrosRandomStages-v0",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }
 

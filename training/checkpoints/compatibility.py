@@ -27,6 +27,7 @@ PROTOCOL_FIELDS = (
     "environment.life_done",
     "environment.nuisance",
     "environment.renderer",
+    "environment.mario_stages",
 )
 # Which environment it is. An evaluation may play another one, if its spaces are the same.
 VARIANT_FIELDS = ("environment.env_type", "environment.env_id", "environment.layout_seed")

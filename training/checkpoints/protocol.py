@@ -25,6 +25,7 @@ FAMILIES = {
     "environment.life_done": ("atari", "mario"),
     "environment.layout_seed": ("minigrid",),
     "environment.nuisance": ("minigrid",),
+    "environment.mario_stages": ("mario",),
     "environment.renderer": ("box2d",),
 }
 OBSERVATION = "environment.observation_type"

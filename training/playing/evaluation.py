@@ -85,7 +85,7 @@ class EvaluationReport:
 
 def way_of(action_choice: str, changes: Mapping[str, Mapping[str, str]]) -> str:
     """Return how episodes are played, for names."""
-    told = (f"{key}-{re.sub(r'[/:]', '-', each['evaluated'])}" for key, each in changes.items())
+    told = (f"{key}-{re.sub(r'[/:, ]+', '-', each['evaluated'])}" for key, each in changes.items())
     return "_".join([action_choice, *told])
 
 

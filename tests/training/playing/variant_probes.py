@@ -15,5 +15,7 @@ def with_a_fifth_number() -> gymnasium.Env[Any, Any]:
     return TransformObservation(pole, lambda seen: np.append(seen, np.float32(0)), space)
 
 
-gymnasium.register("ShortPole-v0", CartPoleEnv, max_episode_steps=7)
-gymnasium.register("FifthPole-v0", with_a_fifth_number, max_episode_steps=7)
+gymnasium.register(
+    "ShortPole-v0", "gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=7
+)
+gymnasium.register("FifthPole-v0", f"{__name__}:with_a_fifth_number", max_episode_steps=7)
