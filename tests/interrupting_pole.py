@@ -15,7 +15,7 @@ class InterruptingPole(CartPoleEnv):
         self.steps_done += 1
         if self.steps_done == 5:
             raise KeyboardInterrupt
-        return super().step(action)  # type: ignore[no-untyped-call] - Gymnasium has no types here
+        return super().step(action)  # type: ignore[no-untyped-call]
 
 
 gymnasium.register("InterruptingPole-v0", f"{__name__}:InterruptingPole", max_episode_steps=9)
