@@ -649,7 +649,8 @@ class RunSection(Section):
         alias="TotalEnvSteps",
         ge=1,
         le=MOST_STEPS,
-        description="env steps of all ranks until the run ends (frames = env steps x FrameSkip)",
+        description="env steps of all ranks until the run ends (frames = env steps x FrameSkip); "
+        "the update that reaches them is finished",
     )
     num_envs: int = Field(
         32,

@@ -29,6 +29,7 @@ from workers.environments.answers import (
     read_vector,
 )
 from workers.environments.base import Environment, Observation
+from workers.environments.families import family_by_name
 from workers.environments.global_streams import GlobalStreams, layers_of, spaces_of
 from workers.environments.hints import check_is_space
 from workers.environments.images import as_bytes, is_image
@@ -229,7 +230,10 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
 
 
 def _advice(module: str, env_id: str) -> str:
-    """Say how an id that cannot be made is mended: by its newest version, where it is another."""
+    """Say how an id that cannot be made is mended.
+
+    It may be there in another version, in a family of Scout's, or not be registered by its module.
+    """
     with suppress(gymnasium.error.Error):
         namespace, name, version = parse_env_id(env_id)
         newest = find_highest_version(namespace, name)
@@ -237,6 +241,15 @@ def _advice(module: str, env_id: str) -> str:
             prefix = f"{module}:" if module else ""
             newest_id = get_env_id(namespace, name, newest)
             return f"the newest version is EnvID = {prefix}{newest_id}"
+    family = family_by_name(env_id)
+    if family is not None:
+        return f"it is an id of EnvType = {family}"
+    if module in sys.modules:
+        place = getattr(sys.modules[module], "__file__", None) or module
+        return (
+            f"{place} was imported and registers no such id: it must call gymnasium.register at "
+            "its top level, not in a function or below __name__"
+        )
     return (
         "an id that a package of yours registers is written module:id, with the module in the "
         f"current folder ({Path.cwd()}) or in one that PYTHONPATH names"
