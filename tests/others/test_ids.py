@@ -4,6 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from configs.errors import ConfigurationError
@@ -33,6 +34,13 @@ def test_gym_3201_an_id_of_another_family_is_answered_by_that_family(
 ) -> None:
     """The package is there: nothing is to be installed, and no module to be named."""
     assert refusal(env_id).endswith(f"it is an id of EnvType = {family}")
+
+
+def test_a_registered_id_is_not_said_to_be_missing() -> None:
+    gymnasium.register("NowhereOfMine-v0", "gymnasium.envs.classic_control:NoSuchClass")
+    assert refusal(f"{__name__}:NowhereOfMine-v0").endswith(
+        "it is registered, and what its entry point imports must be there"
+    )
 
 
 def test_stable_baselines3_1869_a_module_that_registers_nothing_is_told_where_to_do_so(

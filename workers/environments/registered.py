@@ -232,7 +232,8 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
 def _advice(module: str, env_id: str) -> str:
     """Say how an id that cannot be made is mended.
 
-    It may be there in another version, in a family of Scout's, or not be registered by its module.
+    It may be there in another version, be registered for what is not there, be one of another
+    family, or not be registered by its module.
     """
     with suppress(gymnasium.error.Error):
         namespace, name, version = parse_env_id(env_id)
@@ -241,8 +242,10 @@ def _advice(module: str, env_id: str) -> str:
             prefix = f"{module}:" if module else ""
             newest_id = get_env_id(namespace, name, newest)
             return f"the newest version is EnvID = {prefix}{newest_id}"
+    if env_id in gymnasium.registry:
+        return "it is registered, and what its entry point imports must be there"
     family = family_by_name(env_id)
-    if family is not None:
+    if family is not None and not module:
         return f"it is an id of EnvType = {family}"
     if module in sys.modules:
         place = getattr(sys.modules[module], "__file__", None) or module

@@ -58,10 +58,3 @@ def test_an_export_describes_the_environment_of_training(trained: Path, capsys: 
     assert ask(trained, "--export", *SHORT) == 2
     assert "ShortPole-v0 (in training CartPole-v1); leave that out" in capsys.readouterr().err
     assert not (trained / "exports").exists()
-
-
-def test_a_recipe_that_differs_stays_a_mistake(trained: Path, capsys: Captured) -> None:
-    other = write_recipe(trained / "other", CARTPOLE, EnvID="Acrobot-v1")
-    arguments = (f"--config_path={other}", f"--load_model_path={CHECKPOINT}")
-    assert run_here(trained, "--eval", *arguments) == 3
-    assert "Acrobot-v1" in capsys.readouterr().err
