@@ -239,8 +239,8 @@ check: $(READY) ## all that must be green before a change goes in: format, lint,
 	@$(MAKE) --no-print-directory test
 
 .PHONY: test
-test: $(READY) ## the fast tests
-	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+test: $(READY) ## the fast tests, two files at a time
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not gpu" $(ARGS)
 
 .PHONY: test_slow
 test_slow: $(READY) ## the tests that take minutes
