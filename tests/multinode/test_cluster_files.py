@@ -222,7 +222,7 @@ def test_an_encoder_whose_job_is_pre_empted_is_the_one_of_a_calm_job_to_the_last
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_job_that_cannot_begin_stays_out_of_the_queue(nodes: Nodes, tmp_path: Path) -> None:
-    """The recipe is spoilt after the job file was written, and so is the model of another job."""
+    """The recipe is spoilt after the job file was written, and then the checkpoint."""
     work = work_folder(tmp_path)
     recipe = write_recipe(work, CARTPOLE)
     job = job_file(work, "STAGE=train", "NODES=2", "CONFIG=recipe.conf", f"LOG_NAME={NAME}")
@@ -232,5 +232,6 @@ def test_a_job_that_cannot_begin_stays_out_of_the_queue(nodes: Nodes, tmp_path: 
     recipe.write_text(CARTPOLE)
     checkpoint_path(work, NAME).parent.mkdir()
     checkpoint_path(work, NAME).write_bytes(b"torn")
-    assert "torn" not in ended(submitted(job, slurm(tmp_path, nodes)), code=1)
+    words = ended(submitted(job, slurm(tmp_path, nodes)), code=1)
+    assert f"error: {Path('checkpoints') / NAME}.ckpt: " in words
     assert not (tmp_path / "requeued").exists()

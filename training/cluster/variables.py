@@ -14,6 +14,7 @@ DAYS = re.compile(r"(\d+)-(\d+)(?::(\d+))?(?::(\d+))?")  # days-hours:minutes:se
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)")  # hours:minutes:seconds, or minutes:seconds
 MINUTES = re.compile(r"\d+")
 OF_RANKS, OF_ARRAYS = ("NODES", "NPROC"), ("TASKS",)
+OTHER_WORDS = {"RANKS": "NPROC", "ARRAY": "TASKS"}
 OF_ALL = ("GPUS", "CPUS", "TIME", "MOST_STARTS")
 
 
@@ -48,7 +49,8 @@ def check_known(given: Mapping[str, str], known: Sequence[str]) -> None:
     """
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
+            word = OTHER_WORDS.get(name.upper(), name.upper())
+            near = difflib.get_close_matches(word, known, n=1)
             raise ConfigurationError(
                 f"{name}= is no variable of make slurm, which has {', '.join(known)}"
                 + (f"; did you mean {near[0]}?" if near else "")

@@ -185,6 +185,16 @@ def test_a_job_of_ranks_is_judged_by_the_code_in_its_folder(
     assert list((work / "logs").iterdir()) == []
 
 
+def test_a_job_that_is_stopped_before_its_folder_is_there_goes_back_into_the_queue(
+    tmp_path: Path,
+) -> None:
+    job = write_job(work_folder(tmp_path), "train_encoder")
+    stopped = "#!/bin/sh\nkill -TERM $PPID\nsleep 0.2\nexit 1\n"
+    done = run(job, with_programs(job, torchrun=stopped))
+    assert done.returncode == 0, done
+    assert (job.parent / "programs" / "asked").read_text() == "requeue 4711\n"
+
+
 @pytest.mark.parametrize("stage", ["encode", "train_encoder"])
 def test_a_job_is_started_so_often_and_no_more(stage: str, tmp_path: Path) -> None:
     job = write_job(work_folder(tmp_path), stage, "MOST_STARTS=3")
@@ -214,6 +224,7 @@ def test_a_job_that_is_submitted_from_elsewhere_says_so(stage: str, tmp_path: Pa
         (("STAGE=eval",), "STAGE=eval: make slurm writes jobs of"),
         (("STAGE=train", "NODE=2"), "NODE= is no variable of make slurm"),
         (("STAGE=train", "NODE=2"), "did you mean NODES?"),
+        (("STAGE=train", "RANKS=2"), "did you mean NPROC?"),
         (("STAGE=encode", "NODES=2"), "is an array of jobs; TASKS says how many"),
         (("STAGE=train", "TASKS=2"), "one job of several processes; NODES and NPROC"),
         (("STAGE=train", "GPUS=2", "NPROC=1"), "give GPUS alone"),
