@@ -50,6 +50,7 @@ TRAINING_FLOORS = {
     "checkpoints": 2,
     "live": 2,
     "doctor": 2,
+    "cluster": 1,
     "ranks": 1,
     "figures": 1,
     "folders": 0,
