@@ -82,13 +82,20 @@ class EnvironmentSection(Section):
         "sprites",
         "minigrid",
         "gymnasium",
-    ] = Field("atari", alias="EnvType", description="simulator family")
+        "dream",
+    ] = Field(
+        "atari",
+        alias="EnvType",
+        description="simulator family; dream = the model of sequences that --train_dynamics left "
+        "in the folder EnvID",
+    )
     env_id: str = Field(
         "MontezumaRevengeNoFrameskip-v4",
         alias="EnvID",
         pattern=r"^[\w./:-]+$",
         description="environment id, for instance PongNoFrameskip-v4, ALE/Pong-v5, "
-        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own",
+        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own; a model's folder "
+        "(dream)",
     )
     observation_type: Literal["auto", "pixels", "state"] = Field(
         "auto",
@@ -159,6 +166,14 @@ class EnvironmentSection(Section):
         "clipped to the bounds; auto = bounds, or what the checkpoint was trained with that a run "
         "continues",
     )
+    dream_temperature: float = Field(
+        1.0,
+        alias="DreamTemperature",
+        ge=0,
+        le=10,
+        description="1 draws what the model predicts, more makes a dream less certain, 0 takes the "
+        "likeliest (dream)",
+    )
     layout_seed: int = Field(
         0,
         alias="LayoutSeed",
@@ -192,6 +207,8 @@ class EnvironmentSection(Section):
         """Whether the agent sees frames (else the environment's own vector)."""
         if self.observation_type != "auto":
             return self.observation_type == "pixels"
+        if self.env_type == "dream":
+            return False
         if self.env_type == "sprites":
             return "State" not in self.env_id
         return self.env_type in ALWAYS_SEEN or self.env_id.startswith("CarRacing")

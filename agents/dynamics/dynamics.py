@@ -194,11 +194,21 @@ class Dynamics(Objective):
         Raises:
             ValueError: a negative temperature.
         """
-        if temperature < 0:
-            raise ValueError(f"a temperature of {temperature:g}: choose 0 or more")
         means = prediction.means
         uniform = torch.rand(means.shape, generator=generator, device=means.device)
-        noise = self._noise(means[..., 0], generator)
+        return self.drawn(prediction, uniform, self._noise(means[..., 0], generator), temperature)
+
+    @torch.no_grad()
+    def drawn(
+        self, prediction: Prediction, uniform: Tensor, noise: Tensor, temperature: float
+    ) -> Tensor:
+        """Return the next latents [..., D] that uniform [..., D, K] and normal [..., D] draws mean.
+
+        Raises:
+            ValueError: a negative temperature.
+        """
+        if temperature < 0:
+            raise ValueError(f"a temperature of {temperature:g}: choose 0 or more")
         return self._restored(
             mixture_sample(*prediction[:3], uniform=uniform, noise=noise, temperature=temperature)
         )

@@ -47,7 +47,8 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         (
             "EnvType = atarri",
             "bad.conf:1: EnvType = atarri: is not one of the choices; "
-            "allowed: atari, mario, classic_control, box2d, mujoco, sprites, minigrid, gymnasium; "
+            "allowed: atari, mario, classic_control, box2d, mujoco, sprites, minigrid, gymnasium, "
+            "dream; "
             "did you mean atari?",
         ),
         (

@@ -51,6 +51,7 @@ COMPANIONS = {
     "Nuisance": "EnvType = minigrid",
     "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
     "Renderer": "EnvType = box2d",
+    "DreamTemperature": "EnvType = dream",
     "ActionSpace": "EnvType = box2d",
     "Backbone": "Representation = finetune",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",

@@ -109,6 +109,7 @@ OF_OTHERS = {
     "Nuisance",
     "FrameColour",
     "Renderer",
+    "DreamTemperature",
     "ActionSpace",
     "ActionMapping",
     "ObservationScaling",
