@@ -6,13 +6,12 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from configs.errors import CheckpointError, DatasetError
+from configs.errors import CheckpointError
 from configs.schema import Config, EnvironmentSection
 from training.checkpoints.dynamics import TrainedDynamics, load_dynamics
 from training.dreaming.dream import Dream
 from training.dreaming.environment import DreamEnvironment
-from trajectories.fields import Fields
-from trajectories.schema import ActionSpace, Schema
+from trajectories.schema import ActionSpace
 from workers import opening
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import action_map
@@ -60,11 +59,7 @@ def dream_spec(section: EnvironmentSection, trained: TrainedDynamics) -> Environ
         ConfigurationError: its actions are of a kind that no agent of ours takes.
         CheckpointError: it does not say what its actions are.
     """
-    try:
-        schema = Schema.from_json(Fields(trained.dataset.get("schema"), str(trained.path)))
-    except DatasetError as error:
-        raise CheckpointError(f"{trained.path}: does not tell its actions ({error})") from error
-    acted = _space_of(schema.action)
+    acted = _space_of(trained.schema.action)
     size = trained.dynamics.encoder.feature_size
     return spec_of(
         section.env_id,

@@ -35,7 +35,10 @@ saveCkptEvery = 2
 """
 
 
-@pytest.fixture(scope="module", params=["mdn_rnn", "causal_transformer"])
+@pytest.fixture(
+    scope="module",
+    params=["mdn_rnn", pytest.param("causal_transformer", marks=pytest.mark.slow)],
+)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, and the recipe of a dream in it."""
     path = tmp_path_factory.mktemp("dream")
