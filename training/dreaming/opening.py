@@ -6,7 +6,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from configs.errors import CheckpointError
+from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import Config, EnvironmentSection
 from training.checkpoints.dynamics import TrainedDynamics, load_dynamics
 from training.dreaming.dream import Dream
@@ -36,6 +36,11 @@ def open_pool(
     """
     if config.environment.env_type != DREAM:
         return opening.open_pool(config, sizes, backend, with_states=with_states)
+    if sizes.num_workers is not None:
+        raise ConfigurationError(
+            f"--num_workers {sizes.num_workers} with EnvType = dream: dreams step in the rank "
+            "itself; leave it out"
+        )
     trained = load_dynamics(Path(config.environment.env_id))
     if len(trained.dynamics.starts) == 0:
         raise CheckpointError(f"{trained.path}: keeps no first latents where dreams could begin")
