@@ -44,8 +44,11 @@ SMALLER: Mapping[str, str] = {
     r"--num_env_per_process[ =]\d+": "--num_env_per_process 2",
     r"NUM_ENV=\d+": "NUM_ENV=2",
     r"--max_env_steps[ =][\d_]+": "--max_env_steps 512",
-    r"--num_rollouts (40 --max_steps 400|1000 --max_steps 40)": "--num_rollouts 24 --max_steps 12",
-    r"--train_encoder(?!.*--train_steps)": "--train_encoder --train_steps 2 --batch_size 4",
+    r"--num_rollouts (40 --max_steps 400|100 --max_steps 300|1000 --max_steps 40)": "--num_rollouts"
+    " 24 --max_steps 12",
+    r" --train_steps \d+": "",
+    r" --batch_size \d+": "",
+    r"--train_encoder": "--train_encoder --train_steps 2 --batch_size 4",
     r"--train_dynamics": "--train_dynamics --train_steps 2 --batch_size 2",
     r"--sequence_length \d+": "--sequence_length 4",
     r"main\.py --probe": "main.py --probe --supervised_steps 2",
