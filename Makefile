@@ -155,7 +155,7 @@ run_export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, ca
 typed_here = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(subst ','\'',$(name)=$($(name)))'))
 
 .PHONY: run_slurm
-run_slurm: $(READY) ## write a Slurm job file: STAGE=train, train_encoder, collect or encode, ARGS="main.py's flags"
+run_slurm: $(READY) ## write a Slurm job file: STAGE=train, train_encoder, train_dynamics, collect or encode, ARGS="main.py's flags"
 	@$(in_turn) $(PY) -m commands.slurm $(typed_here)
 
 .PHONY: kill

@@ -10,9 +10,11 @@ from commands import (
     encode,
     evaluate,
     export,
+    play,
     probe,
     report,
     train,
+    train_dynamics,
     train_encoder,
     visualise,
 )
@@ -41,8 +43,10 @@ VERBS: "Mapping[str, Verb]" = {
     "data": data,
     "train_encoder": train_encoder,
     "encode": encode,
+    "train_dynamics": train_dynamics,
     "probe": probe,
     "visualise": visualise,
+    "play": play,
     "config_options": config_options,
 }
 

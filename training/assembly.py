@@ -26,6 +26,7 @@ from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.action_mapping import say_mapping
 from training.checkpoints.policy_encoder import FACT, module_of
 from training.checkpoints.storage import Payload, Saver
+from training.dreaming.opening import open_pool
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
 from training.loop.collector import Policy
@@ -52,7 +53,7 @@ from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import output_bounds
 from workers.environments.base import EnvironmentSpec
-from workers.opening import Sizes, open_pool
+from workers.opening import Sizes
 
 
 def assemble(

@@ -41,6 +41,7 @@ TRAINING_FLOORS = {
     "offline": 5,
     "building": 4,
     "browsing": 4,
+    "dreaming": 4,
     "loop": 3,
     "parts": 3,
     "reports": 3,
