@@ -12,6 +12,7 @@ from commands import (
     export,
     probe,
     report,
+    rollout,
     train,
     train_encoder,
     visualise,
@@ -35,6 +36,7 @@ request, state saved.
 VERBS: "Mapping[str, Verb]" = {
     "train": train,
     "eval": evaluate,
+    "rollout": rollout,
     "export": export,
     "report": report,
     "collect": collect,

@@ -25,6 +25,8 @@ OTHER_WORDS = {
     "EnvID": "my_package.envs:Maze-v0",
     "Model": "byol",
     "Backbone": "encoder:runs/an encoder",
+    "CustomModel": "customnet",
+    "CustomModelConfig": '{"hidden": 32}',
 }
 
 
@@ -52,6 +54,7 @@ COMPANIONS = {
     "Renderer": "EnvType = box2d",
     "ActionSpace": "EnvType = box2d",
     "Backbone": "Representation = finetune",
+    "CustomModelConfig": "CustomModel = customnet",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }
 

@@ -113,6 +113,8 @@ OF_OTHERS = {
     "ActionMapping",
     "ObservationScaling",
     "Backbone",
+    "CustomModel",
+    "CustomModelConfig",
 }
 
 
