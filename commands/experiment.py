@@ -54,8 +54,6 @@ def check_experiment_flags(parser: Parser, args: argparse.Namespace) -> None:
     has_recipe = any(word.startswith("--config_path") for word in parser.typed)
     if args.experiment_file is not None and has_recipe:
         parser.error("--file is in the place of a recipe; leave out --config_path")
-    if args.config_path.suffix in (".yaml", ".yml"):
-        parser.error(f"--config_path takes a .conf; type -f {args.config_path}")
     if args.experiment_file is not None and args.experiment_file.suffix == ".conf":
         parser.error(f"--file takes YAML; a recipe is read by --config_path={args.experiment_file}")
     if args.experiment is not None and args.experiment_file is None:

@@ -132,7 +132,8 @@ class Parser(argparse.ArgumentParser):
         flags = {**{plain(flag): flag for flag in ours}, **FLAG_OF}
         if word in flags:
             return flags[word]
-        near = difflib.get_close_matches(name, ours, n=1, cutoff=0.5)
+        longer = [flag for flag in ours if flag.startswith(name)]
+        near = longer if len(longer) == 1 else difflib.get_close_matches(name, ours, cutoff=0.5)
         is_a_slip = bool(difflib.get_close_matches(name, near, cutoff=0.8))
         key = KEY_OF.get(word) or (None if is_a_slip else _keys().get(word))
         if key is not None:

@@ -74,8 +74,13 @@ def read_file(path: Path, sections: Sequence[str], problems: Problems) -> list[S
         problems: receives lines that cannot be read and sections that are unknown.
 
     Raises:
-        ConfigurationError: the file is missing, no text, or holds no setting at all.
+        ConfigurationError: the file is missing, YAML, no text, or holds no setting at all.
     """
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        raise ConfigurationError(
+            f"{path}: is YAML, and a recipe is a .conf; an experiment in RLlib's form is read by "
+            f"--train -f {path}"
+        )
     known = {name.casefold(): name for name in (*sections, OPTIONS_SECTION)} | {"default": ""}
     settings: list[Setting] = []
     section: str | None = ""

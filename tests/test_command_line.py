@@ -111,6 +111,9 @@ def refusal(arguments: Sequence[str], capsys: Captured) -> str:
         ("--exp-name=x", "--log_name"),
         ("--track", "--use_wandb"),
         ("--num-workers=3", "--num_workers"),
+        ("--local-d=x", "--local-dir"),
+        ("--local_dirr=x", "--local_dir"),
+        ("--checkpoint-frq=2", "--checkpoint-freq"),
     ],
 )
 def test_an_unknown_flag_is_refused_with_the_nearest_one(
@@ -205,7 +208,7 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
 
 
 ONE_VERB = (
-    "exactly one of --train, --eval, --export, --report, --collect, --data, "
+    "exactly one of --train, --eval, --rollout, --export, --report, --collect, --data, "
     "--train_encoder, --encode, --probe and --visualise"
 )
 

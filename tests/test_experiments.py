@@ -273,7 +273,6 @@ def test_a_breakpoint_in_the_environment_waits_for_its_user(tmp_path: Path) -> N
     ("typed", "said"),
     [
         (("-f", "x.yaml", "--config_path=y.conf"), "--file is in the place of a recipe"),
-        (("--config_path=x.yaml",), "--config_path takes a .conf; type -f x.yaml"),
         (("-f", "x.conf"), "--file takes YAML; a recipe is read by --config_path=x.conf"),
         (("-f", "x.yaml"), "x.yaml: no such configuration file; name an experiment with --file"),
         (("x.yaml",), "unknown argument x.yaml; did you mean -f x.yaml?"),
@@ -293,6 +292,12 @@ def test_flags_that_do_not_go_together_are_refused(
     assert code == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_yaml_is_no_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = EXAMPLES[0]
+    assert run_here(tmp_path, "--train", f"--config_path={path}") == 2
+    assert f"{path}: is YAML, and a recipe is a .conf; " in capsys.readouterr().err
 
 
 def test_local_mode_is_no_rank_of_torchrun(

@@ -45,6 +45,7 @@ SMALLER: Mapping[str, str] = {
     r"--max_env_steps[ =][\d_]+": "--max_env_steps 512",
     r"--num_rollouts (40 --max_steps 400|1000 --max_steps 40)": "--num_rollouts 24 --max_steps 12",
     r"--train_encoder(?!.*--train_steps)": "--train_encoder --train_steps 2 --batch_size 4",
+    r"main\.py --train -f": "main.py --train --max_env_steps 256 -f",
     r"main\.py --probe": "main.py --probe --supervised_steps 2",
     r"TotalEnvSteps=\d+": "TotalEnvSteps=512",
     r"--env_steps \d+": "--env_steps 512",
