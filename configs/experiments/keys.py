@@ -173,7 +173,7 @@ CONFIG: Mapping[str, Rule] = {
     ),
 }
 
-_LSTM = "a policy without memory is all that is read from these files yet"
+_LSTM = "an LSTM sees observations alone here; set false"
 _ATTENTION = "there is no attention over time here"
 
 MODEL: Mapping[str, Rule] = {
@@ -186,8 +186,8 @@ MODEL: Mapping[str, Rule] = {
     "vf_share_layers": Rule("truth value"),
     "free_log_std": _only((True,), "the deviation is a parameter of its own here; set true"),
     "no_final_linear": _only((False,), "outputs have a layer of their own here"),
-    "use_lstm": _only((False,), _LSTM),
-    "lstm_cell_size": Rule(note="ignored: without use_lstm it means nothing"),
+    "use_lstm": Rule("truth value"),
+    "lstm_cell_size": Rule("whole number"),
     "max_seq_len": Rule(note="ignored: without use_lstm it means nothing"),
     **_all(_only(_OFF, _LSTM), "lstm_use_prev_action lstm_use_prev_reward"),
     "lstm_use_prev_action_reward": _only((False, None, -1), _LSTM),

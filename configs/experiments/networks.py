@@ -19,6 +19,7 @@ _SHAPE = (
 def take_model(model: Mapping[str, Entry], to: Translation) -> None:
     """Set the policy's network: our own, or one of the user's."""
     _take_custom_model(model, to)
+    _take_memory(model, to)
     if "conv_filters" in model and model["conv_filters"].value is not None:
         _take_convolutions(model["conv_filters"], to)
     if "post_fcnet_hiddens" in model:
@@ -60,6 +61,15 @@ def _take_custom_model(model: Mapping[str, Entry], to: Translation) -> None:
         to.set("CustomModelConfig", json.dumps(model[name].plain), name, model[name].line)
     for name in (name for name in _OWN if name in model):
         to.note(name, model[name], "ignored: what custom_model is to know is custom_model_config")
+
+
+def _take_memory(model: Mapping[str, Entry], to: Translation) -> None:
+    """Refuse a policy with a memory: there is no key for one yet, of which this is the place."""
+    entry = model.get("use_lstm", Entry(False, 0))
+    if entry.value:
+        to.refuse("use_lstm", entry, "no policy has a memory here; stack frames (framestack: true)")
+    elif "lstm_cell_size" in model:
+        to.note("lstm_cell_size", model["lstm_cell_size"], "ignored: without use_lstm it is unused")
 
 
 def _take_convolutions(entry: Entry, to: Translation) -> None:

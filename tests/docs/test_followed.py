@@ -170,6 +170,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "main.py", project)
     for name, source in examples().items():
         assert not (project / name).exists()
+        (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text(source, encoding="utf-8")
     for change in changes():
         path = project / change.path
