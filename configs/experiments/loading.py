@@ -10,7 +10,7 @@ from configs.experiments.table import Translation
 from configs.experiments.translating import Beside, EnvironmentOf, translate
 from configs.loading import LoadedConfig, dump_config, load_settings
 from configs.options import SECTIONS, all_options, nearest
-from configs.reading import Problems, printable
+from configs.reading import Problems, Setting, printable
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,14 @@ def load_experiment(
     chosen, experiment = _choose(path, name, read_yaml(path, to.problems, to.notes))
     beside = translate(experiment, to, num_ranks=num_ranks, environment_of=environment_of)
     loaded = load_settings(to.settings, str(path), overrides, to.problems)
-    origins = {
-        setting.key: setting.place.removeprefix(f"{path}:").strip() for setting in to.settings
-    }
+    origins = {setting.key: _origin(setting) for setting in to.settings}
     return Experiment(chosen, replace(loaded, notes=(*to.notes, *loaded.notes)), beside, origins)
+
+
+def _origin(setting: Setting) -> str:
+    """Return which key of theirs a setting comes from, and where it stands."""
+    theirs = setting.place.rpartition(": ")[2]
+    return f"line {setting.line}, {theirs}" if setting.line else theirs
 
 
 def _choose(path: Path, name: str | None, found: Mapping[str, Entry]) -> tuple[str, Entry]:

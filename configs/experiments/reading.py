@@ -16,7 +16,7 @@ from configs.errors import ConfigurationError
 from configs.reading import Problems, printable, read_text
 
 _TAG = "tag:yaml.org,2002:"
-_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9_]{0,30})")
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _INFINITE = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
 Scalar = bool | int | float | str | None

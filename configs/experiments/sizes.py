@@ -54,7 +54,8 @@ def take_sizes(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> 
         return None
     if of_workers.line and workers == 0:
         to.set("WorkerBackend", "in_process", "num_workers", of_workers.line)
-    to.set("NumEnv", total // num_ranks, "num_workers x num_envs_per_worker", of_workers.line)
+    line = of_workers.line or of_each.line
+    to.set("NumEnv", total // num_ranks, "num_workers x num_envs_per_worker", line)
     _take_rollout(config, to, batch, total, of_batch)
     return max(1, workers // num_ranks) if of_workers.line and workers else None
 
@@ -86,8 +87,9 @@ def _take_rollout(
     if size > batch:
         to.refuse("sgd_minibatch_size", of_size, f"is larger than train_batch_size = {batch:,}")
         return
-    count = round(batch / size)
-    to.set("MiniBatch", count, "train_batch_size / sgd_minibatch_size", of_size.line)
+    count = (2 * batch + size) // (2 * size)
+    line = of_size.line or where.line
+    to.set("MiniBatch", count, "train_batch_size / sgd_minibatch_size", line)
     if batch % size:
         to.notes.append(
             f"{to.path}: train_batch_size / sgd_minibatch_size = {batch:,} / {size} is no whole "

@@ -20,6 +20,9 @@ _KINDS: Mapping[Kind, tuple[type, ...]] = {
 }
 
 
+DEFAULT = "RLlib's default"
+
+
 @dataclass
 class Translation:
     """What an experiment file has become so far.
@@ -37,8 +40,8 @@ class Translation:
     notes: list[str] = field(default_factory=list)
 
     def set(self, key: str, value: object, name: str = "", line: int = 0) -> None:
-        """Set a key of ours; `name` is theirs that says so, "" for what RLlib does unasked."""
-        where = f"{self.path}:{line}: {name}" if name else f"{self.path}: RLlib's default"
+        """Set a key of ours, as `name` does in a line of theirs; 0 for what RLlib does unasked."""
+        where = f"{self.path}:{line}: {name}" if line else f"{self.path}: {DEFAULT}"
         self.settings.append(Setting(key, str(value), where, line))
 
     def set_by_default(self, values: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from configs.errors import ConfigurationError
 from configs.experiments.keys import (
     ALGORITHMS,
@@ -115,7 +117,10 @@ def _take_environment(
         return None
     for key, value in pairs:
         to.set(key, value, "env", entry.line)
-    return EnvironmentSection.model_validate(dict(pairs))
+    try:
+        return EnvironmentSection.model_validate(dict(pairs))
+    except ValidationError:  # told of with the other keys
+        return None
 
 
 def _take_rest(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> None:
@@ -169,8 +174,7 @@ def _take_observations(
         )
     elif not pixels:
         scaling = "none" if kept.value == "NoFilter" else "running"
-        name = "observation_filter" if kept.line else ""
-        to.set("ObservationScaling", scaling, name, kept.line)
+        to.set("ObservationScaling", scaling, "observation_filter", kept.line)
     for shared in (
         table["vf_share_layers"] for table in (config, model) if "vf_share_layers" in table
     ):

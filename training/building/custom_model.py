@@ -19,13 +19,14 @@ from torch import Tensor, nn
 
 from agents.custom_policy import CustomPolicy, of_the_user
 from configs.errors import ConfigurationError
+from configs.reading import printable
 from configs.schema import Config
 from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
 FOLDER = Path("models")
-FACT = "custom_model"  # among a checkpoint's facts
+FACT = "digest of CustomModel"  # among a checkpoint's facts
 ROWS = 3  # observations of a trial
 _LOG = logging.getLogger(__name__)
 
@@ -73,22 +74,19 @@ def facts_of(policy: nn.Module) -> dict[str, str]:
     """Return what a checkpoint tells of a policy that is a model of the user's."""
     if not isinstance(policy, CustomPolicy):
         return {}
-    return {FACT: json.dumps({"source": str(policy.source), "digest": policy.digest})}
+    return {FACT: policy.digest}
 
 
 def warn_if_changed(facts: Mapping[str, Any], config: Config, path: Path) -> None:
     """Say that the model's file is another one than the checkpoint at `path` was trained with."""
-    told = facts.get(FACT)
-    if config.ppo.custom_model_name is None or not isinstance(told, str):
-        return
-    digest, now = json.loads(told)["digest"], digest_of(config)
-    if digest != now:
+    digest, now = facts.get(FACT), digest_of(config)
+    if config.ppo.custom_model_name is not None and digest != now:
         _LOG.warning(
             "models/%s.py has changed since %s was written (SHA-256 %.12s then, %.12s now): its "
             "weights may mean something else",
             config.ppo.custom_model_name,
             path,
-            digest,
+            printable(str(digest)),
             now,
         )
 

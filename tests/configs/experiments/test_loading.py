@@ -139,7 +139,7 @@ def test_the_printed_recipe_is_one_that_loads_to_the_same_configuration(
     for text in (found.recipe, render_conf(found.loaded.config)):
         path.write_text(text)
         assert load_config(path).config == found.loaded.config
-    assert re.search(r"LearningRate = 0.001 +# 6: lr", found.recipe)
+    assert re.search(r"LearningRate = 0.001 +# line 6, lr", found.recipe)
     assert json.loads(found.loaded.config.ppo.custom_model_config) == {"a": "#;"}
 
 
@@ -230,6 +230,8 @@ def test_all_that_cannot_be_honoured_is_told_at_once_in_the_order_of_the_lines(l
         ("[1]: 2", "6: a key must be a word"),
         ("<<: {lr: 1}", "6: a key must be a word"),
         ("lr: [1", "7: no YAML: "),
+        (f"seed: {'9' * 5000}", "6: 99999999999999999999"),
+        (f"train_batch_size: {10**30}", "6: train_batch_size: NumStep = 5"),
         ("lr: .nan", "6: lr: LearningRate = nan: is not finite"),
         ("num_envs_per_worker: 0", "6: num_envs_per_worker = 0: is too small"),
         ("sgd_minibatch_size: 9999", "6: sgd_minibatch_size = 9999: is larger than train_batch"),

@@ -1,5 +1,6 @@
 """CustomModel: what becomes the policy, and what is refused in one message."""
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping
 from tests.agents.small import assert_all_equal, drawn_from, parameters_of
 from tests.architecture.test_floors import ROOT
-from training.building.custom_model import build_custom_policy, facts_of
+from training.building.custom_model import FACT, build_custom_policy, facts_of
 from training.building.learner import build_learner
 from workers.environments.base import EnvironmentSpec
 
@@ -149,7 +150,8 @@ def test_it_learns_among_the_learners_parts_and_its_file_is_told_of() -> None:
     with drawn_from(0):
         learner = build_learner(config_from_mapping(KEYS), VECTORS, 2)
     assert isinstance(learner.policy, CustomPolicy)
-    assert re.search(r'"digest": "[0-9a-f]{64}"', facts_of(learner.policy)["custom_model"])
+    digest = hashlib.sha256(Path("models/net.py").read_bytes()).hexdigest()
+    assert facts_of(learner.policy) == {FACT: digest}
     assert facts_of(nn.Linear(1, 1)) == {}
 
 
