@@ -76,6 +76,12 @@ def keys_of_flags(args: argparse.Namespace) -> list[str]:
     return keys
 
 
+def _num_ranks() -> int:
+    """Return how many ranks torchrun has started; what is no number is refused later."""
+    told = os.environ.get("WORLD_SIZE", "1")
+    return max(1, int(told)) if told.isdecimal() else 1
+
+
 def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experiment":
     """Read the experiment that is typed, and print the recipe that it became.
 
@@ -96,7 +102,7 @@ def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experime
         args.experiment_file,
         args.experiment,
         overrides,
-        num_ranks=int(os.environ.get("WORLD_SIZE", "1")),
+        num_ranks=_num_ranks(),
         environment_of=environment_of,
     )
     if os.environ.get("RANK", "0") == "0":

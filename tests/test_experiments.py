@@ -218,6 +218,17 @@ def test_a_model_that_fails_ends_the_run_with_one_message_and_nothing_is_written
     assert not list(tmp_path.glob("checkpoints/*"))
 
 
+def test_a_model_that_fails_costs_no_run_that_it_was_to_replace(tmp_path: Path) -> None:
+    with_model(tmp_path)
+    arguments = ("--train", "-f", str(experiment(tmp_path)))
+    assert run_here(tmp_path, *arguments) == 0
+    before = (tmp_path / "checkpoints" / "cartpole-customnet.ckpt").read_bytes()
+    with_model(tmp_path, "\nCustomModel.forward = lambda self, seen: seen\n")
+    assert run_here(tmp_path, *arguments, "--overwrite") == 2
+    assert (tmp_path / "checkpoints" / "cartpole-customnet.ckpt").read_bytes() == before
+    assert (tmp_path / "logs/runs/cartpole-customnet/metrics.jsonl").stat().st_size > 0
+
+
 def test_a_model_that_fails_on_the_way_shows_its_own_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

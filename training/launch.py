@@ -12,7 +12,7 @@ from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble, env_steps_of, make_pool
-from training.building.custom_model import digest_of, warn_if_changed
+from training.building.custom_model import digest_of, try_custom_model, warn_if_changed
 from training.building.precision import settle_precision
 from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (
@@ -113,9 +113,10 @@ def _train_in_group(
         stack.enter_context(followed_by_profilers(folder.path / LINE_TIMES / f"rank{ranks.rank}"))
         ready = None
         if start.mode == "overwrite":
-            # Neither a source that is refused nor environments that cannot be built may cost the
-            # run that is to be replaced.
+            # Neither a source that is refused, nor environments or a model that cannot be built,
+            # may cost the run that is to be replaced.
             ready = _prepare(parts, start, stack)
+            try_custom_model(ready[0].config, ready[2].spec)
             ranks.any(flag=False)
         opened = on_first_rank(
             ranks,

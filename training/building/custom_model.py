@@ -26,7 +26,7 @@ from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
 FOLDER = Path("models")
-FACT = "digest of CustomModel"  # among a checkpoint's facts
+FACT = "custom_model_digest"  # among a checkpoint's facts
 ROWS = 3  # observations of a trial
 _LOG = logging.getLogger(__name__)
 
@@ -89,6 +89,17 @@ def warn_if_changed(facts: Mapping[str, Any], config: Config, path: Path) -> Non
             printable(str(digest)),
             now,
         )
+
+
+def try_custom_model(config: Config, spec: EnvironmentSpec) -> None:
+    """Refuse a model that cannot be used, before anything is replaced for it.
+
+    Raises:
+        ConfigurationError: as `build_custom_policy`.
+    """
+    if config.ppo.custom_model_name is not None:
+        with torch.random.fork_rng(devices=[]):
+            build_custom_policy(config, spec)
 
 
 def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from configs.errors import ConfigurationError
 from configs.experiments.keys import CONFIG, EXPERIMENT, MODEL, STOP
@@ -296,3 +298,46 @@ def test_it_is_read_without_torch() -> None:
 def test_the_configuration_outlives_a_checkpoint(load: Load) -> None:
     config = load(BARE).loaded.config
     assert config_from_mapping(dump_config(config)) == config
+
+
+names = st.sampled_from([*EXPERIMENT, *STOP, *CONFIG, *MODEL, "x", "<<", "1", "no"])
+scalars = st.sampled_from(
+    [
+        *("1", "0", "-3", "1e-3", "no", "null", "~", ".inf", ".nan", "'#'", "PPO", "CartPole-v1"),
+        *("[1, 2]", "{}", "{a: 1}", "0x1", "1:2", "[[1, [8, 8], 4]]", "2020-01-01", "!!set {a}"),
+        "9" * 400,
+    ]
+)
+pairs = st.tuples(names, scalars)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(top=st.lists(pairs, max_size=3), config=st.lists(pairs, max_size=5), model=st.lists(pairs))
+def test_whatever_stands_in_a_file_is_loaded_or_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory,
+    top: list[tuple[str, str]],
+    config: list[tuple[str, str]],
+    model: list[tuple[str, str]],
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "file.yaml"
+    lines = ["a:", *(f"  {name}: {value}" for name, value in top)]
+    lines += ["  config:", *(f"    {name}: {value}" for name, value in config)]
+    lines += ["    model:", *(f"      {name}: {value}" for name, value in model)]
+    path.write_text("\n".join(lines))
+    refused = ""
+    try:
+        load_experiment(path, None, (), num_ranks=1, environment_of=environment_of)
+    except ConfigurationError as error:
+        refused = str(error)
+    assert all(line.startswith(str(path)) for line in refused.splitlines())
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(content=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(str.encode)))
+def test_bytes_that_are_no_experiment_are_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "file.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError):
+        load_experiment(path, None, (), num_ranks=1, environment_of=environment_of)
