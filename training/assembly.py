@@ -12,7 +12,7 @@ from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.loading import dump_config
 from configs.schema import Config
-from training.building.custom_model import facts_of
+from training.building.custom_source import facts_of
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
 from training.building.intervals import updates_per_row

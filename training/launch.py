@@ -12,7 +12,8 @@ from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble, env_steps_of, make_pool
-from training.building.custom_model import digest_of, try_custom_model, warn_if_changed
+from training.building.custom_model import try_custom_model
+from training.building.custom_source import digest_of, warn_if_changed
 from training.building.precision import settle_precision
 from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (

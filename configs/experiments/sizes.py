@@ -34,14 +34,7 @@ def take_sizes(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> 
     workers, of_workers = _first(config, WORKERS, NUM_WORKERS)
     each, of_each = _first(config, ENVS, NUM_ENVS)
     batch, of_batch = _first(config, ("train_batch_size",), BATCH_SIZE)
-    negative = [
-        (name, config[name])
-        for name in (*WORKERS, *ENVS, *MINIBATCH, "train_batch_size")
-        if name in config and _number(config[name]) < (0 if name in WORKERS else 1)
-    ]
-    for name, entry in negative:
-        to.refuse(name, entry, "is too small")
-    if negative:
+    if _refuse_small(config, to):
         return None
     total = max(workers, 1) * each
     if total % num_ranks:
@@ -58,6 +51,18 @@ def take_sizes(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> 
     to.set("NumEnv", total // num_ranks, "num_workers x num_envs_per_worker", line)
     _take_rollout(config, to, batch, total, of_batch)
     return max(1, workers // num_ranks) if of_workers.line and workers else None
+
+
+def _refuse_small(config: Mapping[str, Entry], to: Translation) -> bool:
+    """Refuse counts below 1, of workers below 0; return whether there are any."""
+    small = [
+        name
+        for name in (*WORKERS, *ENVS, *MINIBATCH, "train_batch_size")
+        if name in config and _number(config[name]) < (0 if name in WORKERS else 1)
+    ]
+    for name in small:
+        to.refuse(name, config[name], "is too small")
+    return bool(small)
 
 
 def _take_rollout(

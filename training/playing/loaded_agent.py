@@ -13,7 +13,7 @@ from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from configs.typed import typed
-from training.building.custom_model import warn_if_changed
+from training.building.custom_source import warn_if_changed
 from training.building.learner import build_learner
 from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit

@@ -16,7 +16,8 @@ from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping
 from tests.agents.small import assert_all_equal, drawn_from, parameters_of
 from tests.architecture.test_floors import ROOT
-from training.building.custom_model import FACT, build_custom_policy, facts_of
+from training.building.custom_model import build_custom_policy
+from training.building.custom_source import FACT, facts_of
 from training.building.learner import build_learner
 from workers.environments.base import EnvironmentSpec
 
