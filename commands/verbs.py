@@ -13,6 +13,7 @@ from commands import (
     play,
     probe,
     report,
+    rollout,
     train,
     train_dynamics,
     train_encoder,
@@ -37,6 +38,7 @@ request, state saved.
 VERBS: "Mapping[str, Verb]" = {
     "train": train,
     "eval": evaluate,
+    "rollout": rollout,
     "export": export,
     "report": report,
     "collect": collect,

@@ -17,6 +17,7 @@ def contradictions(config: Config) -> list[str]:
         *_bonus(config),
         *_representation(config),
         *_encoder(config),
+        *_custom_model(config),
         *_run(config),
     ]
 
@@ -278,6 +279,27 @@ def _bonus_of_features(config: Config) -> list[str]:
         f"IntrinsicReward = {intrinsic.kind} with RNDInput = {intrinsic.rnd_input} and "
         "Representation = frozen: rollouts hold the encoder's features there, no frames; set "
         "IntrinsicReward to none, RND or DRND, with RNDInput = features"
+    ]
+
+
+def _custom_model(config: Config) -> list[str]:
+    """Refuse what looks into the policy's own network, where there is another one."""
+    name, section = config.ppo.custom_model_name, config.representation
+    if name is None:
+        if config.ppo.custom_model_config == "{}":
+            return []
+        return ["CustomModelConfig without CustomModel: name the model that it is for"]
+    beside = [
+        (f"Backbone = {config.ppo.backbone}", config.ppo.backbone != "own"),
+        (f"RepresentationLearningParameter = {section.kind}", section.kind != "None"),
+        ("FreezeSharedBackbone = True", section.freeze_backbone),
+        (f"RNDInput = {config.intrinsic.rnd_input}", config.intrinsic.rnd_input == "features"),
+    ]
+    return [
+        f"CustomModel = {name} with {other}: that is about the policy's own network, in whose "
+        "place the model is; leave one of them out"
+        for other, is_set in beside
+        if is_set
     ]
 
 

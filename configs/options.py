@@ -129,6 +129,8 @@ def _in_words(schema: dict[str, Any]) -> str:
         return f"{count}{_NOUNS[items['type']][1]} with commas, each {_bounds(items)}"
     if schema["type"] in _NOUNS:
         return f"{_NOUNS[schema['type']][0]} {_bounds(schema)}"
+    if schema.get("format") == "json-object":
+        return 'a JSON object, {"key": value, ...}'
     return "a name of letters, digits and . / : _ -"
 
 

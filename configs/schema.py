@@ -5,6 +5,7 @@ or a recipe says otherwise), bounds, and a help text with its unit. The alias is
 spelled in a .conf file; keys are unique over all sections, so a flat file loads too.
 """
 
+import json
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 Auto = Literal["auto"]
 
@@ -43,6 +45,29 @@ MOST_THREADS = 1024
 
 PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 IntTuple = Annotated[tuple[PositiveInt, ...], BeforeValidator(_split_numbers)]
+
+
+def _one_json_object(value: Any) -> Any:
+    """Return a JSON object in one spelling; refuse any other text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise PydanticCustomError("json_object", "no JSON object")
+    # What stands behind these signs would be a comment in a .conf file.
+    return json.dumps(found, sort_keys=True).replace("#", "\\u0023").replace(";", "\\u003b")
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key is there twice")
+    return dict(pairs)
+
+
+JsonObject = Annotated[str, BeforeValidator(_one_json_object)]
 
 
 class Section(BaseModel):
@@ -332,6 +357,25 @@ class PPOSection(Section):
         "the keys above describe, encoder:PATH = the encoder that --train_encoder left in the "
         "folder PATH (pixels), with StateHiddenSizes on top of it",
     )
+
+    custom_model: str = Field(
+        "none",
+        alias="CustomModel",
+        pattern=r"^[A-Za-z_]\w*$",
+        description="none = the policy that the keys above describe, NAME = class CustomModel of "
+        "models/NAME.py in the current folder, in its place",
+    )
+    custom_model_config: JsonObject = Field(
+        "{}",
+        alias="CustomModelConfig",
+        description="what CustomModel is made with beside the spaces, as JSON on one line",
+        json_schema_extra={"format": "json-object"},
+    )
+
+    @property
+    def custom_model_name(self) -> str | None:
+        """The file of CustomModel without .py; None without one."""
+        return None if self.custom_model == "none" else self.custom_model
 
     @property
     def encoder_path(self) -> str | None:

@@ -12,6 +12,7 @@ from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.loading import dump_config
 from configs.schema import Config
+from training.building.custom_source import facts_of
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
 from training.building.intervals import updates_per_row
@@ -91,7 +92,7 @@ def assemble(
     )
     since_row = SinceRow(visits, ranks, has_bonus=has_bonus)
     episodes = EpisodeLog()
-    facts = checkpoint_facts(parts, pool)
+    facts = checkpoint_facts(parts, pool) | facts_of(agent.learner.policy)
     state = RunState(
         agent=agent,
         rollouts=rollouts,

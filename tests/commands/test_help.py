@@ -15,9 +15,18 @@ OWN = {
     "train": {
         *("--train", "--save_model_path", "--resume", "--overwrite", "--max_env_steps"),
         *("--use_wandb", "--scalene_profiling", "--profile_updates", "--pytorch_profiling"),
+        *("--file", "--experiment", "--local_dir", "--local-dir", "--local_mode", "--local-mode"),
+        *("--checkpoint_freq", "--checkpoint-freq", "--checkpoint_at_end", "--checkpoint-at-end"),
     },
-    "eval": {"--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"},
-    "export": {"--export", "--out"},
+    "eval": {
+        *("--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"),
+        *("--save-info", "--local_dir", "--local-dir"),
+    },
+    "rollout": {
+        *("--rollout", "--episodes", "--greedy", "--save_info", "--save-info", "--monitor"),
+        *("--out", "--resume", "--overwrite"),
+    },
+    "export": {"--export", "--out", "--local_dir", "--local-dir"},
     "report": {"--report", "--out"},
     "train_encoder": {
         *("--train_encoder", "--dataset", "--split", "--model", "--resume", "--overwrite"),
@@ -73,7 +82,7 @@ def flags_in(text: str) -> set[str]:
     """Return the flags that a help describes; its usage and its examples name others, too."""
     described = text.partition("\nexamples:")[0].partition("\noptions:")[2]
     lines = re.findall(r"^  (-.*?)(?:  |$)", described, re.MULTILINE)
-    return {flag for line in lines for flag in re.findall(r"--\w+", line)}
+    return {flag for line in lines for flag in re.findall(r"--[\w-]+", line)}
 
 
 @pytest.mark.parametrize("verb", OWN)

@@ -26,6 +26,8 @@ OTHER_WORDS = {
     "Model": "byol",
     "DynamicsModel": "causal_transformer",
     "Backbone": "encoder:runs/an encoder",
+    "CustomModel": "customnet",
+    "CustomModelConfig": '{"hidden": 32}',
 }
 
 
@@ -54,6 +56,7 @@ COMPANIONS = {
     "DreamTemperature": "EnvType = dream",
     "ActionSpace": "EnvType = box2d",
     "Backbone": "Representation = finetune",
+    "CustomModelConfig": "CustomModel = customnet",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }
 

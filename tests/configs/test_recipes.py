@@ -114,6 +114,8 @@ OF_OTHERS = {
     "ActionMapping",
     "ObservationScaling",
     "Backbone",
+    "CustomModel",
+    "CustomModelConfig",
 }
 
 

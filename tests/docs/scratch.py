@@ -50,6 +50,7 @@ SMALLER: Mapping[str, str] = {
     r" --batch_size \d+": "",
     r"--train_encoder": "--train_encoder --train_steps 2 --batch_size 4",
     r"--train_dynamics": "--train_dynamics --train_steps 2 --batch_size 2",
+    r"main\.py --train -f": "main.py --train --max_env_steps 256 -f",
     r"--sequence_length \d+": "--sequence_length 4",
     r"main\.py --probe": "main.py --probe --supervised_steps 2",
     r"TotalEnvSteps=\d+": "TotalEnvSteps=512",

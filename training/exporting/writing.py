@@ -61,8 +61,13 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
             f"{changes_text(agent.protocol_changes)}; leave that out: to play by it is a matter of "
             "--eval, whose report the export's card names"
         )
+    if agent.config.ppo.custom_model_name is not None:
+        raise ConfigurationError(
+            f"CustomModel = {agent.config.ppo.custom_model}: an export holds Scout's own networks "
+            "alone; export a model of your own by torch.export, its weights are in the checkpoint"
+        )
     facts = _gather_facts(options, agent)
-    reports = evaluations(facts)
+    reports = evaluations(facts, options.logs)
     _policy_of(agent)  # is refused where nothing is written yet
     _write_weights(agent, facts, reports, folder)
     graphs = _write_graphs(agent, folder)

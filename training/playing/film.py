@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.errors import ScoutError
+from configs.errors import ConfigurationError, ScoutError
 from configs.schema import Config
 from training.building.learner import rollout_shape
 from training.building.seeding import stream_seed
@@ -14,6 +14,7 @@ from training.checkpoints.payload_form import laid_out
 from training.dreaming.opening import DREAM
 from training.figures.axes import axis_names
 from training.figures.lettering import Colour, Picture
+from training.live.console import final_message
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
 from training.playing.loaded_agent import LoadedAgent
@@ -65,6 +66,17 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
         for moment in range(recording.num_moments):
             video.write(compose(recording, parts, spec.env_id, moment))
     return path
+
+
+def film_of(agent: LoadedAgent, path: Path, seed: int) -> Path | None:
+    """Make the film, if the environment draws all of the game; say what came of it."""
+    try:
+        film = make_film(agent, path, seed)
+    except ConfigurationError as error:
+        final_message(f"no video    {error}")
+        return None
+    final_message(f"video       {film}")
+    return film
 
 
 def why_no_film(config: Config, seed: int) -> str | None:

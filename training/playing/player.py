@@ -15,6 +15,7 @@ from agents.encoders.encoder import Encoder
 from agents.frame_stack import FrameStack
 from agents.networks.actor_critic import PolicyOutput
 from configs.errors import EnvironmentFailure
+from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.building.seeding import make_generator, stream_seed
 from training.dreaming.opening import open_pool
@@ -128,6 +129,13 @@ def open_environments(
     )
     backend = "processes" if backend == "ale_vector" else backend
     return open_pool(config, sizes, backend, with_states=with_states)
+
+
+def num_environments(loaded: LoadedConfig, episodes: int) -> int:
+    """Return how many environments play: as asked for, else a few; never more than episodes."""
+    by_hand = loaded.sources["NumEnv"] == "command line"
+    wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
+    return min(wanted, episodes)
 
 
 def environment_seeds(seed: int, num_environments: int) -> list[int]:
