@@ -49,11 +49,11 @@ profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --confi
 
 # What runs main.py or a study ends with a sentence, and make's own last line would be "Error 2". So these recipes
 # leave the sentence of a failure in a file and end well; then make says it, and fails.
-.PHONY: train continue_training train_with_specific_gpu eval export report study plots scalene_profiling pytorch_profiling line_profiling
-train continue_training train_with_specific_gpu eval export report study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
+.PHONY: train continue_training train_with_specific_gpu eval export slurm report study plots scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export slurm report study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
 	@$(call fail_if,$(said))
 
-run_goals := $(filter train continue_training train_with_specific_gpu eval export report study plots %_profiling,$(MAKECMDGOALS))
+run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report study plots %_profiling,$(MAKECMDGOALS))
 last_word := $(if $(run_goals),$(shell mktemp))
 said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
 fail_if    = $(if $(1),$(error $(1)))
@@ -64,6 +64,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {sub(/^run_/, ""); printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
+	@echo "  of slurm:  STAGE NODES GPUS NPROC TASKS CPUS TIME MOST_STARTS FILE (docs/multinode.md)"
 
 # Set-up
 .PHONY: install
@@ -149,6 +150,13 @@ run_eval: $(READY) ## evaluate CKPT over full episodes, with a report and a vide
 .PHONY: run_export
 run_export: $(READY) ## write CKPT's policy to exports/LOG_NAME: safetensors, card, graphs
 	@$(in_turn) $(PY) main.py --export --config_path=$(CONFIG) $(named) --load_model_path=$(CKPT) $(ARGS)
+
+# All that is typed on make's command line goes along, so that a misspelt variable is found.
+typed_here = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(subst ','\'',$(name)=$($(name)))'))
+
+.PHONY: run_slurm
+run_slurm: $(READY) ## write a Slurm job file: STAGE=train, train_encoder, train_dynamics, collect or encode, ARGS="main.py's flags"
+	@$(in_turn) $(PY) -m commands.slurm $(typed_here)
 
 .PHONY: kill
 kill: $(READY) ## stop this project's runs on this machine; they save first (ARGS=--force: at once)
@@ -239,8 +247,8 @@ check: $(READY) ## all that must be green before a change goes in: format, lint,
 	@$(MAKE) --no-print-directory test
 
 .PHONY: test
-test: $(READY) ## the fast tests
-	$(PYTEST) -m "not slow and not gpu" $(ARGS)
+test: $(READY) ## the fast tests, two files at a time
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not gpu" $(ARGS)
 
 .PHONY: test_slow
 test_slow: $(READY) ## the tests that take minutes

@@ -89,7 +89,9 @@ def add_continuing(parser: Parser) -> None:
     """Add --resume and --overwrite, unless another verb has done so."""
     if parser.knows("--resume"):
         return
-    group = parser.group("what is there already (--train, --collect, --train_encoder)")
+    group = parser.group(
+        "what is there already (--train, --rollout, --collect, --train_encoder, --train_dynamics)"
+    )
     group.add_argument(
         "--resume",
         action="store_true",
@@ -99,8 +101,21 @@ def add_continuing(parser: Parser) -> None:
     group.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace an existing run of this name, the model in --model_dir, or the dataset in "
-        "--out_dir",
+        help="replace an existing run of this name, the model in --model_dir, the dataset in "
+        "--out_dir, or a rollout",
+    )
+
+
+def add_local_dir(parser: Parser) -> None:
+    """Add --local_dir, unless another verb has done so."""
+    if parser.knows("--local_dir"):
+        return
+    parser.group("where runs lie (--train, --eval, --export)").add_argument(
+        *("--local_dir", "--local-dir"),
+        type=path,
+        metavar="DIR",
+        help="the folder of logs/ and, unless it is named, of checkpoints/NAME.ckpt (default: the "
+        "current one)",
     )
 
 
@@ -108,7 +123,7 @@ def add_episodes(parser: Parser) -> None:
     """Add --episodes, unless another verb has done so."""
     if parser.knows("--episodes"):
         return
-    parser.group("how much is played (--eval, --visualise)").add_argument(
+    parser.group("how much is played (--eval, --rollout, --visualise)").add_argument(
         "--episodes",
         type=positive_int,
         metavar="N",
@@ -116,15 +131,35 @@ def add_episodes(parser: Parser) -> None:
     )
 
 
+def add_greedy(parser: Parser) -> None:
+    """Add --greedy, unless another verb has done so."""
+    if parser.knows("--greedy"):
+        return
+    parser.group("how a checkpoint acts (--eval, --rollout)").add_argument(
+        "--greedy", action="store_true", help="take the likeliest action instead of sampling"
+    )
+
+
+def add_save_info(parser: Parser) -> None:
+    """Add --save_info, unless another verb has done so."""
+    if parser.knows("--save_info"):
+        return
+    parser.group("what is written of its games (--eval --save_rollouts, --rollout)").add_argument(
+        *("--save_info", "--save-info"),
+        action="store_true",
+        help="also what the environment tells of a game, such as rooms",
+    )
+
+
 def add_policy(parser: Parser) -> None:
     """Add --policy, unless another verb has done so."""
     if parser.knows("--policy"):
         return
-    parser.group("who acts (--collect, --visualise)").add_argument(
+    parser.group("who acts (--collect, --visualise, --play)").add_argument(
         "--policy",
-        help="random, brownian (continuous actions that keep their direction), and to collect also "
-        "the path of a checkpoint, or module:Class of your own (default random; to draw, that of "
-        "the model's dataset where it is one of the two)",
+        help="random, brownian (continuous actions that keep their direction), and to collect or "
+        "to play also the path of a checkpoint, or module:Class of your own (default random; to "
+        "draw or play, that of the model's dataset where it is one of the two)",
     )
 
 
@@ -132,12 +167,14 @@ def add_out(parser: Parser) -> None:
     """Add --out, unless another verb has done so."""
     if parser.knows("--out"):
         return
-    parser.group("where it is written (--report, --export, --probe, --visualise)").add_argument(
+    parser.group(
+        "where it is written (--report, --export, --rollout, --probe, --visualise, --play)"
+    ).add_argument(
         "--out",
         type=path,
         metavar="PATH",
         help="where the report of one run, or the comparison of several, is written as .html "
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
-        "exports/NAME); the page of a probe (.html) and the film of fresh play (.mp4), by default "
-        "in the model's folder",
+        "exports/NAME) or of a rollout (default NAME_rollout beside the checkpoint); the page of a "
+        "probe (.html) and the film of play (.mp4), by default in the model's folder",
     )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_episodes
+from commands.common import add_episodes, add_greedy, add_local_dir, add_save_info
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -17,26 +17,20 @@ def add_flags(parser: Parser) -> None:
         "--eval", action="store_true", help="evaluate a checkpoint, in one process"
     )
     add_episodes(parser)
+    add_greedy(parser)
+    add_local_dir(parser)
     evaluation = parser.group("evaluation (--eval)")
-    evaluation.add_argument(
-        "--greedy", action="store_true", help="take the likeliest action instead of sampling"
-    )
     evaluation.add_argument(
         "--video",
         action="store_true",
         help="also write an mp4 of one game, with bonus, values and a map",
     )
-
     evaluation.add_argument(
         "--save_rollouts",
         action="store_true",
         help="also write the episodes as a dataset, with a CSV of returns and lengths",
     )
-    evaluation.add_argument(
-        "--save_info",
-        action="store_true",
-        help="with --save_rollouts: what the environment tells of a game, such as rooms",
-    )
+    add_save_info(parser)
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_out
+from commands.common import add_local_dir, add_out
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -17,6 +17,7 @@ def add_flags(parser: Parser) -> None:
         "--export", action="store_true", help="write a checkpoint's policy for use elsewhere"
     )
     add_out(parser)
+    add_local_dir(parser)
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:

@@ -5,7 +5,12 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"
-MODULES = {"opencv-python": "cv2", "ale-py": "ale_py", "line-profiler": "line_profiler"}
+MODULES = {
+    "opencv-python": "cv2",
+    "ale-py": "ale_py",
+    "line-profiler": "line_profiler",
+    "PyYAML": "yaml",
+}
 
 
 def is_requirement(module: str) -> bool:

@@ -83,11 +83,12 @@ class Parser(argparse.ArgumentParser):
         return [word for word, flag in zip(unknown, before, strict=False) if not self.knows(flag)]
 
     def _help_before_lists(self) -> list[str]:
-        """Return what was typed, a -h in front of the flag that would miss its first word."""
+        """Return what was typed, a -h in front of the flag that would miss its word."""
         words = list(self.typed)
         for place, (flag, following) in enumerate(pairwise(words)):
             action = self._option_string_actions.get(flag)
-            if action is not None and action.nargs == "+" and following in ("-h", "--help"):
+            takes_words = action is not None and action.nargs in ("+", None)
+            if takes_words and following in ("-h", "--help"):
                 words[place : place + 2] = [following, flag]
                 break
         return words
@@ -111,6 +112,8 @@ class Parser(argparse.ArgumentParser):
         """Return what a word without a flag was meant for: a recipe, or the value of a key."""
         if word.endswith(".conf"):
             return f"--config_path={word}"
+        if word.endswith((".yaml", ".yml")):
+            return f"-f {word}"
         place = self.typed.index(word)
         if "=" in word:
             return f"--set {word}"
@@ -129,7 +132,8 @@ class Parser(argparse.ArgumentParser):
         flags = {**{plain(flag): flag for flag in ours}, **FLAG_OF}
         if word in flags:
             return flags[word]
-        near = difflib.get_close_matches(name, ours, n=1, cutoff=0.5)
+        longer = [flag for flag in ours if flag.startswith(name)]
+        near = longer if len(longer) == 1 else difflib.get_close_matches(name, ours, cutoff=0.5)
         is_a_slip = bool(difflib.get_close_matches(name, near, cutoff=0.8))
         key = KEY_OF.get(word) or (None if is_a_slip else _keys().get(word))
         if key is not None:

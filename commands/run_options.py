@@ -6,6 +6,9 @@ import re
 import sys
 from pathlib import Path
 
+from commands.common import path
+from commands.experiment import keys_of_flags, read_experiment
+
 EPISODES = 20  # that an evaluation plays unless told otherwise
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
@@ -13,12 +16,36 @@ if TYPE_CHECKING:
     from training.options import RunOptions
 
 
+class Asked:
+    """What recipe and flags come to: the configuration, and what is beside it.
+
+    Attributes:
+        loaded: the configuration.
+        log_name: the run's name where none is typed.
+        num_workers: worker processes of a rank, or None.
+        local_dir: the folder of logs and checkpoints.
+    """
+
+    def __init__(
+        self, loaded: "LoadedConfig", log_name: str, num_workers: int | None, local_dir: Path
+    ) -> None:
+        self.loaded = loaded
+        self.log_name = log_name
+        self.num_workers = num_workers
+        self.local_dir = local_dir
+
+
 def default_log_name(config_path: Path) -> str:
     """Return a run's name from its recipe: configs/Pong/config_ppo00.conf -> Pong_ppo00."""
     stem = re.sub(r"(^config_|_config$)", "", config_path.stem)
     folder = config_path.parent.name
     name = stem if folder in ("", "configs") else f"{folder}_{stem}"
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)  # what a file may be called, and a run may not
+    return _as_name(name)
+
+
+def _as_name(name: str) -> str:
+    """Return a name without what a file may be called, and a run may not."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
 def collect_overrides(args: argparse.Namespace) -> list[str]:
@@ -28,9 +55,11 @@ def collect_overrides(args: argparse.Namespace) -> list[str]:
         "NumEnv": args.num_env_per_process,
         "TotalEnvSteps": args.max_env_steps,
     }
+    of_training = keys_of_flags(args) if args.train else []
     return [
         *args.overrides,
         *(f"{key}={value}" for key, value in flags.items() if value is not None),
+        *of_training,
     ]
 
 
@@ -42,22 +71,22 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
     """
     import shlex
 
-    from configs.loading import load_config
     from training.folders.own_command import own_command
     from training.options import RunOptions
     from training.ranks.restarts import check_restarts
 
     check_restarts()
-    loaded = load_config(args.config_path, collect_overrides(args))
+    asked = _read(args)
     given = args.log_name is not None  # an empty one is refused
-    log_name = args.log_name if given else default_log_name(args.config_path)
+    log_name = args.log_name if given else asked.log_name
+    folder = asked.local_dir
     options = RunOptions(
         command_line=shlex.join(own_command(sys.argv, os.environ)),
         log_name=log_name,
         log_name_given=given,
-        save_model_path=args.save_model_path or Path("checkpoints") / f"{log_name}.ckpt",
+        save_model_path=args.save_model_path or folder / "checkpoints" / f"{log_name}.ckpt",
         load_model_path=args.load_model_path,
-        num_workers=args.num_workers,
+        num_workers=asked.num_workers,
         gpu_id=args.gpu_id,
         resume=args.resume,
         overwrite=args.overwrite,
@@ -70,5 +99,23 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         save_rollouts=args.save_rollouts,
         save_info=args.save_info,
         out=args.out,
+        logs=folder / "logs",
+        in_place=not args.local_mode,
     )
-    return options, loaded
+    return options, asked.loaded
+
+
+def _read(args: argparse.Namespace) -> Asked:
+    """Read the recipe, or the experiment in its place."""
+    overrides = collect_overrides(args)
+    if args.train and args.experiment_file is not None:
+        experiment = read_experiment(args, overrides)
+        beside = experiment.beside
+        local_dir = args.local_dir or path(beside.local_dir or ".")
+        workers = None if args.local_mode else args.num_workers or beside.num_workers
+        return Asked(experiment.loaded, _as_name(experiment.name), workers, local_dir)
+    from configs.loading import load_config
+
+    loaded = load_config(args.config_path, overrides)
+    name, local_dir = default_log_name(args.config_path), args.local_dir or Path()
+    return Asked(loaded, name, args.num_workers, local_dir)

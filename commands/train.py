@@ -3,6 +3,8 @@
 import argparse
 
 from commands.common import add_continuing, path, positive_int
+from commands.experiment import add_experiment_flags, check_experiment_flags
+from commands.one_voice import say_last
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -27,6 +29,7 @@ def add_flags(parser: Parser) -> None:
         action="store_true",
         help="mirror the curves to Weights & Biases; the key comes from the environment",
     )
+    add_experiment_flags(parser)
     add_profiling_flags(parser)
 
 
@@ -49,15 +52,22 @@ def add_profiling_flags(parser: Parser) -> None:
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
-    """Nothing is missing or contradicts itself here."""
+    """Refuse flags that contradict each other."""
+    check_experiment_flags(parser, args)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit code."""
+    import bdb
+
     from workers.early_signals import delay_interrupts
 
     options, loaded = prepare_run(args)
     delay_interrupts()
     from training.launch import train
 
-    return train(options, loaded)
+    try:
+        return train(options, loaded)
+    except bdb.BdbQuit:
+        say_last(130, "the debugger was left; what came after the last save is lost")
+        return 130

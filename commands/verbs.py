@@ -10,9 +10,12 @@ from commands import (
     encode,
     evaluate,
     export,
+    play,
     probe,
     report,
+    rollout,
     train,
+    train_dynamics,
     train_encoder,
     visualise,
 )
@@ -35,14 +38,17 @@ request, state saved.
 VERBS: "Mapping[str, Verb]" = {
     "train": train,
     "eval": evaluate,
+    "rollout": rollout,
     "export": export,
     "report": report,
     "collect": collect,
     "data": data,
     "train_encoder": train_encoder,
     "encode": encode,
+    "train_dynamics": train_dynamics,
     "probe": probe,
     "visualise": visualise,
+    "play": play,
     "config_options": config_options,
 }
 

@@ -17,6 +17,7 @@ def contradictions(config: Config) -> list[str]:
         *_bonus(config),
         *_representation(config),
         *_encoder(config),
+        *_custom_model(config),
         *_run(config),
     ]
 
@@ -56,7 +57,7 @@ def _unsafe(config: Config) -> list[str]:
 def _environment(config: Config) -> list[str]:
     environment, found = config.environment, []
     of_games = environment.env_type in ("atari", "mario")
-    found += [*_colour(config), *_box2d(config), *_mario(config)]
+    found += [*_colour(config), *_box2d(config), *_mario(config), *_dream(config)]
     if (of_games or environment.env_type == "minigrid") and not config.observes_pixels:
         found.append(
             f"ObservationType = state with EnvType = {environment.env_type}: "
@@ -136,6 +137,30 @@ def _mario(config: Config) -> list[str]:
         ]
     twice = sorted({stage for stage in stages if stages.count(stage) > 1})
     return [f"{told}: {', '.join(twice)} is named more than once"] if twice else []
+
+
+def _dream(config: Config) -> list[str]:
+    """Refuse what a dream does not have."""
+    environment, run = config.environment, config.run
+    if environment.env_type != "dream":
+        if environment.dream_temperature == 1:
+            return []
+        return [
+            f"DreamTemperature = {environment.dream_temperature} with EnvType = "
+            f"{environment.env_type}: only a dream has one; set DreamTemperature = 1"
+        ]
+    found = []
+    if config.observes_pixels:
+        found.append(
+            "ObservationType = pixels with EnvType = dream: what is dreamt are latents; set "
+            "ObservationType = auto"
+        )
+    if run.worker_backend == "processes":
+        found.append(
+            "WorkerBackend = processes with EnvType = dream: dreams step in the rank itself; set "
+            "WorkerBackend = auto"
+        )
+    return found
 
 
 def _optimisation(config: Config) -> list[str]:
@@ -270,6 +295,27 @@ def _bonus_of_features(config: Config) -> list[str]:
         f"IntrinsicReward = {intrinsic.kind} with RNDInput = {intrinsic.rnd_input} and "
         "Representation = frozen: rollouts hold the encoder's features there, no frames; set "
         "IntrinsicReward to none, RND or DRND, with RNDInput = features"
+    ]
+
+
+def _custom_model(config: Config) -> list[str]:
+    """Refuse what looks into the policy's own network, where there is another one."""
+    name, section = config.ppo.custom_model_name, config.representation
+    if name is None:
+        if config.ppo.custom_model_config == "{}":
+            return []
+        return ["CustomModelConfig without CustomModel: name the model that it is for"]
+    beside = [
+        (f"Backbone = {config.ppo.backbone}", config.ppo.backbone != "own"),
+        (f"RepresentationLearningParameter = {section.kind}", section.kind != "None"),
+        ("FreezeSharedBackbone = True", section.freeze_backbone),
+        (f"RNDInput = {config.intrinsic.rnd_input}", config.intrinsic.rnd_input == "features"),
+    ]
+    return [
+        f"CustomModel = {name} with {other}: that is about the policy's own network, in whose "
+        "place the model is; leave one of them out"
+        for other, is_set in beside
+        if is_set
     ]
 
 

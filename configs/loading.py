@@ -5,7 +5,7 @@ reported at once, one line per error, with its place, what is allowed and the ne
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ _WRONG = {
     "string_pattern_mismatch": "is not a name",
     "too_short": "holds too few numbers",
     "too_long": "holds too many numbers",
+    "json_object": "is no JSON object",
 }
 
 
@@ -60,10 +61,28 @@ def load_config(path: Path | None, overrides: Sequence[str] = ()) -> LoadedConfi
         ConfigurationError: with one line for each thing that is wrong.
     """
     problems = Problems()
-    in_line, line_notes = resolve(read_overrides(overrides, problems), problems)
-    place = "defaults" if path is None else str(path)
     written = [] if path is None else read_file(path, tuple(SECTIONS), problems)
     settings, restated = restate(written)
+    place = "defaults" if path is None else str(path)
+    loaded = load_settings(settings, place, overrides, problems)
+    return replace(loaded, notes=(*restated, *loaded.notes))
+
+
+def load_settings(
+    settings: Sequence[Setting], place: str, overrides: Sequence[str], problems: Problems
+) -> LoadedConfig:
+    """Check the settings of a file, and put command-line overrides on top.
+
+    Args:
+        settings: of the file.
+        place: its name.
+        overrides: as in `load_config`.
+        problems: what is wrong with the file already.
+
+    Raises:
+        ConfigurationError: with one line for each thing that is wrong.
+    """
+    in_line, line_notes = resolve(read_overrides(overrides, problems), problems)
     in_file, file_notes = resolve(settings, problems, in_line)
     given = in_file | in_line
     named = given["Preset"].value if "Preset" in given else "paper"
@@ -74,7 +93,7 @@ def load_config(path: Path | None, overrides: Sequence[str] = ()) -> LoadedConfi
     sources |= dict.fromkeys(in_file, "file")
     sources |= dict.fromkeys(in_line, "command line")
     unwise = (f"{place}: {text}" for text in warnings(config))
-    return LoadedConfig(config, sources, (*restated, *file_notes, *line_notes, *unwise))
+    return LoadedConfig(config, sources, (*file_notes, *line_notes, *unwise))
 
 
 def config_from_mapping(flat: Mapping[str, str]) -> Config:

@@ -31,6 +31,7 @@ _FLAG_WORDS: Mapping[str, str] = {
     "--load_model_path": "checkpoint checkpoint_path model_path ckpt",
     "--use_wandb": "track with_wandb wandb",
     "--gpu_id": "cuda device",
+    "--local_dir": "storage_path root_dir",
     "--episodes": "n_eval_episodes eval_episodes max_num_episodes",
     "--greedy": "deterministic eval_deterministic",
     "--video": "capture_video save_video",

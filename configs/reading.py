@@ -74,13 +74,18 @@ def read_file(path: Path, sections: Sequence[str], problems: Problems) -> list[S
         problems: receives lines that cannot be read and sections that are unknown.
 
     Raises:
-        ConfigurationError: the file is missing, no text, or holds no setting at all.
+        ConfigurationError: the file is missing, YAML, no text, or holds no setting at all.
     """
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        raise ConfigurationError(
+            f"{path}: is YAML, and a recipe is a .conf; an experiment in RLlib's form is read by "
+            f"--train -f {path}"
+        )
     known = {name.casefold(): name for name in (*sections, OPTIONS_SECTION)} | {"default": ""}
     settings: list[Setting] = []
     section: str | None = ""
     unknown = False
-    for line, raw in enumerate(_read_text(path).split("\n"), start=1):
+    for line, raw in enumerate(read_text(path).split("\n"), start=1):
         text, place = _COMMENT.sub("", raw).strip(), f"{path}:{line}"
         key, equals, value = (part.strip() for part in text.partition("="))
         if text.startswith("[") and text.endswith("]") and not equals:
@@ -123,12 +128,17 @@ def printable(text: str) -> str:
     return shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 3] + "..."
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path, kind: str = "a recipe", flag: str = "--config_path") -> str:
+    """Return the text of a configuration file, which is of a `kind` that `flag` names.
+
+    Raises:
+        ConfigurationError: it is missing, a folder, cannot be read, or is no UTF-8 text.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{path}: no such configuration file; name a recipe with {typed('--config_path')}"
+            f"{path}: no such configuration file; name {kind} with {typed(flag)}"
         ) from None
     except IsADirectoryError:
         raise ConfigurationError(f"{path}: is a folder, not a configuration file") from None

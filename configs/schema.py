@@ -5,6 +5,7 @@ or a recipe says otherwise), bounds, and a help text with its unit. The alias is
 spelled in a .conf file; keys are unique over all sections, so a flat file loads too.
 """
 
+import json
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 Auto = Literal["auto"]
 
@@ -61,6 +63,29 @@ Stage = Literal[
 Stages = Annotated[tuple[Stage, ...], BeforeValidator(_split_words)]
 
 
+def _one_json_object(value: Any) -> Any:
+    """Return a JSON object in one spelling; refuse any other text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise PydanticCustomError("json_object", "no JSON object")
+    # What stands behind these signs would be a comment in a .conf file.
+    return json.dumps(found, sort_keys=True).replace("#", "\\u0023").replace(";", "\\u003b")
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key is there twice")
+    return dict(pairs)
+
+
+JsonObject = Annotated[str, BeforeValidator(_one_json_object)]
+
+
 class Section(BaseModel):
     """A group of keys: immutable, strict about unknown names, filled by alias or by field name.
 
@@ -98,13 +123,20 @@ class EnvironmentSection(Section):
         "sprites",
         "minigrid",
         "gymnasium",
-    ] = Field("atari", alias="EnvType", description="simulator family")
+        "dream",
+    ] = Field(
+        "atari",
+        alias="EnvType",
+        description="simulator family; dream = the model of sequences that --train_dynamics left "
+        "in the folder EnvID",
+    )
     env_id: str = Field(
         "MontezumaRevengeNoFrameskip-v4",
         alias="EnvID",
         pattern=r"^[\w./:-]+$",
         description="environment id, for instance PongNoFrameskip-v4, ALE/Pong-v5, "
-        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own",
+        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own; a model's folder "
+        "(dream)",
     )
     observation_type: Literal["auto", "pixels", "state"] = Field(
         "auto",
@@ -175,6 +207,14 @@ class EnvironmentSection(Section):
         "clipped to the bounds; auto = bounds, or what the checkpoint was trained with that a run "
         "continues",
     )
+    dream_temperature: float = Field(
+        1.0,
+        alias="DreamTemperature",
+        ge=0,
+        le=10,
+        description="1 draws what the model predicts, more makes a dream less certain, 0 takes the "
+        "likeliest (dream)",
+    )
     layout_seed: int = Field(
         0,
         alias="LayoutSeed",
@@ -215,6 +255,8 @@ class EnvironmentSection(Section):
         """Whether the agent sees frames (else the environment's own vector)."""
         if self.observation_type != "auto":
             return self.observation_type == "pixels"
+        if self.env_type == "dream":
+            return False
         if self.env_type == "sprites":
             return "State" not in self.env_id
         return self.env_type in ALWAYS_SEEN or self.env_id.startswith("CarRacing")
@@ -338,6 +380,25 @@ class PPOSection(Section):
         "the keys above describe, encoder:PATH = the encoder that --train_encoder left in the "
         "folder PATH (pixels), with StateHiddenSizes on top of it",
     )
+
+    custom_model: str = Field(
+        "none",
+        alias="CustomModel",
+        pattern=r"^[A-Za-z_]\w*$",
+        description="none = the policy that the keys above describe, NAME = class CustomModel of "
+        "models/NAME.py in the current folder, in its place",
+    )
+    custom_model_config: JsonObject = Field(
+        "{}",
+        alias="CustomModelConfig",
+        description="what CustomModel is made with beside the spaces, as JSON on one line",
+        json_schema_extra={"format": "json-object"},
+    )
+
+    @property
+    def custom_model_name(self) -> str | None:
+        """The file of CustomModel without .py; None without one."""
+        return None if self.custom_model == "none" else self.custom_model
 
     @property
     def encoder_path(self) -> str | None:
@@ -641,6 +702,89 @@ class EncoderSection(Section):
     )
 
 
+class DynamicsSection(Section):
+    """Training a model of sequences on an encoded dataset (--train_dynamics)."""
+
+    model: str = Field(
+        "mdn_rnn",
+        alias="DynamicsModel",
+        pattern=r"^[A-Za-z][\w.-]*$",
+        description="what is trained: mdn_rnn, causal_transformer",
+    )
+    sequence_length: int = Field(
+        32,
+        alias="SequenceLength",
+        ge=2,
+        le=MOST,
+        description="steps of a window; the most that causal_transformer looks back",
+    )
+    sample_observations: bool = Field(
+        False,
+        alias="SampleObservations",
+        description="draw latents anew for each batch, from the means and deviations of a vae's "
+        "encoded dataset",
+    )
+    difference_targets: bool = Field(
+        False,
+        alias="DifferenceTargets",
+        description="predict how much a latent changes in the place of what it is next",
+    )
+    train_steps: int = Field(
+        5_000, alias="DynamicsTrainSteps", ge=1, le=MOST_STEPS, description="optimiser steps in all"
+    )
+    batch_size: int = Field(
+        64,
+        alias="DynamicsBatchSize",
+        ge=1,
+        le=MOST,
+        description="windows in a step of all ranks together",
+    )
+    learning_rate: float = Field(
+        1e-3, alias="DynamicsLearningRate", gt=0, le=1, description="Adam's step size"
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        alias="DynamicsMaxGradNorm",
+        ge=0,
+        description="largest norm of the gradient; 0 = it is not cut",
+    )
+    save_every: int = Field(
+        500,
+        alias="DynamicsSaveEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between checkpoints",
+    )
+    validate_every: int = Field(
+        250,
+        alias="DynamicsValidateEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two looks at held-out episodes",
+    )
+    validation_windows: int = Field(
+        256,
+        alias="DynamicsValidationWindows",
+        ge=1,
+        le=MOST,
+        description="held-out windows that are looked at: the same each time",
+    )
+    patience: int = Field(
+        0,
+        alias="DynamicsEarlyStopPatience",
+        ge=0,
+        le=MOST,
+        description="validations without a better one after which training ends; 0 = never",
+    )
+    log_every: int = Field(
+        20,
+        alias="DynamicsLogEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two rows of figures",
+    )
+
+
 class RunSection(Section):
     """How long, how often, how fast, and when to give up."""
 
@@ -766,6 +910,7 @@ class Config(BaseModel):
         default_factory=RepresentationSection, alias="Representation"
     )
     encoder: EncoderSection = Field(default_factory=EncoderSection, alias="Encoder")
+    dynamics: DynamicsSection = Field(default_factory=DynamicsSection, alias="Dynamics")
     run: RunSection = Field(default_factory=RunSection, alias="Run")
 
     @property

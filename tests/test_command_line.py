@@ -111,6 +111,9 @@ def refusal(arguments: Sequence[str], capsys: Captured) -> str:
         ("--exp-name=x", "--log_name"),
         ("--track", "--use_wandb"),
         ("--num-workers=3", "--num_workers"),
+        ("--local-d=x", "--local-dir"),
+        ("--local_dirr=x", "--local_dir"),
+        ("--checkpoint-frq=2", "--checkpoint-freq"),
     ],
 )
 def test_an_unknown_flag_is_refused_with_the_nearest_one(
@@ -188,7 +191,8 @@ def test_a_tilde_that_the_shell_has_left_is_the_home_folder(
     [
         (
             "--batch_size=64",
-            "--batch_size is a flag of another mode, learning a representation (--train_encoder); "
+            "--batch_size is a flag of another mode, training on a dataset (--train_encoder, "
+            "--train_dynamics); "
             "did you mean --set MiniBatch=... (how many, not how large)?",
         ),
         ("--learning_rate=1e-3", "did you mean --set LearningRate=...?"),
@@ -205,8 +209,8 @@ def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Cap
 
 
 ONE_VERB = (
-    "exactly one of --train, --eval, --export, --report, --collect, --data, "
-    "--train_encoder, --encode, --probe and --visualise"
+    "exactly one of --train, --eval, --rollout, --export, --report, --collect, --data, "
+    "--train_encoder, --encode, --train_dynamics, --probe, --visualise and --play"
 )
 
 

@@ -12,6 +12,7 @@ from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.loading import dump_config
 from configs.schema import Config
+from training.building.custom_source import facts_of
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
 from training.building.intervals import updates_per_row
@@ -26,6 +27,7 @@ from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.action_mapping import say_mapping
 from training.checkpoints.policy_encoder import FACT, module_of
 from training.checkpoints.storage import Payload, Saver
+from training.dreaming.opening import open_pool
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
 from training.loop.collector import Policy
@@ -52,7 +54,7 @@ from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import output_bounds
 from workers.environments.base import EnvironmentSpec
-from workers.opening import Sizes, open_pool
+from workers.opening import Sizes
 
 
 def assemble(
@@ -90,7 +92,7 @@ def assemble(
     )
     since_row = SinceRow(visits, ranks, has_bonus=has_bonus)
     episodes = EpisodeLog()
-    facts = checkpoint_facts(parts, pool)
+    facts = checkpoint_facts(parts, pool) | facts_of(agent.learner.policy)
     state = RunState(
         agent=agent,
         rollouts=rollouts,

@@ -12,6 +12,8 @@ from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.assembly import assemble, env_steps_of, make_pool
+from training.building.custom_model import try_custom_model
+from training.building.custom_source import digest_of, warn_if_changed
 from training.building.precision import settle_precision
 from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (
@@ -28,7 +30,7 @@ from training.checkpoints.storage import Payload, unpack
 from training.checkpoints.unstated import keep_unstated
 from training.folders.files import storage_error
 from training.folders.lost_runs import warn_of_loss
-from training.folders.run_folder import LOGS, RunFolder
+from training.folders.run_folder import RunFolder
 from training.folders.versions import software_versions
 from training.live.console import set_up_logging
 from training.loop.among_ranks import among_ranks
@@ -85,12 +87,13 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
 
 
-def _flags(session: Session, options: RunOptions) -> dict[str, str]:
+def _flags(session: Session, options: RunOptions, config: Config) -> dict[str, str]:
     """Return what is no key of the recipe and must be the same on all ranks."""
     return {
         "device": session.device.type,
         "--profile_updates": str(options.profile_updates),
         "--pytorch_profiling": str(options.pytorch_profiling),
+        "file of CustomModel": digest_of(config),
     }
 
 
@@ -98,25 +101,28 @@ def _train_in_group(
     session: Session, options: RunOptions, loaded: LoadedConfig, stop: StopRequest
 ) -> Outcome:
     ranks = Ranks(session.device)
-    check_same_start(ranks, loaded.config, software_versions(), _flags(session, options))
+    check_same_start(
+        ranks, loaded.config, software_versions(), _flags(session, options, loaded.config)
+    )
     start = agree_on_start(ranks, options)
     on_first_rank(ranks, lambda: check_frozen_source(start, loaded.config))
     encoder = choose_encoder(ranks, start, loaded.config)
-    folder = RunFolder(LOGS, start.options.log_name)
+    folder = RunFolder(start.options.logs, start.options.log_name)
     parts = Parts(session, folder, start.options, loaded, ranks, stop, encoder)
     # The environments end before the run's name is free again.
     with ExitStack() as lock, ExitStack() as stack:
         stack.enter_context(followed_by_profilers(folder.path / LINE_TIMES / f"rank{ranks.rank}"))
         ready = None
         if start.mode == "overwrite":
-            # Neither a source that is refused nor environments that cannot be built may cost the
-            # run that is to be replaced.
+            # Neither a source that is refused, nor environments or a model that cannot be built,
+            # may cost the run that is to be replaced.
             ready = _prepare(parts, start, stack)
+            try_custom_model(ready[0].config, ready[2].spec)
             ranks.any(flag=False)
         opened = on_first_rank(
             ranks,
             lambda: RunFolder.open(
-                LOGS,
+                start.options.logs,
                 start.options.log_name,
                 mode=start.mode,
                 checkpoint=start.options.save_model_path if start.mode == "overwrite" else None,
@@ -161,6 +167,7 @@ def _prepare(
     loaded = follow_checkpoint(keep_unstated(parts.loaded, payload), payload)
     parts = replace(parts, loaded=loaded)
     if payload is not None and start.source is not None:
+        warn_if_changed(payload["facts"], parts.config, start.source)
         kept = kept_encoder(payload["facts"], parts.config, start.source)
         parts = replace(parts, encoder=kept)
     return parts, payload, stack.enter_context(make_pool(parts, env_steps_of(payload)))

@@ -8,7 +8,8 @@ from pathlib import Path
 class RunOptions:
     """One run's options; each is a flag of main.py (see `main.py -h`).
 
-    `log_name_given` says whether the name was typed or follows from the recipe's path.
+    `log_name_given` says whether the name was typed or follows from the recipe's path; `logs` is
+    where runs leave their folders; `in_place` is False where a debugger has the terminal.
     """
 
     command_line: str
@@ -29,3 +30,5 @@ class RunOptions:
     save_rollouts: bool = False
     save_info: bool = False
     out: Path | None = None
+    logs: Path = Path("logs")
+    in_place: bool = True

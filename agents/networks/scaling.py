@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Num
 from torch import Tensor, nn
 
 from agents.networks.normalization import RunningMoments
@@ -60,8 +60,8 @@ class RunningScaling(RunningMoments):
 
 
 class NoScaling(nn.Module):
-    """State vectors as they are."""
+    """State vectors, or frames, as they are."""
 
-    def forward(self, observation: Float[Tensor, "B S"]) -> Float32[Tensor, "B S"]:
-        """Return vectors [B, S] in float32."""
+    def forward(self, observation: Num[Tensor, "B *S"]) -> Float32[Tensor, "B *S"]:
+        """Return observations [B, ...] in float32."""
         return observation.float()

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import torch
+from gymnasium.spaces import Box, Discrete
 from torch import Tensor, nn
 
+from agents.custom_policy import CustomPolicy
 from agents.intrinsic.base import Experience, IntrinsicReward
 from agents.intrinsic.byol_explore import BYOLExplore
 from agents.intrinsic.drnd import DistributionalNetworkDistillation
@@ -29,6 +32,7 @@ from agents.representation.representation import RepresentationLearning, SlowSch
 from agents.representation.views import make_view
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.targets import Discounting
+from models.customnet import CustomModel
 from tests.agents.scripts import Script
 
 WEIGHTS = LossWeights(clip_range=0.1, entropy=0.01, value=0.5, clip_value_loss=False)
@@ -65,6 +69,7 @@ class Kind:
     project_gradient: bool = False
     share: float = 1.0  # of a minibatch, for the head
     running: bool = False  # whether states are scaled by running statistics
+    custom: bool = False  # whether the policy of vectors is a model of the user's
 
     @property
     def bonus_shape(self) -> tuple[int, ...]:
@@ -117,6 +122,8 @@ def make_learner(
                 value_init_gain=1.0,
                 intrinsic_head=kind.bonus,
             )
+        elif kind.custom:
+            policy = make_custom_policy(kind)
         else:
             policy = VectorActorCritic(
                 RunningScaling(3) if kind.running else BoundScaling((-1.0,) * 3, (3.0,) * 3),
@@ -134,6 +141,22 @@ def make_learner(
             features = PolicyFeatures(policy.get_submodule("backbone"), momentum)
         head = make_representation(kind, policy) if kind.head else None
         return Learner(policy, intrinsic, features, head, weights, autocast)
+
+
+def make_custom_policy(kind: Kind) -> CustomPolicy:
+    """Build the model of models/customnet.py as a policy of vectors."""
+    outputs = NUM_ACTIONS if kind.discrete else 2 * NUM_ACTIONS
+    seen = Box(-1.0, 3.0, VECTOR)
+    told = {"hidden": 8, "num_values": 2 if kind.bonus else 1}
+    return CustomPolicy(
+        CustomModel(seen, Discrete(NUM_ACTIONS), outputs, told),
+        BoundScaling((-1.0,) * 3, (3.0,) * 3),
+        num_actions=NUM_ACTIONS,
+        discrete=kind.discrete,
+        intrinsic_head=kind.bonus,
+        source=Path("models/customnet.py"),
+        digest="",
+    )
 
 
 def make_representation(kind: Kind, policy: nn.Module) -> RepresentationLearning:

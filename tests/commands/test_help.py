@@ -15,22 +15,46 @@ OWN = {
     "train": {
         *("--train", "--save_model_path", "--resume", "--overwrite", "--max_env_steps"),
         *("--use_wandb", "--scalene_profiling", "--profile_updates", "--pytorch_profiling"),
+        *("--file", "--experiment", "--local_dir", "--local-dir", "--local_mode", "--local-mode"),
+        *("--checkpoint_freq", "--checkpoint-freq", "--checkpoint_at_end", "--checkpoint-at-end"),
     },
-    "eval": {"--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"},
-    "export": {"--export", "--out"},
+    "eval": {
+        *("--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"),
+        *("--save-info", "--local_dir", "--local-dir"),
+    },
+    "rollout": {
+        *("--rollout", "--episodes", "--greedy", "--save_info", "--save-info", "--monitor"),
+        *("--out", "--resume", "--overwrite"),
+    },
+    "export": {"--export", "--out", "--local_dir", "--local-dir"},
     "report": {"--report", "--out"},
     "train_encoder": {
         *("--train_encoder", "--dataset", "--split", "--model", "--resume", "--overwrite"),
+        "--rollouts_dataset",
         *("--model_dir", "--environment", "--train_steps", "--representation_size"),
         *("--batch_size", "--obs_sampled_per_rollout", "--save_every_n_steps", "--learning_rate"),
     },
+    "train_dynamics": {
+        *("--train_dynamics", "--dataset", "--rollouts_dataset", "--split", "--model"),
+        *("--resume", "--overwrite", "--model_dir", "--environment", "--train_steps"),
+        *("--batch_size", "--save_every_n_steps", "--learning_rate", "--sequence_length"),
+        *("--sample_observations", "--difference_targets"),
+    },
     "encode": {
         *("--encode", "--dataset", "--split", "--model", "--out_dir", "--out_name"),
+        "--rollouts_dataset",
         *("--num_outer_shards", "--outer_shard_index", "--num_sub_shards"),
     },
-    "probe": {"--probe", "--dataset", "--split", "--model", "--out", "--supervised_steps"},
+    "probe": {
+        *("--probe", "--dataset", "--rollouts_dataset", "--split", "--model", "--out"),
+        "--supervised_steps",
+    },
     "visualise": {
         *("--visualise", "--model", "--environment", "--policy", "--episodes", "--out", "--fresh"),
+    },
+    "play": {
+        *("--play", "--vision_model", "--memory_model", "--environment", "--policy", "--out"),
+        "--restart_every",
     },
     "collect": {
         *("--collect", "--resume", "--overwrite", "--num_rollouts", "--out_dir", "--out_name"),
@@ -58,7 +82,7 @@ def flags_in(text: str) -> set[str]:
     """Return the flags that a help describes; its usage and its examples name others, too."""
     described = text.partition("\nexamples:")[0].partition("\noptions:")[2]
     lines = re.findall(r"^  (-.*?)(?:  |$)", described, re.MULTILINE)
-    return {flag for line in lines for flag in re.findall(r"--\w+", line)}
+    return {flag for line in lines for flag in re.findall(r"--[\w-]+", line)}
 
 
 @pytest.mark.parametrize("verb", OWN)

@@ -24,8 +24,11 @@ def write(tmp_path: Path) -> Write:
 OTHER_WORDS = {
     "EnvID": "my_package.envs:Maze-v0",
     "Model": "byol",
+    "DynamicsModel": "causal_transformer",
     "Backbone": "encoder:runs/an encoder",
     "MarioStages": "1-1, 1-2",
+    "CustomModel": "customnet",
+    "CustomModelConfig": '{"hidden": 32}',
 }
 
 
@@ -51,9 +54,11 @@ COMPANIONS = {
     "Nuisance": "EnvType = minigrid",
     "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
     "Renderer": "EnvType = box2d",
+    "DreamTemperature": "EnvType = dream",
     "ActionSpace": "EnvType = box2d",
     "Backbone": "Representation = finetune",
     "MarioStages": "EnvType = mario\nEnvID = SuperMarioBrosRandomStages-v0",
+    "CustomModelConfig": "CustomModel = customnet",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }
 

@@ -110,10 +110,13 @@ OF_OTHERS = {
     "MarioStages",
     "FrameColour",
     "Renderer",
+    "DreamTemperature",
     "ActionSpace",
     "ActionMapping",
     "ObservationScaling",
     "Backbone",
+    "CustomModel",
+    "CustomModelConfig",
 }
 
 
@@ -137,7 +140,7 @@ def test_the_montezuma_recipe_writes_every_key_that_counts() -> None:
     of_others = {
         option.key
         for option in all_options().values()
-        if option.section in ("Representation", "Encoder")
+        if option.section in ("Representation", "Encoder", "Dynamics")
         or option.key.startswith(("DRND", "WorldModel"))
         or option.key in OF_OTHERS
     }

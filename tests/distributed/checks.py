@@ -30,6 +30,7 @@ KINDS = {
     "frames": Kind(FRAME, discrete=False),
     "no bonus": Kind(bonus=False),
     "running scaling": Kind(discrete=False, running=True),
+    "a model of the user's": Kind(discrete=False, custom=True),
     "BYOL": Kind(FRAME, head="BYOL", project_gradient=True),
     "Barlow-Twins": Kind(FRAME, head="Barlow-Twins", bonus_input="features"),
     "slow features": Kind(FRAME, bonus_input="slow features"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from tests.architecture.test_floors import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
-BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLICY, VERB = (
+BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLICY, VERB, MODEL = (
     "agents/intrinsic/forward_dynamics.py",
     "agents/representation/vicreg.py",
     "agents/encoders/supervised.py",
@@ -18,6 +18,7 @@ BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLI
     "older_interface.py",
     "persistent.py",
     "commands/show_recipe.py",
+    "models/customnet.py",
 )
 
 

@@ -35,11 +35,13 @@ from tests.agents.small import (
     settings_with,
     trained_parameters,
 )
+from tests.architecture.test_floors import ROOT
 from tests.docs.page import (
     BACKBONE,
     BONUS,
     ENVIRONMENT,
     HEAD,
+    MODEL,
     OBJECTIVE,
     OLDER_INTERFACE,
     POLICY,
@@ -128,7 +130,12 @@ def test_every_example_of_the_page_is_tested() -> None:
         OLDER_INTERFACE,
         POLICY,
         VERB,
+        MODEL,
     }
+
+
+def test_the_page_shows_the_model_that_lies_there() -> None:
+    assert examples()[MODEL] == (ROOT / MODEL).read_text(encoding="utf-8")
 
 
 @EXAMPLES

@@ -170,6 +170,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "main.py", project)
     for name, source in examples().items():
         assert not (project / name).exists()
+        (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text(source, encoding="utf-8")
     for change in changes():
         path = project / change.path
@@ -229,7 +230,10 @@ def test_the_copy_has_the_verb(project: Path) -> None:
     assert "--all_keys" in helped
     assert "--episodes" not in helped
     for wrong, said in (
-        (("--train",), "exactly one of --train, --eval, --export, --report, --show_recipe,"),
+        (
+            ("--train",),
+            "exactly one of --train, --eval, --rollout, --export, --report, --show_recipe,",
+        ),
         (("--out=x",), "--out is a flag of another mode"),
         (("--set=Gama=1",), "Gamma"),
     ):

@@ -4,10 +4,8 @@ import os
 import re
 import secrets
 import shlex
-import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,14 @@ from torch.distributed.run import get_args_parser
 
 from commands.verbs import build_parser, checked_verb
 from tests.multinode.nodes import Node
-from tests.multinode.slurm import slurm
-from tests.records import checkpoint_path, read_status
+from tests.multinode.slurm import job_file, slurm, submitted, work_folder
+from tests.records import checkpoint_path, differences, read_status
 from tests.runs import CARTPOLE, DEADLINE, MAIN, MARKER, write_recipe
+from tests.training.offline.made import command, squares, state_of, status_of
 from training.checkpoints.storage import load_payload
 
 ROOT = MAIN.parent
 GUIDE = ROOT / "docs" / "multinode.md"
-SBATCH = ROOT / "docs" / "cluster" / "train.sbatch"
 JOB = ROOT / "docs" / "cluster" / "job.yaml"
 NAME = "demo"
 SAVED = 75
@@ -75,35 +73,10 @@ def test_every_variable_and_file_that_the_guide_explains_is_used() -> None:
         "NCCL_SOCKET_IFNAME",
         "--local-addr",
         "is_host",
-        "cluster/train.sbatch",
+        "make slurm",
         "cluster/job.yaml",
     ):
         assert name in guide
-
-
-def test_the_batch_script_is_one_that_the_shell_takes() -> None:
-    subprocess.run(["bash", "-n", str(SBATCH)], check=True)
-    if shutil.which("shellcheck"):
-        subprocess.run(["shellcheck", str(SBATCH)], check=True)
-
-
-def test_the_batch_scripts_command_is_one_that_both_programs_take() -> None:
-    [command] = re.findall(r"bash -c '\n(.*?)\n'", SBATCH.read_text(), re.DOTALL)
-    variables = {
-        "SCOUT_BIN": ".venv/bin",
-        "SLURM_NNODES": "2",
-        "RANKS_PER_NODE": "2",
-        "SLURM_JOB_ID": "4711",
-        "endpoint": "first:20001",
-        "CONFIG": "configs/MontezumaRevenge/config_rnd00.conf",
-        "NAME": "demo",
-    }
-    for number, name in enumerate(("first", "second")):
-        words = expanded(command, **variables, SLURM_NODEID=str(number), SLURMD_NODENAME=name)
-        parsed, arguments = torchrun_line(words)
-        assert (parsed.nnodes, parsed.rdzv_conf) == ("2", f"is_host={1 - number}")
-        assert (parsed.local_addr, parsed.rdzv_endpoint) == (name, "first:20001")
-        assert arguments.resume
 
 
 def manifests() -> dict[str, Any]:
@@ -169,17 +142,17 @@ def family(mark: str) -> list[psutil.Process]:
     return found
 
 
-def batch_job(folder: Path, variables: dict[str, str]) -> "subprocess.Popen[str]":
-    """Start the batch script as Slurm would on its first node."""
-    return subprocess.Popen(
-        ["bash", str(SBATCH)],
-        cwd=folder,
-        env=os.environ | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def stop_all_steps(mark: str, batch: "subprocess.Popen[str]") -> None:
+    """Send SIGTERM as Slurm does when time is up: to the script and to what srun started."""
+    for process in [p for p in family(mark) if p.pid == batch.pid or "srun" in p.cmdline()[1]]:
+        process.send_signal(signal.SIGTERM)
+
+
+def ended(batch: "subprocess.Popen[str]", code: int = 0) -> str:
+    """Wait for a job; return what it has said."""
+    words, _ = batch.communicate(timeout=DEADLINE)
+    assert batch.returncode == code, words
+    return words
 
 
 @pytest.mark.slow
@@ -188,37 +161,26 @@ def test_a_job_that_is_pre_empted_goes_back_into_the_queue_and_ends_at_its_step(
     nodes: Nodes, tmp_path: Path
 ) -> None:
     """With two commands in Slurm's place, and two real nodes."""
-    work, mark = tmp_path / "shared", secrets.token_hex(8)
+    work, mark = work_folder(tmp_path), secrets.token_hex(8)
     steps = 64 * 2 * 4 * 60
     write_recipe(work, CARTPOLE, NumStep=4, TotalEnvSteps=steps, saveCkptEvery=1000)
-    (work / "main.py").symlink_to(MAIN)
-    variables = slurm(tmp_path, nodes) | {
-        "CONFIG": "recipe.conf",
-        "NAME": NAME,
-        "RANKS_PER_NODE": "1",
-        "SCOUT_BIN": str(Path(sys.executable).parent),
-        "OMP_NUM_THREADS": "1",
-        MARKER: mark,
-    }
+    job = job_file(work, "STAGE=train", "NODES=2", "CONFIG=recipe.conf", f"LOG_NAME={NAME}")
+    variables = slurm(tmp_path, nodes)
     rows = work / "logs" / "runs" / NAME / "metrics.jsonl"
-    first = batch_job(work, variables)
     try:
+        first = submitted(job, variables, mark)
         while not rows.exists() or rows.read_bytes().count(b"\n") < 5:
             assert first.poll() is None, first.communicate()[0]
-        for process in [p for p in family(mark) if p.pid == first.pid or "srun" in p.cmdline()[1]]:
-            process.send_signal(signal.SIGTERM)
-        words, _ = first.communicate(timeout=DEADLINE)
-        assert first.returncode == 0, words
+        stop_all_steps(mark, first)
+        words = ended(first)
         assert read_status(work, NAME)["code"] == SAVED, words
         assert (tmp_path / "requeued").read_text() == "4711\n", words
         before = load_payload(checkpoint_path(work, NAME))["env_steps"]
         assert 0 < before < steps
-        second = batch_job(work, variables | {"SLURM_RESTART_COUNT": "1"})
-        words, _ = second.communicate(timeout=DEADLINE)
+        words = ended(submitted(job, variables | {"SLURM_RESTART_COUNT": "1"}, mark))
     finally:
         for process in family(mark):
             process.kill()
-    assert second.returncode == 0, words
     assert f"continued at {before:,} env steps" in words
     assert load_payload(checkpoint_path(work, NAME))["env_steps"] == steps
     assert (tmp_path / "requeued").read_text() == "4711\n"
@@ -226,17 +188,50 @@ def test_a_job_that_is_pre_empted_goes_back_into_the_queue_and_ends_at_its_step(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_an_encoder_whose_job_is_pre_empted_is_the_one_of_a_calm_job_to_the_last_bit(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    work, mark = work_folder(tmp_path), secrets.token_hex(8)
+    squares(work / "D")
+    variables = slurm(tmp_path, nodes)
+    learnt = ("--model=vae", "--batch_size=4", "--representation_size=4", "--train_steps=40")
+
+    def job(model_dir: str) -> Path:
+        words = command(work, *learnt, "--save_every_n_steps=2", model_dir=model_dir)
+        return job_file(work, "STAGE=train_encoder", "NODES=2", f"ARGS={shlex.join(words)}")
+
+    try:
+        ended(submitted(job("calm"), variables, mark))
+        stopped = submitted(job("E"), variables, mark)
+        while not (work / "E" / "model.ckpt").exists():
+            assert stopped.poll() is None, stopped.communicate()[0]
+        stop_all_steps(mark, stopped)
+        ended(stopped)
+        assert status_of(work / "E")["code"] == SAVED
+        assert (tmp_path / "requeued").read_text() == "4711\n"
+        assert 2 <= load_payload(work / "E" / "model.ckpt")["updates"] < 40
+        words = ended(submitted(job("E"), variables | {"SLURM_RESTART_COUNT": "1"}, mark))
+    finally:
+        for process in family(mark):
+            process.kill()
+    assert "continued at" in words
+    one, other = (state_of(work / name / "model.ckpt") for name in ("calm", "E"))
+    assert differences(one, other) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_job_that_cannot_begin_stays_out_of_the_queue(nodes: Nodes, tmp_path: Path) -> None:
-    work = tmp_path / "shared"
-    write_recipe(work, CARTPOLE + "Unknown = 1\n")
-    (work / "main.py").symlink_to(MAIN)
-    variables = slurm(tmp_path, nodes) | {
-        "CONFIG": "recipe.conf",
-        "NAME": NAME,
-        "SCOUT_BIN": str(Path(sys.executable).parent),
-    }
-    job = batch_job(work, variables)
-    words, _ = job.communicate(timeout=DEADLINE)
-    assert job.returncode == 1, words
+    """The recipe is spoilt after the job file was written, and then the checkpoint."""
+    work = work_folder(tmp_path)
+    recipe = write_recipe(work, CARTPOLE)
+    job = job_file(work, "STAGE=train", "NODES=2", "CONFIG=recipe.conf", f"LOG_NAME={NAME}")
+    recipe.write_text(CARTPOLE + "Unknown = 1\n")
+    words = ended(submitted(job, slurm(tmp_path, nodes)), code=1)
     assert "Unknown = 1: unknown key" in words
+    recipe.write_text(CARTPOLE)
+    checkpoint_path(work, NAME).parent.mkdir()
+    checkpoint_path(work, NAME).write_bytes(b"torn")
+    words = ended(submitted(job, slurm(tmp_path, nodes)), code=1)
+    assert f"error: {Path('checkpoints') / NAME}.ckpt: " in words
     assert not (tmp_path / "requeued").exists()

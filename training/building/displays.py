@@ -74,6 +74,7 @@ def open_displays(
         pool.spec.frame_skip,
         start,
         title=title_of(parts, pool.num_environments),
+        in_place=parts.options.in_place,
     )
     progress.recall(parts.folder.path / "metrics.jsonl")
     stack.enter_context(progress)

@@ -7,14 +7,16 @@ from agents.adam import FusedAdam
 from agents.encoders.encoder import Encoder
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
-from agents.networks.scaling import BoundScaling, NoScaling, RunningScaling
+from agents.networks.scaling import NoScaling
 from agents.ppo_agent import LearningSettings
 from agents.rollout import RolloutShape
 from agents.targets import Discounting
 from configs.schema import Config
 from training.building.bonuses import build_bonus_features, build_intrinsic
+from training.building.custom_model import build_custom_policy
 from training.building.encoders import build_encoded_policy, encoder_parameters
 from training.building.heads import build_representation
+from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
@@ -77,6 +79,8 @@ def build_policy(
         if config.learns_from_features:
             return heads
         return build_encoded_policy(encoder, heads, config, size)
+    if ppo.custom_model_name is not None:
+        return build_custom_policy(config, spec)
     if len(spec.observation_shape) == 1:
         return VectorActorCritic(
             build_scaling(config, spec),
@@ -101,17 +105,6 @@ def build_policy(
         value_init_gain=ppo.value_init_gain,
         intrinsic_head=intrinsic_head,
     )
-
-
-def build_scaling(config: Config, spec: EnvironmentSpec) -> nn.Module:
-    """Build what lays state vectors on the scale of the policy's networks."""
-    match config.ppo.observation_scaling:
-        case "running":
-            return RunningScaling(spec.observation_shape[0])
-        case "none":
-            return NoScaling()
-        case "auto" | "bounds":
-            return BoundScaling(spec.observation_low, spec.observation_high)
 
 
 def build_optimizer(config: Config, learner: Learner) -> FusedAdam:

@@ -28,6 +28,7 @@ PROTOCOL_FIELDS = (
     "environment.nuisance",
     "environment.renderer",
     "environment.mario_stages",
+    "environment.dream_temperature",
 )
 # Which environment it is. An evaluation may play another one, if its spaces are the same.
 VARIANT_FIELDS = ("environment.env_type", "environment.env_id", "environment.layout_seed")
@@ -39,6 +40,8 @@ NETWORK_FIELDS = (
     "ppo.state_hidden_sizes",
     "ppo.observation_scaling",
     "ppo.backbone",
+    "ppo.custom_model",
+    "ppo.custom_model_config",
     "intrinsic.kind",
     "intrinsic.rnd_input",
     "intrinsic.use_slow_backbone",
@@ -77,6 +80,13 @@ PIXEL_FIELDS = frozenset(
 )
 STATE_FIELDS = frozenset(
     {"ppo.state_hidden_sizes", "ppo.observation_scaling", "intrinsic.state_hidden_sizes"}
+)
+# Of the policy's own networks, in whose place a model of the user's may stand.
+OWN_NETWORK_FIELDS = frozenset(
+    {
+        *("ppo.conv_channels", "ppo.third_kernel", "ppo.hidden_size", "ppo.feature_size"),
+        "ppo.state_hidden_sizes",
+    }
 )
 # Of the policy's own network for frames, in whose place an encoder may stand.
 OWN_BACKBONE_FIELDS = frozenset(
@@ -143,6 +153,8 @@ def _unused(config: Config) -> frozenset[str]:
     if config.ppo.encoder_path is not None:
         unused.discard("ppo.state_hidden_sizes")
         unused |= OWN_BACKBONE_FIELDS
+    if config.ppo.custom_model_name is not None:
+        unused |= OWN_NETWORK_FIELDS
     unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
     return frozenset(unused)
 

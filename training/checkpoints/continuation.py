@@ -26,7 +26,6 @@ from training.checkpoints.storage import (
 )
 from training.folders.files import check_is_file, check_writable
 from training.folders.run_folder import (
-    LOGS,
     RunFolder,
     RunMode,
     next_free_name,
@@ -91,7 +90,7 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
     """
     validate_log_name(options.log_name)
     _check_places(options.save_model_path)
-    if restarted and RunFolder(LOGS, options.log_name).was_started_by(launcher()):
+    if restarted and RunFolder(options.logs, options.log_name).was_started_by(launcher()):
         return _restarted(options)
     saved = newest_whole(options.save_model_path)
     if options.resume and (options.load_model_path is None or saved is not None):
@@ -104,7 +103,7 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
     mode: Literal["fresh", "overwrite"] = "overwrite" if options.overwrite else "fresh"
     if mode == "fresh":
         if _taken(options.save_model_path):  # by a run that goes on, perhaps by this very one
-            RunFolder(LOGS, options.log_name).refuse_if_under_way()
+            RunFolder(options.logs, options.log_name).refuse_if_under_way()
             refuse_if_written(options.save_model_path)
         check_free(options.save_model_path)
     return Start(options, options.load_model_path, mode)
@@ -212,7 +211,7 @@ def _restarted(options: RunOptions) -> Start:
 
 def _anew(options: RunOptions) -> Start:
     """Begin a run again that ended before it saved anything; what others left beside it stays."""
-    status = RunFolder(LOGS, options.log_name).read_status() or {}
+    status = RunFolder(options.logs, options.log_name).read_status() or {}
     end = "stopped" if status.get("code") == STOPPED_EXIT_CODE else "lost"
     _LOG.warning("run %r was %s before its first checkpoint and begins anew", options.log_name, end)
     return Start(options, options.load_model_path, "anew")
@@ -220,7 +219,7 @@ def _anew(options: RunOptions) -> Start:
 
 def _resumed(options: RunOptions, source: Path | None) -> Start:
     path = options.save_model_path
-    run = RunFolder(LOGS, options.log_name)
+    run = RunFolder(options.logs, options.log_name)
     if source is not None:
         owner = load_facts(source)["log_name"]
         if owner != options.log_name and run.holds_results():
@@ -262,7 +261,7 @@ def _with_free_names(options: RunOptions) -> RunOptions:
         path = options.save_model_path.with_stem(f"{options.save_model_path.stem}-{number}")
         number += 1
     return dataclasses.replace(
-        options, log_name=next_free_name(LOGS, options.log_name), save_model_path=path
+        options, log_name=next_free_name(options.logs, options.log_name), save_model_path=path
     )
 
 

@@ -27,6 +27,7 @@ FAMILIES = {
     "environment.nuisance": ("minigrid",),
     "environment.mario_stages": ("mario",),
     "environment.renderer": ("box2d",),
+    "environment.dream_temperature": ("dream",),
 }
 OBSERVATION = "environment.observation_type"
 

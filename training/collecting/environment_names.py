@@ -22,12 +22,13 @@ PACKAGES = (
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 
 
-def settings_for(name: str, section: EnvironmentSection) -> list[str]:
+def settings_for(name: str, section: EnvironmentSection, asked: str = "--environment") -> list[str]:
     """Return the keys that make a configuration mean the environment `name`, as Key=Value.
 
     Args:
         name: as typed.
         section: of the recipe, whose environment stays where `name` means it.
+        asked: where it was typed, for messages.
 
     Raises:
         ConfigurationError: there is no such environment.
@@ -38,8 +39,8 @@ def settings_for(name: str, section: EnvironmentSection) -> list[str]:
     if _CAPITALS.fullmatch(name):
         if _plain(name) == _plain(section.env_id):
             return []
-        env_id = _newest(name, [*gymnasium.registry, *SPRITES_IDS])
-    return [f"EnvType={_family(env_id)}", f"EnvID={env_id}"]
+        env_id = _newest(name, [*gymnasium.registry, *SPRITES_IDS], asked)
+    return [f"EnvType={_family(env_id, asked)}", f"EnvID={env_id}"]
 
 
 def _plain(name: str) -> str:
@@ -47,7 +48,7 @@ def _plain(name: str) -> str:
     return re.sub(r"-v\d+$", "", name.rpartition(":")[2]).replace("_", "").replace("-", "").lower()
 
 
-def _newest(name: str, ids: Iterable[str]) -> str:
+def _newest(name: str, ids: Iterable[str], asked: str) -> str:
     """Return the id of the highest version that a name in capitals means."""
     names = list(ids)
     meant = [each for each in names if _plain(each) == _plain(name)]
@@ -56,7 +57,7 @@ def _newest(name: str, ids: Iterable[str]) -> str:
     near = nearest(_plain(name), sorted({_plain(each) for each in names}))
     like = max((each for each in names if _plain(each) == near), key=_version, default=None)
     hint = f"did you mean {like}?" if like else "give it as Gymnasium's id, such as CarRacing-v3"
-    raise ConfigurationError(f"--environment {printable(name)}: unknown environment; {hint}")
+    raise ConfigurationError(f"{asked} {printable(name)}: unknown environment; {hint}")
 
 
 def _version(env_id: str) -> int:
@@ -64,7 +65,7 @@ def _version(env_id: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _family(env_id: str) -> str:
+def _family(env_id: str, asked: str) -> str:
     """Return the value of EnvType that knows an id.
 
     Raises:
@@ -79,7 +80,7 @@ def _family(env_id: str) -> str:
     if registered is None and ":" not in env_id:
         near = nearest(env_id, sorted([*gymnasium.registry, *SPRITES_IDS]))
         hint = f"did you mean {near}?" if near else "an id of your own is written module:id"
-        raise ConfigurationError(f"--environment {printable(env_id)}: unknown environment; {hint}")
+        raise ConfigurationError(f"{asked} {printable(env_id)}: unknown environment; {hint}")
     entry = "" if registered is None else str(registered.entry_point)
     families = (family for package, family in PACKAGES if entry.startswith(package))
     family = next(families, "gymnasium")

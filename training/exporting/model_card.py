@@ -12,7 +12,6 @@ from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import in_words
 from training.exporting.policy_graph import BATCH, INPUT, output_names
 from training.folders.files import read_json
-from training.folders.run_folder import LOGS
 from workers.environments.base import EnvironmentSpec
 
 MEANINGS = {
@@ -63,14 +62,13 @@ class Facts:
     exported_with: Mapping[str, str]
 
 
-def evaluations(facts: Facts) -> list[dict[str, Any]]:
+def evaluations(facts: Facts, logs: Path) -> list[dict[str, Any]]:
     """Return the reports on this very training state: the newest of each way of playing.
 
-    Those under the protocol of training come first.
+    Those under the protocol of training come first; `logs` is where they are looked for.
     """
-    files = {
-        path for name in facts.log_names for path in (LOGS / "runs" / name).glob("evaluation/*")
-    }
+    runs = logs / "runs"
+    files = {path for name in facts.log_names for path in (runs / name).glob("evaluation/*")}
     paths = [path for path in files if path.suffix == ".json"]
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):

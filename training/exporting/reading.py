@@ -87,6 +87,10 @@ def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedP
             "where you trust that, name the EnvID as well: as trusted_env_id, or behind the folder "
             "of an example"
         )
+    if config.ppo.custom_model_name is not None:
+        raise CheckpointError(
+            f"{path}: its CustomModel = {config.ppo.custom_model} is code, which no export holds"
+        )
     with laid_out("policy", folder):
         spec = spec_from_json(content["environment"])
         encoder = kept_encoder(content, config, path)

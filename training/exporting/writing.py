@@ -61,8 +61,13 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
             f"{changes_text(agent.protocol_changes)}; leave that out: to play by it is a matter of "
             "--eval, whose report the export's card names"
         )
+    if agent.config.ppo.custom_model_name is not None:
+        raise ConfigurationError(
+            f"CustomModel = {agent.config.ppo.custom_model}: an export holds Scout's own networks "
+            "alone; export a model of your own by torch.export, its weights are in the checkpoint"
+        )
     facts = _gather_facts(options, agent)
-    reports = evaluations(facts)
+    reports = evaluations(facts, options.logs)
     graphs = _graphs(agent)
     files = _weights(agent, facts, reports) | graphs
     files[CARD] = model_card(facts, reports, folder, list(graphs)).encode()

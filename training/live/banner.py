@@ -1,6 +1,7 @@
 """What a run is about to do, said before it does it."""
 
 import math
+from pathlib import Path
 
 import torch
 
@@ -29,6 +30,7 @@ def banner_rows(
     if head != "None":
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
         bonus += f", head {head}{frozen}"
+    curves = options.logs / "tb_logs"
     by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
     rows = [
         ("run", options.log_name),
@@ -51,7 +53,7 @@ def banner_rows(
         ),
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
-        ("curves", f"logs/tb_logs/{options.log_name} (make start_tensorboard)"),
+        ("curves", f"{curves / options.log_name} ({_start_tensorboard(curves)})"),
     ]
     if by_hand:
         rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
@@ -62,6 +64,11 @@ def updates_text(steps: int, per_update: int) -> str:
     """Say how many updates there are, and that the last one goes beyond `steps` if it does."""
     text = f"{math.ceil(steps / per_update):,} updates of {per_update:,} env steps"
     return f"{text}; the last one is finished" if steps % per_update else text
+
+
+def _start_tensorboard(curves: Path) -> str:
+    is_own = curves == Path("logs/tb_logs")
+    return "make start_tensorboard" if is_own else f"tensorboard --logdir {curves}"
 
 
 def describe_episode(loaded: LoadedConfig, spec: EnvironmentSpec) -> str:

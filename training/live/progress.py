@@ -63,6 +63,7 @@ class Progress:
         start_env_steps: those already done (a resumed run).
         title: the run in a few words.
         subject: what is counted and shown.
+        in_place: False for plain lines, also on a terminal.
         console: where to print; the program's own by default.
         clock: seconds that never run backwards.
     """
@@ -75,6 +76,7 @@ class Progress:
         *,
         title: str = "",
         subject: Subject = PLAY,
+        in_place: bool = True,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -94,7 +96,7 @@ class Progress:
         self._activity = ""
         self._status_is_shown = True
         self._thread = threading.get_ident()
-        in_place = self._console.is_terminal and not self._console.is_dumb_terminal
+        in_place &= self._console.is_terminal and not self._console.is_dumb_terminal
         self._display: Screen | PlainLines | None = (
             Screen(self._console) if in_place else PlainLines(self._console)
         )

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from configs.errors import ConfigurationError
 from configs.typed import typed
-from training.checkpoints.encoder import CHECKPOINT
+from training.checkpoints.offline import CHECKPOINT
 from training.checkpoints.storage import companions
 from training.folders.files import read_json
 from training.folders.run_folder import LOCK_FILE, RunFolder, clear_folder
@@ -19,7 +19,7 @@ TENSORBOARD = "tensorboard"
 # What is written there beside checkpoints and curves. Other people's files stay.
 _OWN = re.compile(
     r"status\.json|manifest\.json|config(-\d+)?\.conf|metrics\.jsonl|stacks-rank\d+\.txt"
-    r"|non_finite-rank\d+\.pt|probe\.(html|json)|fresh\.(mp4|png|json)"
+    r"|non_finite-rank\d+\.pt|probe\.(html|json)|fresh\.(mp4|png|json)|play\.(mp4|png)"
 )
 _RESULTS = re.compile(r"metrics\.jsonl|non_finite-rank\d+\.pt")
 

@@ -15,22 +15,21 @@ from training.checkpoints.protocol import changes_text, protocol_of
 from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
 from training.folders.files import replace_file
-from training.folders.run_folder import LOGS, validate_log_name
-from training.folders.versions import collect_versions
+from training.folders.run_folder import validate_log_name
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
 from training.options import RunOptions
-from training.playing.film import make_film, why_no_film
+from training.playing.film import film_of, why_no_film
 from training.playing.loaded_agent import LoadedAgent, check_spec, load_agent, run_name
 from training.playing.player import (
-    DEFAULT_ENVIRONMENTS,
     environment_seeds,
     episode_shares,
+    num_environments,
     open_environments,
     play_episodes,
 )
-from training.playing.saved_rollouts import SavedRollouts
+from training.playing.saved_rollouts import SavedRollouts, keep_episodes
 from training.ranks.distributed import choose_device, read_place
 from training.ranks.threads import learner_threads, set_threads
 from workers.environment_pool import EnvironmentPool
@@ -115,7 +114,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
     options = replace(options, log_name=run_name(options, agent))
-    num_envs = _num_environments(options, loaded)
+    num_envs = num_environments(loaded, options.episodes)
     without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None
     if without_film is not None:
         final_message(f"no video    {without_film}; the games are played all the same")
@@ -127,7 +126,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     video = None
     if options.video and without_film is None:
         video = film_of(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
-    curves = LOGS / "tb_logs" / options.log_name
+    curves = options.logs / "tb_logs" / options.log_name
     show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
     return 0
 
@@ -156,7 +155,7 @@ def _play(
 
 
 def _folder(options: RunOptions) -> Path:
-    return LOGS / "runs" / options.log_name / "evaluation"
+    return options.logs / "runs" / options.log_name / "evaluation"
 
 
 def _action_choice(options: RunOptions) -> str:
@@ -176,33 +175,16 @@ def _saver(
     """Return what keeps the episodes, if they are to be kept."""
     if not options.save_rollouts:
         return nullcontext()
-    n = pool.num_environments
-    return SavedRollouts(
-        _rollouts_folder(options, agent, seed),
+    return keep_episodes(
+        agent,
         pool,
-        agent.config.environment,
-        policy=f"checkpoint {agent.path.name}, {_action_choice(options)} actions",
-        seeds=environment_seeds(seed, n),
-        shares=episode_shares(options.episodes, n),
+        _rollouts_folder(options, agent, seed),
+        episodes=options.episodes,
+        seed=seed,
+        greedy=options.greedy,
         with_info=options.save_info,
-        provenance={
-            "command": options.command_line,
-            "run_seed": seed,
-            "env_steps_trained": agent.payload["env_steps"],
-            "versions": collect_versions(),
-        },
+        command_line=options.command_line,
     )
-
-
-def film_of(agent: LoadedAgent, path: Path, seed: int) -> Path | None:
-    """Make the film, if the environment draws all of the game; say what came of it."""
-    try:
-        film = make_film(agent, path, seed)
-    except ConfigurationError as error:
-        final_message(f"no video    {error}")
-        return None
-    final_message(f"video       {film}")
-    return film
 
 
 def make_report(
@@ -296,10 +278,3 @@ def _figures(summary: Summary) -> str:
             f"{figures['interval_high']}]"
         )
     return f"{text}  min {figures['min']}  max {figures['max']}"
-
-
-def _num_environments(options: RunOptions, loaded: LoadedConfig) -> int:
-    """Return how many environments play: as asked for, else a few; never more than episodes."""
-    by_hand = loaded.sources["NumEnv"] == "command line"
-    wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
-    return min(wanted, options.episodes)

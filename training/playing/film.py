@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.errors import ScoutError
+from configs.errors import ConfigurationError, ScoutError
 from configs.schema import Config
 from training.building.learner import rollout_shape
 from training.building.seeding import stream_seed
 from training.checkpoints.payload_form import laid_out
+from training.dreaming.opening import DREAM
 from training.figures.axes import axis_names
 from training.figures.lettering import Colour, Picture
+from training.live.console import final_message
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
 from training.playing.loaded_agent import LoadedAgent
@@ -67,6 +69,17 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
     return path
 
 
+def film_of(agent: LoadedAgent, path: Path, seed: int) -> Path | None:
+    """Make the film, if the environment draws all of the game; say what came of it."""
+    try:
+        film = make_film(agent, path, seed)
+    except ConfigurationError as error:
+        final_message(f"no video    {error}")
+        return None
+    final_message(f"video       {film}")
+    return film
+
+
 def why_no_film(config: Config, seed: int) -> str | None:
     """Say why no film can be made of an environment; None if one can.
 
@@ -79,6 +92,8 @@ def why_no_film(config: Config, seed: int) -> str | None:
     Raises:
         ConfigurationError: there can be no such environment at all.
     """
+    if config.environment.env_type == DREAM:
+        return "a dream draws no pictures; --play shows one beside reality"
     environment = _environment_of(config)
     try:
         environment.reset(seed=stream_seed(seed, "evaluation video"))

@@ -13,6 +13,7 @@ from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from configs.typed import typed
+from training.building.custom_source import warn_if_changed
 from training.building.learner import build_learner
 from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit
@@ -66,6 +67,7 @@ def load_agent(
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     protocol = asked_protocol(loaded, config)
     check_import(loaded.config, protocol.config, path)
+    warn_if_changed(payload["facts"], config, path)
     encoder = kept_encoder(payload["facts"], config, path)
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
@@ -139,7 +141,8 @@ def check_import(wanted: Config, found: Config, path: Path) -> None:
     """Refuse to import what only the checkpoint names: a stranger's must not choose that.
 
     Raises:
-        CheckpointError: its EnvID is module:id, and file and command line do not say the same.
+        CheckpointError: its EnvID is module:id, or it has a CustomModel, and file and command line
+            do not say the same.
     """
     env_id = found.environment.env_id
     module, colon, _ = env_id.rpartition(":")
@@ -147,4 +150,10 @@ def check_import(wanted: Config, found: Config, path: Path) -> None:
         raise CheckpointError(
             f"{path}: its EnvID = {env_id} would import the module {module}; where you trust that, "
             f"say so yourself: --set EnvType={found.environment.env_type} --set EnvID={env_id}"
+        )
+    model = found.ppo.custom_model_name
+    if model is not None and wanted.ppo.custom_model_name != model:
+        raise CheckpointError(
+            f"{path}: its CustomModel = {model} would run models/{model}.py; where you trust that, "
+            f"say so yourself: --set CustomModel={model}"
         )

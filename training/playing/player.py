@@ -15,11 +15,13 @@ from agents.encoders.encoder import Encoder
 from agents.frame_stack import FrameStack
 from agents.networks.actor_critic import PolicyOutput
 from configs.errors import EnvironmentFailure
+from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.building.seeding import make_generator, stream_seed
+from training.dreaming.opening import open_pool
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
-from workers.opening import Sizes, open_pool
+from workers.opening import Sizes
 from workers.protocol import EpisodeSummary, StepBatch
 
 DEFAULT_ENVIRONMENTS = 8
@@ -127,6 +129,13 @@ def open_environments(
     )
     backend = "processes" if backend == "ale_vector" else backend
     return open_pool(config, sizes, backend, with_states=with_states)
+
+
+def num_environments(loaded: LoadedConfig, episodes: int) -> int:
+    """Return how many environments play: as asked for, else a few; never more than episodes."""
+    by_hand = loaded.sources["NumEnv"] == "command line"
+    wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
+    return min(wanted, episodes)
 
 
 def environment_seeds(seed: int, num_environments: int) -> list[int]:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from configs.schema import EnvironmentSection
 from training.folders.files import replace_file, storage_error
+from training.folders.versions import collect_versions
+from training.playing.loaded_agent import LoadedAgent
+from training.playing.player import environment_seeds, episode_shares
 from training.recording.describing import describe, episode_of, schema_from_spec
 from training.recording.recorder import Lived, Recorder
 from training.recording.removing import remove_dataset
@@ -25,6 +28,47 @@ from workers.protocol import EpisodeSummary, StepBatch
 
 TABLE = "episodes.csv"
 WRITER = "evaluation"
+
+
+def keep_episodes(
+    agent: LoadedAgent,
+    pool: EnvironmentPool,
+    folder: Path,
+    *,
+    episodes: int,
+    seed: int,
+    greedy: bool,
+    with_info: bool,
+    command_line: str,
+) -> "SavedRollouts":
+    """Return what writes the episodes of a checkpoint that plays.
+
+    Args:
+        agent: plays.
+        pool: made with_states.
+        folder: of the dataset.
+        episodes: how many are counted.
+        seed: of the environments.
+        greedy: whether actions are the likeliest ones.
+        with_info: see `SavedRollouts`.
+        command_line: what was typed.
+    """
+    n = pool.num_environments
+    return SavedRollouts(
+        folder,
+        pool,
+        agent.config.environment,
+        policy=f"checkpoint {agent.path.name}, {'greedy' if greedy else 'sampled'} actions",
+        seeds=environment_seeds(seed, n),
+        shares=episode_shares(episodes, n),
+        with_info=with_info,
+        provenance={
+            "command": command_line,
+            "run_seed": seed,
+            "env_steps_trained": agent.payload["env_steps"],
+            "versions": collect_versions(),
+        },
+    )
 
 
 class SavedRollouts:

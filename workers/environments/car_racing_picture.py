@@ -234,8 +234,8 @@ def _grass() -> Points:
     return squares
 
 
-@functools.cache
 def _font() -> pygame.font.Font:
+    """Return a font; one that is kept breaks where another environment's close ends pygame."""
     pygame.font.init()
     return pygame.font.Font(pygame.font.get_default_font(), SCORE_FONT)
 

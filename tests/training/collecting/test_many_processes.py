@@ -1,14 +1,11 @@
 """Ranks, instances side by side, and signals: nothing is doubled, nothing whole is lost."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.runs import CARTPOLE, MAIN, run_ranks, started, write_recipe
+from tests.runs import run_ranks, started
 from tests.training.collecting.sets import IN_RANK, NOISE, collect, episodes_of, numbers_of
 
 pytestmark = pytest.mark.timeout(600)
@@ -85,56 +82,3 @@ def test_one_of_two_ranks_killed_leaves_a_set_that_resume_completes(tmp_path: Pa
     with started(tmp_path, "--collect", *arguments, "--resume", ranks=2) as run:
         assert run.wait().code == 0, run.output
     assert numbers_of(tmp_path / "set") == list(range(2000))
-
-
-def run_task(folder: Path, task: int, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a task of the array as Slurm would, with `scontrol` noting what it is asked."""
-    programs = folder / "programs"
-    programs.mkdir(exist_ok=True)
-    (programs / "scontrol").write_text(f'#!/bin/sh\necho "$@" >> {folder}/asked\n')
-    (programs / "scontrol").chmod(0o755)
-    (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    (programs / "python").chmod(0o755)
-    own = {
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "SCOUT_BIN": str(programs),
-        "CONFIG": str(write_recipe(folder, CARTPOLE)),
-        "OUT_DIR": str(folder / "set"),
-        "SLURM_ARRAY_TASK_ID": str(task),
-        "SLURM_ARRAY_TASK_MIN": "3",
-        "SLURM_ARRAY_TASK_COUNT": "2",
-        "SLURM_ARRAY_JOB_ID": "77",
-    }
-    script = MAIN.parent / "docs" / "cluster" / "collect.sbatch"
-    return subprocess.run(
-        ["bash", str(script)],
-        cwd=MAIN.parent,
-        env=os.environ | own | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.slow
-def test_the_tasks_of_an_array_collect_one_set_and_a_refusal_is_not_tried_again(
-    tmp_path: Path,
-) -> None:
-    for task in (4, 3):
-        done = run_task(tmp_path, task, NUM_ROLLOUTS="5")
-        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "done"), done.stderr
-    assert numbers_of(tmp_path / "set") == list(range(5))
-    refused = run_task(tmp_path, 3, NUM_ROLLOUTS="0")
-    assert refused.returncode == 2
-    assert not (tmp_path / "asked").exists()
-
-
-def test_a_task_that_is_stopped_goes_back_into_the_queue(tmp_path: Path) -> None:
-    stops = tmp_path / "stops"
-    stops.mkdir()
-    (stops / "python").write_text("#!/bin/sh\nexit 75\n")
-    (stops / "python").chmod(0o755)
-    assert run_task(tmp_path, 4, SCOUT_BIN=str(stops)).returncode == 0
-    assert (tmp_path / "asked").read_text() == "requeue 77_4\n"
-    often = run_task(tmp_path, 4, SCOUT_BIN=str(stops), SLURM_RESTART_COUNT="50")
-    assert (often.returncode, often.stdout) == (1, "started too often\n")

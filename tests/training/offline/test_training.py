@@ -1,7 +1,5 @@
 """Training an encoder on a dataset, from the command line to what lies in the model's folder."""
 
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +19,12 @@ from tests.training.offline.made import (
     squares,
     state_of,
     status_of,
+    stop_after,
     train,
     vectors,
     write,
 )
-from training.checkpoints.storage import companions, load_payload
-from training.offline.loader import Loader
+from training.checkpoints.storage import Saver, companions, load_payload
 
 Captured = pytest.CaptureFixture[str]
 MODELS = {
@@ -45,20 +43,6 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments_of(model: str, steps: int) -> tuple[str, ...]:
     return (f"--model={model}", f"--train_steps={steps}", *MODELS[model], *OFTEN)
-
-
-def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send this process a signal while that step is taken."""
-    handed_out, whole = 0, Loader.next
-
-    def next_and_stop(loader: Loader) -> Samples:
-        nonlocal handed_out
-        handed_out += 1
-        if handed_out == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return whole(loader)
-
-    monkeypatch.setattr(Loader, "next", next_and_stop)
 
 
 SLOW = pytest.mark.slow
@@ -195,3 +179,16 @@ def test_a_full_disk_ends_with_7_and_keeps_what_was_saved(
     assert "No space left on device" in told
     assert "then the same command with --resume goes on" in told
     assert load_payload(tmp_path / "E" / "model.ckpt")["updates"] == 3
+
+
+def test_a_key_that_is_newer_than_the_checkpoint_is_no_change(
+    frames: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert train(tmp_path, *arguments_of("transition", 3), dataset=str(frames)) == 0
+    payload = load_payload(tmp_path / "E" / "model.ckpt")
+    del payload["facts"]["config"]["SequenceLength"]
+    Saver(tmp_path / "E" / "model.ckpt").save(payload, is_best=False)
+    capsys.readouterr()
+    arguments = (*arguments_of("transition", 4), "--resume")
+    assert train(tmp_path, *arguments, dataset=str(frames)) == 0
+    assert "changed since the checkpoint: TrainSteps 3 -> 4\n" in capsys.readouterr().out

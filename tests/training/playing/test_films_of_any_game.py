@@ -13,8 +13,7 @@ from configs.loading import config_from_mapping, load_config
 from configs.schema import Config
 from tests.runs import CARTPOLE, run_here, write_recipe
 from tests.training.playing.drawing_probes import STEPS
-from training.playing.evaluation import film_of
-from training.playing.film import WIDTH, make_film, why_no_film
+from training.playing.film import WIDTH, film_of, make_film, why_no_film
 from training.playing.loaded_agent import LoadedAgent, load_agent
 
 pytestmark = pytest.mark.timeout(300)

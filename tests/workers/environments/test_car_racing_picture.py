@@ -146,3 +146,16 @@ def test_a_new_track_is_drawn_anew() -> None:
     for seed in (3, 4):
         simulator.reset(seed=seed)
         assert both(simulator, picture).difference <= MOST_DIFFERENT
+
+
+def test_the_close_of_another_environment_leaves_the_letters() -> None:
+    """Gymnasium's environments end all of pygame as they are closed."""
+    import pygame  # noqa: PLC0415
+
+    simulator, picture = simulated()
+    simulator.reset(seed=3)
+    simulator.reward = 100.0
+    picture.draw()
+    pygame.quit()
+    simulator.reward = 200.0
+    assert both(simulator, picture).difference <= MOST_DIFFERENT

@@ -1,0 +1,40 @@
+"""A model of one's own, in the place of the policy: see docs/extending.md."""
+
+from typing import Any
+
+import gymnasium
+from torch import Tensor, nn
+
+
+class CustomModel(nn.Module):
+    """Two layers that policy and critic share.
+
+    Args:
+        observation_space: what `forward` is given, without the batch.
+        action_space: what is acted in.
+        num_outputs: of `forward`'s first tensor: A logits, or 2A means and log deviations.
+        custom_model_config: of the recipe; here `hidden`, and `num_values`, 2 with a bonus.
+    """
+
+    def __init__(
+        self,
+        observation_space: gymnasium.spaces.Box,
+        action_space: gymnasium.Space[Any],
+        num_outputs: int,
+        custom_model_config: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        hidden = custom_model_config.get("hidden", 64)
+        self.body = nn.Sequential(
+            nn.Linear(observation_space.shape[0], hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+        )
+        self.policy = nn.Linear(hidden, num_outputs)
+        self.critic = nn.Linear(hidden, custom_model_config.get("num_values", 1))
+
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return outputs [B, num_outputs], and values [B], with a bonus [B, 2]."""
+        features = self.body(observations)
+        return self.policy(features), self.critic(features).squeeze(-1)

@@ -1,0 +1,1 @@
+"""Tests of training/cluster and of make slurm."""

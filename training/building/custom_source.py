@@ -1,0 +1,79 @@
+"""The file of `CustomModel = NAME`, and its digest, by which a checkpoint knows it again."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from agents.custom_policy import CustomPolicy
+from configs.errors import ConfigurationError
+from configs.reading import printable
+from configs.schema import Config
+
+FOLDER = Path("models")
+FACT = "custom_model_digest"  # among a checkpoint's facts
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file with a model: its path, its code, and the digest of these bytes."""
+
+    path: Path
+    code: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal."""
+        return hashlib.sha256(self.code).hexdigest()
+
+
+def read_source(name: str) -> Source:
+    """Read models/NAME.py of the current folder; nothing is run.
+
+    Raises:
+        ConfigurationError: it is not there, or cannot be read.
+    """
+    path = FOLDER / f"{name}.py"
+    try:
+        return Source(path, path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(
+            f"CustomModel = {name}: {path} cannot be read ({error.strerror}) in the current folder "
+            f"({Path.cwd()})"
+        ) from error
+
+
+def digest_of(config: Config) -> str:
+    """Return the digest of the model's file here, in words where there is none."""
+    if config.ppo.custom_model_name is None:
+        return "none"
+    try:
+        return read_source(config.ppo.custom_model_name).digest
+    except ConfigurationError as error:
+        return str(error)
+
+
+def facts_of(policy: nn.Module) -> dict[str, str]:
+    """Return what a checkpoint tells of a policy that is a model of the user's."""
+    if not isinstance(policy, CustomPolicy):
+        return {}
+    return {FACT: policy.digest}
+
+
+def warn_if_changed(facts: Mapping[str, Any], config: Config, path: Path) -> None:
+    """Say that the model's file is another one than the checkpoint at `path` was trained with."""
+    digest, now = facts.get(FACT), digest_of(config)
+    if config.ppo.custom_model_name is not None and digest != now:
+        _LOG.warning(
+            "models/%s.py has changed since %s was written (SHA-256 %.12s then, %.12s now): its "
+            "weights may mean something else",
+            config.ppo.custom_model_name,
+            path,
+            printable(str(digest)),
+            now,
+        )
