@@ -4,6 +4,7 @@ Worker processes are spawned and run this file's top level again: it imports not
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     die_with_torchrun()
     # Threads that wait for each other by spinning starve beside a busy neighbour: ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from configs.errors import ConfigurationError, ScoutError  # noqa: PLC0415
+    from configs.errors import ConfigurationError, Interrupted, ScoutError  # noqa: PLC0415
 
     try:
         return verb.run(args)
@@ -47,10 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             say_last(2, f"error: {what_is_missing(error)}")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        by = error.signal if isinstance(error, Interrupted) else signal.SIGINT
         if is_first_of_node():
-            say_last(130, "interrupted; what was written before is whole")
-        return 130
+            say_last(128 + by, f"interrupted ({by.name}); what was written before is whole")
+        return 128 + by
 
 
 def leave(code: int) -> "NoReturn":

@@ -141,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
         gpu_id=args.gpu_id,
         greedy=args.greedy,
         background=args.background,
+        observation_size=args.observation_size,
         shard_megabytes=args.shard_size,
     )
     return collect(options, loaded)

@@ -52,19 +52,24 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; return the exit code."""
+    from workers.interrupts import ended_by_signals
+
     action, *paths = args.data
     if action == "export":
         from pathlib import Path
 
-        from training.exchange.exporting import export_dataset
+        with ended_by_signals():
+            from training.exchange.exporting import export_dataset
 
         form, *more = args.to
         folder, out = map(Path, (*paths, *more))
         return export_dataset(form, folder, out)
     if action == "inspect":
-        from training.browsing.page import inspect_datasets
+        with ended_by_signals():
+            from training.browsing.page import inspect_datasets
 
         return inspect_datasets(paths)
-    from training.browsing.checking import repair_datasets, verify_datasets
+    with ended_by_signals():
+        from training.browsing.checking import repair_datasets, verify_datasets
 
     return verify_datasets(paths) if action == "verify" else repair_datasets(paths)

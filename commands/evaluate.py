@@ -43,7 +43,10 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate; return the exit code."""
-    options, loaded = prepare_run(args)
-    from training.playing.evaluation import evaluate_checkpoint
+    from workers.interrupts import ended_by_signals
+
+    with ended_by_signals():
+        options, loaded = prepare_run(args)
+        from training.playing.evaluation import evaluate_checkpoint
 
     return evaluate_checkpoint(options, loaded)

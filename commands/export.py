@@ -28,7 +28,10 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; return the exit code."""
-    options, loaded = prepare_run(args)
-    from training.exporting.writing import export_policy
+    from workers.interrupts import ended_by_signals
+
+    with ended_by_signals():
+        options, loaded = prepare_run(args)
+        from training.exporting.writing import export_policy
 
     return export_policy(options, loaded)

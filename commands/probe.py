@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
         supervised_steps=args.supervised_steps,
         gpu_id=args.gpu_id,
     )
-    from training.probing.probing import probe
+    from workers.interrupts import ended_by_signals
+
+    with ended_by_signals():
+        from training.probing.probing import probe
 
     return probe(options, loaded)

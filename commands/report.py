@@ -27,6 +27,9 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report; return the exit code."""
-    from training.reports.writing import write_reports
+    from workers.interrupts import ended_by_signals
+
+    with ended_by_signals():
+        from training.reports.writing import write_reports
 
     return write_reports(args.report, args.out)

@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         gpu_id=args.gpu_id,
     )
-    from training.probing.fresh import draw_fresh
+    from workers.interrupts import ended_by_signals
+
+    with ended_by_signals():
+        from training.probing.fresh import draw_fresh
 
     return draw_fresh(options, loaded)

@@ -57,7 +57,7 @@ def _unsafe(config: Config) -> list[str]:
 def _environment(config: Config) -> list[str]:
     environment, found = config.environment, []
     of_games = environment.env_type in ("atari", "mario")
-    found += [*_colour(config), *_box2d(config), *_dream(config)]
+    found += [*_colour(config), *_box2d(config), *_mario(config), *_dream(config)]
     if (of_games or environment.env_type == "minigrid") and not config.observes_pixels:
         found.append(
             f"ObservationType = state with EnvType = {environment.env_type}: "
@@ -121,6 +121,22 @@ def _box2d(config: Config) -> list[str]:
         )
         if value != default
     ]
+
+
+def _mario(config: Config) -> list[str]:
+    """Refuse stages where none are drawn, and a stage that is named twice."""
+    environment = config.environment
+    stages = environment.mario_stages
+    if stages == "all":
+        return []
+    told = f"MarioStages = {', '.join(stages)}"
+    if environment.env_type != "mario" or "RandomStages" not in environment.env_id:
+        return [
+            f"{told} with EnvType = {environment.env_type} and EnvID = {environment.env_id}: only "
+            "SuperMarioBrosRandomStages-v0 of mario draws stages; set MarioStages = all"
+        ]
+    twice = sorted({stage for stage in stages if stages.count(stage) > 1})
+    return [f"{told}: {', '.join(twice)} is named more than once"] if twice else []
 
 
 def _dream(config: Config) -> list[str]:

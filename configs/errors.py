@@ -1,5 +1,7 @@
 """The errors that end a run, each with its exit code and one message for the user."""
 
+import signal
+
 STOPPED_EXIT_CODE = 75  # stopped on request and saved; sysexits.h: try again later
 
 
@@ -57,3 +59,15 @@ class DatasetError(ScoutError):
     """A dataset of rollouts that is damaged, incomplete or not of one kind."""
 
     exit_code = 8
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has asked the program to end, and there is nothing to stop and save.
+
+    Attributes:
+        signal: which one.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.signal = signal.Signals(number)
+        super().__init__(self.signal.name)

@@ -124,14 +124,20 @@ def _in_words(schema: dict[str, Any]) -> str:
     if choices:
         return ", ".join(choices)
     if schema["type"] == "array":
-        count = f"{schema['minItems']} " if schema.get("maxItems") == schema["minItems"] else ""
-        items = schema["items"]
-        return f"{count}{_NOUNS[items['type']][1]} with commas, each {_bounds(items)}"
+        return _list_in_words(schema)
     if schema["type"] in _NOUNS:
         return f"{_NOUNS[schema['type']][0]} {_bounds(schema)}"
     if schema.get("format") == "json-object":
         return 'a JSON object, {"key": value, ...}'
     return "a name of letters, digits and . / : _ -"
+
+
+def _list_in_words(schema: dict[str, Any]) -> str:
+    items = schema["items"]
+    if "enum" in items:
+        return f"those wanted of {items['enum'][0]} to {items['enum'][-1]}, with commas"
+    count = f"{schema['minItems']} " if schema.get("maxItems") == schema["minItems"] else ""
+    return f"{count}{_NOUNS[items['type']][1]} with commas, each {_bounds(items)}"
 
 
 def _bounds(schema: dict[str, Any]) -> str:

@@ -30,6 +30,13 @@ def _split_numbers(value: Any) -> Any:
     return value
 
 
+def _split_words(value: Any) -> Any:
+    """Turn "1-1, 1-2", or a list as Python writes it, into a tuple of its parts."""
+    if isinstance(value, str):
+        return tuple(part.strip("'\"") for part in _split_numbers(value)) or (value,)
+    return value
+
+
 def _choices(annotation: Any) -> tuple[str | int, ...]:
     """Return the literals that a field's type allows, those inside a union included."""
     parts = get_args(annotation)
@@ -45,6 +52,15 @@ MOST_THREADS = 1024
 
 PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 IntTuple = Annotated[tuple[PositiveInt, ...], BeforeValidator(_split_numbers)]
+
+# fmt: off
+Stage = Literal[
+    "1-1", "1-2", "1-3", "1-4", "2-1", "2-2", "2-3", "2-4", "3-1", "3-2", "3-3", "3-4",
+    "4-1", "4-2", "4-3", "4-4", "5-1", "5-2", "5-3", "5-4", "6-1", "6-2", "6-3", "6-4",
+    "7-1", "7-2", "7-3", "7-4", "8-1", "8-2", "8-3", "8-4",
+]
+# fmt: on
+Stages = Annotated[tuple[Stage, ...], BeforeValidator(_split_words)]
 
 
 def _one_json_object(value: Any) -> Any:
@@ -211,6 +227,13 @@ class EnvironmentSection(Section):
         alias="Nuisance",
         description="noise = the empty cells of the map are grey at random, drawn anew for every "
         "episode: nothing the agent does depends on them (minigrid)",
+    )
+
+    mario_stages: Literal["all"] | Stages = Field(
+        "all",
+        alias="MarioStages",
+        description="stages that SuperMarioBrosRandomStages draws from, one for each game, such as "
+        "1-1, 1-2 (mario)",
     )
 
     @model_validator(mode="before")
@@ -770,7 +793,8 @@ class RunSection(Section):
         alias="TotalEnvSteps",
         ge=1,
         le=MOST_STEPS,
-        description="env steps of all ranks until the run ends (frames = env steps x FrameSkip)",
+        description="env steps of all ranks until the run ends (frames = env steps x FrameSkip); "
+        "the update that reaches them is finished",
     )
     num_envs: int = Field(
         32,

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.errors import CheckpointError, ScoutError
+from configs.errors import CheckpointError, Interrupted, ScoutError
 from workers.environment_pool import TakeSnapshots
 from workers.environments.base import EnvironmentSpec, Observation
 from workers.environments.global_streams import own_streams_put_back
@@ -255,6 +255,8 @@ class InProcessPool:
             raise
         except BaseException as error:  # sys.exit too ends a pool, not the program
             self._break()
+            if isinstance(error, Interrupted):
+                raise
             if isinstance(error, KeyboardInterrupt) and _ctrl_c_raises():
                 raise
             failure = failure_of(self._owned.activity, error)

@@ -26,6 +26,7 @@ OTHER_WORDS = {
     "Model": "byol",
     "DynamicsModel": "causal_transformer",
     "Backbone": "encoder:runs/an encoder",
+    "MarioStages": "1-1, 1-2",
     "CustomModel": "customnet",
     "CustomModelConfig": '{"hidden": 32}',
 }
@@ -56,6 +57,7 @@ COMPANIONS = {
     "DreamTemperature": "EnvType = dream",
     "ActionSpace": "EnvType = box2d",
     "Backbone": "Representation = finetune",
+    "MarioStages": "EnvType = mario\nEnvID = SuperMarioBrosRandomStages-v0",
     "CustomModelConfig": "CustomModel = customnet",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }

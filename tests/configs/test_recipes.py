@@ -107,6 +107,7 @@ OF_OTHERS = {
     "EmaTau",
     "LayoutSeed",
     "Nuisance",
+    "MarioStages",
     "FrameColour",
     "Renderer",
     "DreamTemperature",

@@ -14,6 +14,7 @@ from tests.workers.pool_probes import Fault
 from tests.workers.pools import faulty_pool
 from training.building.notes import few_environments
 from training.checkpoints.storage import load_payload
+from training.live.banner import updates_text
 from workers.pool import WorkerPool
 
 NAME = "demo"
@@ -96,3 +97,15 @@ def test_rlcode_130_enough_environments_and_other_games_are_told_nothing() -> No
         assert "configs/MontezumaRevenge/config_rnd512.conf" in note
         assert few_environments(env_id, 256) == []
     assert few_environments("PongNoFrameskip-v4", 1) == []
+
+
+def test_pytorch_rl_846_steps_beyond_those_asked_for_are_announced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CartPole's updates are of 32 env steps: 40 are reached within the second one."""
+    recipe = f"--config_path={write_recipe(tmp_path, CARTPOLE, TotalEnvSteps=40)}"
+    assert run_here(tmp_path, "--train", recipe, f"--log_name={NAME}") == 0
+    said = capsys.readouterr().out
+    assert "2 updates of 32 env steps; the last one is finished" in said
+    assert "done: 64 env steps" in said
+    assert updates_text(64, 32) == "2 updates of 32 env steps"

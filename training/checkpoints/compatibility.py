@@ -27,8 +27,11 @@ PROTOCOL_FIELDS = (
     "environment.life_done",
     "environment.nuisance",
     "environment.renderer",
+    "environment.mario_stages",
     "environment.dream_temperature",
 )
+# Which environment it is. An evaluation may play another one, if its spaces are the same.
+VARIANT_FIELDS = ("environment.env_type", "environment.env_id", "environment.layout_seed")
 NETWORK_FIELDS = (
     "ppo.conv_channels",
     "ppo.third_kernel",

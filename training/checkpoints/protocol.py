@@ -1,25 +1,35 @@
 """The protocol that episodes are played under: that of training, or another one on purpose.
 
-An evaluation plays under another one where its command line says so (`--set StickyAction=False`);
-a recipe that differs is taken for a mistake, see `compatibility`.
+An evaluation plays under another one where its command line says so (`--set StickyAction=False`),
+and so on another environment of the same spaces (`--set EnvID=...`); a recipe that differs is taken
+for a mistake, see `compatibility`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from configs.loading import LoadedConfig, config_from_mapping, dump_config
 from configs.schema import Config
-from training.checkpoints.compatibility import PROTOCOL_FIELDS, key_of, stated_fields, value_of
+from training.checkpoints.compatibility import (
+    PROTOCOL_FIELDS,
+    VARIANT_FIELDS,
+    key_of,
+    stated_fields,
+    value_of,
+)
 
 # These mean something to some families of environments alone; the others to all.
 FAMILIES = {
     "environment.sticky_actions": ("atari", "mario"),
     "environment.sticky_probability": ("atari", "mario"),
     "environment.life_done": ("atari", "mario"),
+    "environment.layout_seed": ("minigrid",),
     "environment.nuisance": ("minigrid",),
+    "environment.mario_stages": ("mario",),
     "environment.renderer": ("box2d",),
     "environment.dream_temperature": ("dream",),
 }
+OBSERVATION = "environment.observation_type"
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class Protocol:
 def asked_protocol(loaded: LoadedConfig, trained: Config) -> Protocol:
     """Return the rules that the command line asks for, in all else those of `trained`.
 
+    On another environment the policy sees what it was trained on: frames or states.
+
     Raises:
         ConfigurationError: they cannot stand with the checkpoint's environment.
     """
@@ -45,21 +57,26 @@ def asked_protocol(loaded: LoadedConfig, trained: Config) -> Protocol:
         key_of(loaded.config, name): value_of(loaded.config, name)
         for name in protocol_by_hand(loaded)
     }
-    config = config_from_mapping(dump_config(trained) | asked) if asked else trained
-    before, now = protocol_of(trained), protocol_of(config)
+    if not asked:
+        return Protocol(trained, {})
+    sees = {key_of(trained, OBSERVATION): value_of(trained, OBSERVATION)}
+    is_other = any(asked.get(key, value) != value for key, value in variant_of(trained).items())
+    own = dump_config(trained) | (sees if is_other else {})
+    config = config_from_mapping(own | asked)
+    before = variant_of(trained) | protocol_of(trained)
     changes = {
         key: {"trained": before.get(key, "unused"), "evaluated": value}
-        for key, value in now.items()
+        for key, value in (variant_of(config) | protocol_of(config)).items()
         if before.get(key) != value
     }
     return Protocol(config, changes)
 
 
 def protocol_by_hand(loaded: LoadedConfig) -> list[str]:
-    """Return the fields of the protocol that the command line gives."""
+    """Return the fields of environment and protocol that the command line gives."""
     return [
         name
-        for name in PROTOCOL_FIELDS
+        for name in (*VARIANT_FIELDS, *PROTOCOL_FIELDS)
         if loaded.sources[key_of(loaded.config, name)] == "command line"
     ]
 
@@ -72,12 +89,21 @@ def fields_to_fit(loaded: LoadedConfig) -> list[str]:
 
 def protocol_of(config: Config) -> dict[str, str]:
     """Return key -> value of the rules that mean something in this environment."""
+    return _in_use(config, PROTOCOL_FIELDS)
+
+
+def variant_of(config: Config) -> dict[str, str]:
+    """Return key -> value of what says which environment it is."""
+    return _in_use(config, VARIANT_FIELDS)
+
+
+def _in_use(config: Config, names: Iterable[str]) -> dict[str, str]:
     unused = {
         name for name, families in FAMILIES.items() if config.environment.env_type not in families
     }
     if not config.environment.sticky_actions:
         unused.add("environment.sticky_probability")
-    return {key_of(config, n): value_of(config, n) for n in PROTOCOL_FIELDS if n not in unused}
+    return {key_of(config, n): value_of(config, n) for n in names if n not in unused}
 
 
 def changes_text(changes: Mapping[str, Mapping[str, str]]) -> str:

@@ -8,12 +8,10 @@ from numpy.typing import NDArray
 
 from agents.encoded_frames import frame_stack
 from agents.frame_stack import FrameStack
-from configs.errors import CheckpointError
 from training.building.stacking import stack_size
 from training.playing.loaded_agent import LoadedAgent, judge_of
 from training.playing.player import spec_from_text
 from workers.environments.actions import in_units
-from workers.environments.base import EnvironmentSpec
 
 _NOT_ENDED = torch.zeros(1, dtype=torch.bool)
 
@@ -50,22 +48,3 @@ class CheckpointPolicy:
         action = distribution.mode() if self._greedy else distribution.sample(self._generator)
         action = action[0].cpu()
         return int(action) if self._spec.discrete else in_units(self._spec, action.numpy())
-
-
-def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
-    """Refuse environments that the policy was not made for.
-
-    Raises:
-        CheckpointError: their observations or actions are others.
-    """
-    trained = spec_from_text(agent.payload["facts"]["spec"])
-    names = ("observation_shape", "observation_dtype", "discrete", "num_actions")
-    differing = [name for name in names if getattr(trained, name) != getattr(spec, name)]
-    if differing:
-        told = ", ".join(
-            f"{name} ({getattr(trained, name)} and {getattr(spec, name)})" for name in differing
-        )
-        raise CheckpointError(
-            f"{agent.path}: its policy was trained on other environments than these: they differ "
-            f"in {told}"
-        )

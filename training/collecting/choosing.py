@@ -10,7 +10,7 @@ from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.reading import printable
 from configs.schema import Config
-from training.collecting.checkpoint_policy import CheckpointPolicy, check_spec
+from training.collecting.checkpoint_policy import CheckpointPolicy
 from training.collecting.policies import (
     BrownianPolicy,
     MakePolicy,
@@ -18,7 +18,7 @@ from training.collecting.policies import (
     RandomPolicy,
     own_policy,
 )
-from training.playing.loaded_agent import load_agent
+from training.playing.loaded_agent import check_spec, load_agent
 from training.ranks.distributed import Place, choose_device
 from workers.environments.base import EnvironmentSpec
 

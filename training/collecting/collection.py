@@ -89,6 +89,7 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
     choice = choose_policy(
         options.policy, loaded, place, gpu_id=options.gpu_id, greedy=options.greedy
     )
+    _check_size(options, choice.config)
     config = _for_collecting(choice.config)
     job = _Job(options, place, stop, choice, config.run.seed)
     with _open_environments(job, config) as pool:
@@ -156,6 +157,20 @@ def _flags(options: CollectOptions) -> dict[str, str]:
         "--background": str(options.background),
         "--num_rollouts and the like": str(options.asked),
     }
+
+
+def _check_size(options: CollectOptions, config: Config) -> None:
+    """Refuse a size of frames where there are none.
+
+    Raises:
+        ConfigurationError: the environments show vectors.
+    """
+    if options.observation_size is not None and not config.observes_pixels:
+        raise ConfigurationError(
+            f"--observation_size {options.observation_size} is that of frames, and "
+            f"{config.environment.env_id} shows a vector: set ObservationType = pixels, or leave "
+            "it out"
+        )
 
 
 def _for_collecting(config: Config) -> Config:

@@ -9,16 +9,11 @@ from configs.errors import ConfigurationError
 from configs.options import nearest
 from configs.reading import printable
 from configs.schema import EnvironmentSection
+from workers.environments.families import family_by_name
 from workers.environments.sprites_world import SPRITES_IDS
 
-# Which family an id belongs to, by how it begins and by what registers it; all others are of
-# EnvType = gymnasium.
-BEGINNINGS = (
-    ("SuperMarioBros", "mario"),
-    ("ALE/", "atari"),
-    ("MiniGrid-", "minigrid"),
-    ("BabyAI-", "minigrid"),
-)
+# Which family an id belongs to by what registers it, where its name does not tell; all others are
+# of EnvType = gymnasium.
 PACKAGES = (
     ("gymnasium.envs.classic_control", "classic_control"),
     ("gymnasium.envs.box2d", "box2d"),
@@ -78,11 +73,9 @@ def _family(env_id: str, asked: str) -> str:
     """
     if env_id in SPRITES_IDS:
         return "sprites"
-    for beginning, family in BEGINNINGS:  # registered by packages that are not imported here
-        if env_id.startswith(beginning):
-            return family
-    if "NoFrameskip" in env_id:
-        return "atari"
+    named = family_by_name(env_id)
+    if named is not None:
+        return named
     registered = gymnasium.registry.get(env_id)
     if registered is None and ":" not in env_id:
         near = nearest(env_id, sorted([*gymnasium.registry, *SPRITES_IDS]))

@@ -20,4 +20,5 @@ class CollectOptions:
     gpu_id: int | None = None
     greedy: bool = False
     background: str | None = None
+    observation_size: int | None = None
     shard_megabytes: int = 150

@@ -68,11 +68,13 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         )
     facts = _gather_facts(options, agent)
     reports = evaluations(facts, options.logs)
-    _policy_of(agent)  # is refused where nothing is written yet
-    _write_weights(agent, facts, reports, folder)
-    graphs = _write_graphs(agent, folder)
-    card = model_card(facts, reports, folder, graphs)
-    replace_file(folder / CARD, card.encode())
+    graphs = _graphs(agent)
+    files = _weights(agent, facts, reports) | graphs
+    files[CARD] = model_card(facts, reports, folder, list(graphs)).encode()
+    for name, content in files.items():  # all are made by now: an interrupt leaves no half export
+        replace_file(folder / name, content)
+    if ONNX not in graphs:  # no older one stays beside
+        (folder / ONNX).unlink(missing_ok=True)
     final_message("\n".join(f"exported    {folder / name}" for name in sorted(_found(folder))))
     if ONNX not in graphs:
         missing = ", ".join(missing_for_onnx())
@@ -96,13 +98,11 @@ def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
     )
 
 
-def _write_weights(
-    agent: LoadedAgent, facts: Facts, reports: list[dict[str, Any]], folder: Path
-) -> None:
+def _weights(agent: LoadedAgent, facts: Facts, reports: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Return the weights and what is known of them, by file name."""
     weights = {name: tensor.contiguous() for name, tensor in _policy_of(agent).state_dict().items()}
     encoder = agent.payload["facts"].get(FACT)
     known = {} if encoder is None else {FACT: encoder}
-    replace_file(folder / WEIGHTS, safetensors.torch.save(weights, {"format": "pt"}))
     text = config_text(
         agent.payload["facts"]["config"],
         facts.spec,
@@ -119,7 +119,10 @@ def _write_weights(
         versions=facts.exported_with,
         **known,
     )
-    replace_file(folder / CONFIG, text.encode())
+    return {
+        WEIGHTS: safetensors.torch.save(weights, {"format": "pt"}),
+        CONFIG: text.encode(),
+    }
 
 
 def _policy_of(agent: LoadedAgent) -> nn.Module:
@@ -131,16 +134,12 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in report.items() if key != "checkpoint"}
 
 
-def _write_graphs(agent: LoadedAgent, folder: Path) -> list[str]:
-    """Write the graphs that can be made here; return their names. No older one stays beside."""
+def _graphs(agent: LoadedAgent) -> dict[str, bytes]:
+    """Return the graphs that can be made here, by file name."""
     spec = agent.player.spec
     program = trace(_policy_of(agent), spec, stack_size(agent.config, spec))
-    replace_file(folder / PROGRAM, program_bytes(program))
-    if missing_for_onnx():
-        (folder / ONNX).unlink(missing_ok=True)
-        return [PROGRAM]
-    replace_file(folder / ONNX, onnx_bytes(program, spec))
-    return [PROGRAM, ONNX]
+    graphs = {PROGRAM: program_bytes(program)}
+    return graphs if missing_for_onnx() else graphs | {ONNX: onnx_bytes(program, spec)}
 
 
 def _found(folder: Path) -> list[str]:

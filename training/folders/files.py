@@ -91,9 +91,11 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(descriptor)
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:  # an interrupt, too, leaves no part behind
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise storage_error(path, error, len(content)) from error
 
 

@@ -42,7 +42,7 @@ def banner_rows(
         (
             "length",
             f"{steps:,} env steps = {steps * spec.frame_skip:,} frames, "
-            f"{math.ceil(steps / per_update):,} updates of {per_update:,} env steps",
+            f"{updates_text(steps, per_update)}",
         ),
         ("an episode", describe_episode(loaded, spec)),
         ("computes on", f"{_device(device)}, {config.run.precision}"),
@@ -58,6 +58,12 @@ def banner_rows(
     if by_hand:
         rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
     return rows
+
+
+def updates_text(steps: int, per_update: int) -> str:
+    """Say how many updates there are, and that the last one goes beyond `steps` if it does."""
+    text = f"{math.ceil(steps / per_update):,} updates of {per_update:,} env steps"
+    return f"{text}; the last one is finished" if steps % per_update else text
 
 
 def _start_tensorboard(curves: Path) -> str:

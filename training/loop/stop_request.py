@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGQUIT)
-ONE_WISH_SECONDS = 1.0
+from workers.interrupts import ONE_WISH_SECONDS, STOP_SIGNALS
+
 GRACE_SECONDS = 1.0  # for Python's own handler, before a thread takes its place
 
 Word = Callable[[str], None]

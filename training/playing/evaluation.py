@@ -1,6 +1,7 @@
 """A checkpoint, N episodes, a report, a video."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
 from training.options import RunOptions
 from training.playing.film import film_of, why_no_film
-from training.playing.loaded_agent import LoadedAgent, load_agent, run_name
+from training.playing.loaded_agent import LoadedAgent, check_spec, load_agent, run_name
 from training.playing.player import (
     environment_seeds,
     episode_shares,
@@ -83,7 +84,7 @@ class EvaluationReport:
 
 def way_of(action_choice: str, changes: Mapping[str, Mapping[str, str]]) -> str:
     """Return how episodes are played, for names."""
-    told = (f"{key}-{each['evaluated']}" for key, each in changes.items())
+    told = (f"{key}-{re.sub(r'[/:, ]+', '-', each['evaluated'])}" for key, each in changes.items())
     return "_".join([action_choice, *told])
 
 
@@ -91,12 +92,13 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     """Play the episodes asked for; print and write a report.
 
     Environment, networks and protocol come from the checkpoint; seed and environments of this
-    process from the command line or the .conf file. What the command line sets of the protocol
-    holds, and the report says so.
+    process from the command line or the .conf file. What the command line sets of environment and
+    protocol holds, and the report says so.
 
     Raises:
         ConfigurationError: where there is more than one process.
-        CheckpointError: where the checkpoint cannot be read or contradicts the configuration.
+        CheckpointError: where the checkpoint cannot be read, contradicts the configuration, or
+            was trained on other spaces than those of the environment.
     """
     place = read_place()
     if place.world_size != 1:
@@ -116,21 +118,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None
     if without_film is not None:
         final_message(f"no video    {without_film}; the games are played all the same")
-    with (
-        open_environments(
-            agent.config,
-            loaded.config.run.seed,
-            num_envs,
-            options.num_workers,
-            loaded.config.run.worker_backend,
-            with_states=options.save_rollouts,
-        ) as pool,
-        _saver(options, agent, pool, loaded.config.run.seed) as saved,
-        EvaluationProgress(options.episodes, pool.spec.max_episode_steps) as progress,
-    ):
-        episodes = play_episodes(
-            pool, agent.player, options.episodes, progress.update, witness=saved
-        )
+    episodes = _play(options, loaded, agent, num_envs)
     report = make_report(options, agent, loaded.config.run.seed, num_envs, episodes)
     path = write_report(report, _folder(options))
     if options.save_rollouts:
@@ -141,6 +129,29 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     curves = options.logs / "tb_logs" / options.log_name
     show_evaluation(curves, path.stem, report.env_steps_trained, report.figures(), video)
     return 0
+
+
+def _play(
+    options: RunOptions, loaded: LoadedConfig, agent: LoadedAgent, num_envs: int
+) -> list[EpisodeSummary]:
+    """Play the episodes asked for, and keep them if they are to be kept."""
+    seed = loaded.config.run.seed
+    with open_environments(
+        agent.config,
+        seed,
+        num_envs,
+        options.num_workers,
+        loaded.config.run.worker_backend,
+        with_states=options.save_rollouts,
+    ) as pool:
+        check_spec(agent, pool.spec)
+        with (
+            _saver(options, agent, pool, seed) as saved,
+            EvaluationProgress(options.episodes, pool.spec.max_episode_steps) as progress,
+        ):
+            return play_episodes(
+                pool, agent.player, options.episodes, progress.update, witness=saved
+            )
 
 
 def _folder(options: RunOptions) -> Path:

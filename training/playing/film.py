@@ -61,10 +61,11 @@ def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
     rate = float(STATE_FRAMES_PER_SECOND)
     if spec.frame_skip > 1:
         rate = FRAMES_PER_SECOND / spec.frame_skip
-    first = compose(recording, parts, spec.env_id, 0)
+    name = agent.config.environment.env_id
+    first = compose(recording, parts, name, 0)
     with VideoWriter(path, fps=rate, height=first.shape[0], width=first.shape[1]) as video:
         for moment in range(recording.num_moments):
-            video.write(compose(recording, parts, spec.env_id, moment))
+            video.write(compose(recording, parts, name, moment))
     return path
 
 

@@ -25,6 +25,7 @@ from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
 from training.playing.player import Judge, Player, spec_from_text
+from workers.environments.base import EnvironmentSpec
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def load_agent(
     config = stored_config(payload["facts"], path)
     remedy = _recipe_that_fits(str(payload["facts"]["log_name"]))
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
-    check_import(loaded.config, config, path)
-    warn_if_changed(payload["facts"], config, path)
     protocol = asked_protocol(loaded, config)
+    check_import(loaded.config, protocol.config, path)
+    warn_if_changed(payload["facts"], config, path)
     encoder = kept_encoder(payload["facts"], config, path)
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
@@ -115,6 +116,25 @@ def judge_of(learner: Learner, device: torch.device) -> Judge:
         return output
 
     return judge
+
+
+def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
+    """Refuse environments that the policy was not made for.
+
+    Raises:
+        CheckpointError: their observations or actions are others.
+    """
+    trained = agent.player.spec
+    names = ("observation_shape", "observation_dtype", "discrete", "num_actions")
+    differing = [name for name in names if getattr(trained, name) != getattr(spec, name)]
+    if differing:
+        told = ", ".join(
+            f"{name} ({getattr(trained, name)} and {getattr(spec, name)})" for name in differing
+        )
+        raise CheckpointError(
+            f"{agent.path}: its policy was trained on other environments than {spec.env_id}: they "
+            f"differ in {told}"
+        )
 
 
 def check_import(wanted: Config, found: Config, path: Path) -> None:

@@ -18,6 +18,8 @@ from workers.environments.base import EnvironmentSpec
 LARGEST = float(np.finfo(np.float64).max)
 # Of the agent and of nothing that is stored.
 _OF_THE_AGENT = frozenset({"stack_size", "learning_reward"})
+# At their default they are not told: datasets from before such a key are completed all the same.
+_ADDED = ("mario_stages",)
 
 
 def schema_from_spec(spec: EnvironmentSpec, background: str | None) -> Schema:
@@ -60,7 +62,9 @@ def describe(section: EnvironmentSection, policy: str, background: str | None) -
         policy: which policy acted, in words.
         background: what was taken off the frames, or None.
     """
-    environment = section.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_AGENT))
+    fields = type(section).model_fields
+    untold = {name for name in _ADDED if getattr(section, name) == fields[name].default}
+    environment = section.model_dump(mode="json", by_alias=True, exclude={*_OF_THE_AGENT, *untold})
     stored: dict[str, Any] = {
         "frames": "H W C",
         "rewards": "raw",

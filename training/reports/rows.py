@@ -13,6 +13,7 @@ from configs.options import nearest
 
 RUNS = Path("logs/runs")
 METRICS = "metrics.jsonl"
+CHECKPOINT = ".ckpt"
 SCORE, BEST_SCORE, EPISODES = (
     "charts/episodic_return",  # the mean of the last 100 training episodes
     "charts/episodic_return_max",
@@ -38,6 +39,8 @@ def find_run(name: str, files: Sequence[str] = (METRICS,)) -> Path:
     for folder in (RUNS / name, Path(name)):
         if any((folder / file).is_file() for file in files):
             return folder
+    if name.endswith(CHECKPOINT):
+        raise ConfigurationError(f"{name} is a checkpoint: give the name of its run instead")
     there = sorted({path.parent.name for file in files for path in RUNS.glob(f"*/{file}")})
     near = nearest(name, there)
     hint = f"did you mean {near}?" if near else f"there are {', '.join(there) or 'none'}"

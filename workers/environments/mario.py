@@ -1,7 +1,7 @@
 """Super Mario Bros.: grey frames, seven actions, the classic reward, the distance walked."""
 
 import re
-from typing import Any
+from typing import Any, Literal, get_args
 
 import gymnasium
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
+from configs.schema import Stage as StageName
 from workers.environments.base import Environment, EnvironmentSpec, Observation
 from workers.environments.mario_emulator import MarioEmulator
 from workers.environments.preprocessing import draw_repeats, grey, resize
@@ -17,7 +18,6 @@ RIGHT, LEFT, B, A = 0x80, 0x40, 0x02, 0x01
 # The package's SIMPLE_MOVEMENT, in its order.
 ACTIONS = (0, RIGHT, RIGHT | A, RIGHT | B, RIGHT | A | B, A, LEFT)
 NOOP = ACTIONS[0]
-WORLDS, STAGES_PER_WORLD = 8, 4
 MAX_FRAMES_PER_EPISODE = 108_000  # as in Atari; the game's own clock ends a life long before
 
 _ID = re.compile(r"SuperMarioBros(?:-([1-8])-([1-4])|(RandomStages))?-v([0-3])")
@@ -28,7 +28,8 @@ Stage = tuple[int, int]
 class MarioEnvironment(Environment):
     """SuperMarioBros-v0 (three lives, all stages), SuperMarioBros-1-1-v0 (one stage, one life).
 
-    SuperMarioBrosRandomStages-v0 plays a stage drawn anew for every episode. -v1 to -v3 are other
+    SuperMarioBrosRandomStages-v0 plays a stage drawn anew for every game, of all or of those that
+    MarioStages names. -v1 to -v3 are other
     graphics. Observations are grey frames uint8 [1, H, W]: the max of the last two raw frames,
     resized by area. `info["metrics"]["distance"]` is the furthest x position of the episode.
 
@@ -59,7 +60,8 @@ class MarioEnvironment(Environment):
         self._rom_version = int(rom_version)
         self._draws_stages = random_stages is not None
         fixed = (int(world), int(stage)) if world else None
-        first = (1, 1) if self._draws_stages else fixed
+        self._stages = _stages(section.mario_stages)
+        first = self._stages[0] if self._draws_stages else fixed
         self._emulator = MarioEmulator(self._rom_version, first)
         self._emulators: dict[Stage | None, MarioEmulator] = {first: self._emulator}
 
@@ -156,12 +158,17 @@ class MarioEnvironment(Environment):
             emulator.close()
 
     def _draw_stage(self) -> None:
-        """Go to a stage drawn from all 32; each has its own emulator, built when first drawn."""
-        number = int(self.np_random.integers(WORLDS * STAGES_PER_WORLD))
-        stage = (number // STAGES_PER_WORLD + 1, number % STAGES_PER_WORLD + 1)
+        """Go to one of the stages; each has its own emulator, built when first drawn."""
+        stage = self._stages[int(self.np_random.integers(len(self._stages)))]
         if stage not in self._emulators:
             self._emulators[stage] = MarioEmulator(self._rom_version, stage)
         self._emulator = self._emulators[stage]
 
     def _info(self) -> dict[str, Any]:
         return {"metrics": {"distance": float(self._distance)}}
+
+
+def _stages(names: Literal["all"] | tuple[StageName, ...]) -> list[Stage]:
+    """Return the stages of these names, in the order of the game where all are meant."""
+    named = get_args(StageName) if names == "all" else names
+    return [(int(world), int(stage)) for world, stage in (name.split("-") for name in named)]

@@ -10,7 +10,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.registration import load_env_creator
+from gymnasium.envs.registration import (
+    find_highest_version,
+    get_env_id,
+    load_env_creator,
+    parse_env_id,
+)
 from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
@@ -24,6 +29,7 @@ from workers.environments.answers import (
     read_vector,
 )
 from workers.environments.base import Environment, Observation
+from workers.environments.families import family_by_name
 from workers.environments.global_streams import GlobalStreams, layers_of, spaces_of
 from workers.environments.hints import check_is_space
 from workers.environments.images import as_bytes, is_image
@@ -210,10 +216,9 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
             raise ConfigurationError(
                 f"EnvID = {section.env_id} needs a package: {error}"
             ) from error
+        reason = str(error).rstrip(".")
         raise ConfigurationError(
-            f"EnvID = {section.env_id} cannot be made ({error}); an id that a package of yours "
-            f"registers is written module:id, with the module in the current folder ({Path.cwd()}) "
-            "or in one that PYTHONPATH names"
+            f"EnvID = {section.env_id} cannot be made ({reason}); {_advice(module, env_id)}"
         ) from error
     except TypeError as error:
         if "gymnasium.Env" not in str(error):  # else said by gymnasium.make of the class
@@ -222,6 +227,36 @@ def _make(section: EnvironmentSection) -> gymnasium.Env[Any, Any]:
         raise ConfigurationError(
             f"EnvID = {section.env_id} is no environment of Gymnasium's ({error}): {reason}"
         ) from error
+
+
+def _advice(module: str, env_id: str) -> str:
+    """Say how an id that cannot be made is mended.
+
+    It may be there in another version, be registered for what is not there, be one of another
+    family, or not be registered by its module.
+    """
+    with suppress(gymnasium.error.Error):
+        namespace, name, version = parse_env_id(env_id)
+        newest = find_highest_version(namespace, name)
+        if newest is not None and newest != version:
+            prefix = f"{module}:" if module else ""
+            newest_id = get_env_id(namespace, name, newest)
+            return f"the newest version is EnvID = {prefix}{newest_id}"
+    if env_id in gymnasium.registry:
+        return "it is registered, and what its entry point imports must be there"
+    family = family_by_name(env_id)
+    if family is not None and not module:
+        return f"it is an id of EnvType = {family}"
+    if module in sys.modules:
+        place = getattr(sys.modules[module], "__file__", None) or module
+        return (
+            f"{place} was imported and registers no such id: it must call gymnasium.register at "
+            "its top level, not in a function or below __name__"
+        )
+    return (
+        "an id that a package of yours registers is written module:id, with the module in the "
+        f"current folder ({Path.cwd()}) or in one that PYTHONPATH names"
+    )
 
 
 def _is_around(missing: str, module: str) -> bool:

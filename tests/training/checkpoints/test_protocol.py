@@ -88,3 +88,21 @@ def test_a_protocol_that_the_environment_cannot_have_is_refused(tmp_path: Path) 
 def test_changes_are_told_in_words() -> None:
     changes = {"StickyAction": {"trained": "True", "evaluated": "False"}}
     assert changes_text(changes) == "StickyAction = False (in training True)"
+
+
+def test_another_environment_is_a_change_and_is_seen_as_in_training(tmp_path: Path) -> None:
+    found = config_from_mapping(
+        {"EnvType": "minigrid", "EnvID": "MiniGrid-Empty-8x8-v0", "LayoutSeed": "1"}
+    )
+    recipe = {"EnvType": "minigrid", "EnvID": "MiniGrid-Empty-8x8-v0"}
+    named = ("EnvType=gymnasium", "EnvID=mine:Maze-v0", "LayoutSeed=2")
+    by_hand = loaded(tmp_path, recipe, *named)
+    check_fit(by_hand.config, found, "demo.ckpt", fields_to_fit(by_hand))
+    asked = asked_protocol(by_hand, found)
+    assert asked.config.observes_pixels
+    assert asked.changes == {
+        "EnvType": {"trained": "minigrid", "evaluated": "gymnasium"},
+        "EnvID": {"trained": "MiniGrid-Empty-8x8-v0", "evaluated": "mine:Maze-v0"},
+    }
+    other_map = asked_protocol(loaded(tmp_path, recipe, "LayoutSeed=2"), found)
+    assert other_map.changes == {"LayoutSeed": {"trained": "1", "evaluated": "2"}}

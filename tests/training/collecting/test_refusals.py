@@ -41,6 +41,10 @@ def said(capsys: Captured) -> str:
         ),
         (("--environment", "CartPole-v1", "--background", "median"), "needs frames, and CartPole"),
         (
+            ("--environment", "CartPole-v1", "--observation_size", "48"),
+            "CartPole-v1 shows a vector",
+        ),
+        (
             (*NOISE, *IN_RANK, "--policy", f"{PROBES}:Raises"),
             "Raises raised when it was asked for an action: ZeroDivisionError: no such luck",
         ),

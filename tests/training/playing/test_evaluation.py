@@ -144,7 +144,8 @@ def test_a_film_changes_no_score(cartpole: Path) -> None:
 def test_a_recipe_that_contradicts_the_checkpoint_is_refused_with_a_table(
     cartpole: Path, capsys: Captured
 ) -> None:
-    evaluate(cartpole, "--log_name=refused", "--set", "EnvID=Acrobot-v1", code=3)
+    other = write_recipe(cartpole / "other", CARTPOLE, EnvID="Acrobot-v1")
+    evaluate(cartpole, "--log_name=refused", f"--config_path={other}", code=3)
     message = capsys.readouterr().err
     assert re.search(r"key +wanted +found in the checkpoint", message)
     assert re.search(r"EnvID +Acrobot-v1 +CartPole-v1", message)

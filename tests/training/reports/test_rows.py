@@ -52,6 +52,11 @@ def test_a_missing_run_is_named_with_the_nearest_or_with_all_there_are(
         find_run("montezum")
     with pytest.raises(ConfigurationError, match="there are montezuma"):
         find_run("xyz")
+    with pytest.raises(ConfigurationError) as caught:
+        find_run("checkpoints/montezuma.best.ckpt")
+    assert str(caught.value) == (
+        "checkpoints/montezuma.best.ckpt is a checkpoint: give the name of its run instead"
+    )
 
 
 def test_first_steps_are_those_of_the_first_row_that_holds() -> None:

@@ -162,6 +162,20 @@ def test_random_stages_are_drawn_from_the_seeded_stream() -> None:
     assert len(set(starts[0])) > 1
 
 
+def test_stages_are_drawn_of_those_that_are_named() -> None:
+    stages = ("3-2", "1-4")
+    first_screens = set()
+    for stage in stages:
+        alone = build(f"SuperMarioBros-{stage}-v0")
+        first_screens.add(alone.reset(seed=0)[0].tobytes())
+        alone.close()
+    environment = build("SuperMarioBrosRandomStages-v0", mario_stages=stages)
+    seen = {environment.reset(seed=seed)[0].tobytes() for seed in (0, *[None] * 9)}
+    environment.close()
+    assert seen == first_screens
+    assert len(seen) == 2
+
+
 def test_other_graphics_are_there_or_refused_with_the_remedy() -> None:
     if IS_LEGACY:
         assert not np.array_equal(build("SuperMarioBros-v3").reset()[0], build().reset()[0])

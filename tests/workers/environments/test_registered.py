@@ -268,7 +268,22 @@ def test_a_class_that_is_none_of_gymnasiums_is_named() -> None:
         build("ScoutStranger-v0")
 
 
-@pytest.mark.parametrize("env_id", ["CartPole-v99", "NoSuchGame-v0", "no_such_module:Game-v0"])
+@pytest.mark.parametrize(
+    ("env_id", "newest"),
+    [
+        ("CartPole-v99", "CartPole-v1"),
+        ("gymnasium:LunarLander-v2", "gymnasium:LunarLander-v3"),
+        ("Hopper-v2", "Hopper-v5"),
+    ],
+)
+def test_a_version_that_is_not_there_is_answered_by_the_newest(env_id: str, newest: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be made") as caught:
+        build(env_id)
+    assert str(caught.value).endswith(f"the newest version is EnvID = {newest}")
+    assert "PYTHONPATH" not in str(caught.value)
+
+
+@pytest.mark.parametrize("env_id", ["NoSuchGame-v0", "no_such_module:Game-v0"])
 def test_an_unknown_id_is_refused(env_id: str) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be made.*module:id"):
         build(env_id)
