@@ -6,6 +6,10 @@ from commands.common import add_continuing, path, positive_int
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
+TYPE_CHECKING = False  # see commands/__init__.py
+if TYPE_CHECKING:
+    from training.algorithm import Algorithm
+
 EXAMPLE = """\
   torchrun --nnodes 1 --nproc_per_node 1 --standalone main.py --train \\
       --config_path=configs/demo_config.conf --log_name=demo"""
@@ -60,4 +64,15 @@ def run(args: argparse.Namespace) -> int:
     delay_interrupts()
     from training.launch import train
 
-    return train(options, loaded)
+    return train(options, loaded, _algorithm(loaded.config.run.agent))
+
+
+def _algorithm(agent: str) -> "Algorithm":
+    """Return how an agent is trained; nothing of the others is imported."""
+    match agent:
+        case "PPO":
+            from training.assembly import PPO
+
+            return PPO
+        case _:
+            raise NotImplementedError(agent)

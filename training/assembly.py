@@ -1,5 +1,6 @@
-"""The composition root: from options and a configuration to a trainer."""
+"""The composition root of PPO: from options and a configuration to a trainer."""
 
+import functools
 import json
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -12,6 +13,7 @@ from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.loading import dump_config
 from configs.schema import Config
+from training.algorithm import Algorithm, Train
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
 from training.building.intervals import updates_per_row
@@ -23,9 +25,12 @@ from training.building.learner import (
 )
 from training.building.rollouts import build_rollouts
 from training.building.seeding import make_generator, stream_seed
-from training.checkpoints.action_mapping import say_mapping
-from training.checkpoints.policy_encoder import FACT, module_of
+from training.checkpoints.action_mapping import follow_checkpoint, say_mapping
+from training.checkpoints.continuation import Start
+from training.checkpoints.freezing import check_frozen_source
+from training.checkpoints.policy_encoder import FACT, choose_encoder, kept_encoder, module_of
 from training.checkpoints.storage import Payload, Saver
+from training.checkpoints.unstated import keep_unstated
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
 from training.loop.collector import Policy
@@ -45,9 +50,10 @@ from training.loop.resuming import lay_out
 from training.loop.run_state import RunState
 from training.loop.since_row import SinceRow
 from training.loop.stopwatch import Stopwatch
-from training.loop.trainer import Beginning, Schedule, Trainer, uniform_policy
+from training.loop.trainer import Schedule, Trainer, uniform_policy
 from training.loop.visits import FrameCells, VisitRecorder
 from training.parts import Parts
+from training.ranks.agreement import on_first_rank
 from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import output_bounds
@@ -57,7 +63,7 @@ from workers.opening import Sizes, open_pool
 
 def assemble(
     parts: Parts, payload: Payload | None, pool: EnvironmentPool, stack: ExitStack
-) -> tuple[Trainer, Beginning]:
+) -> Train:
     """Build all parts of a run, lay out what is continued, and put them together.
 
     Args:
@@ -67,7 +73,7 @@ def assemble(
         stack: closes what was opened, at the run's end.
 
     Returns:
-        the trainer, and how it begins.
+        what trains.
     """
     each_step = EachStep(parts.stop)
     parts = replace(parts, stop=each_step)
@@ -133,7 +139,25 @@ def assemble(
         pretraining=_make_pretraining(config, agent, ranks, reporter),
         should_stop=each_step,
     )
-    return trainer, beginning
+    return functools.partial(trainer.run, beginning)
+
+
+def look(parts: Parts, start: Start) -> Parts:
+    """Read the encoder that a policy is to look through; refuse what cannot be frozen.
+
+    Raises:
+        CheckpointError: an encoder or a checkpoint cannot be used.
+    """
+    on_first_rank(parts.ranks, lambda: check_frozen_source(start, parts.config))
+    return replace(parts, encoder=choose_encoder(parts.ranks, start, parts.config))
+
+
+def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
+    """Keep of a checkpoint what the recipe leaves open, and the encoder of its policy."""
+    loaded = follow_checkpoint(keep_unstated(parts.loaded, payload), payload)
+    assert start.source is not None
+    kept = kept_encoder(payload["facts"], loaded.config, start.source)
+    return replace(parts, loaded=loaded, encoder=kept)
 
 
 def env_steps_of(payload: Payload | None) -> int:
@@ -270,3 +294,6 @@ def random_policy(spec: EnvironmentSpec, generator: torch.Generator) -> Policy:
         )
         bounds = (low, high)
     return uniform_policy(spec.num_actions, bounds, generator)
+
+
+PPO = Algorithm(look, follow, make_pool, assemble)

@@ -8,6 +8,7 @@ from configs.schema import Config
 
 # What a network's shape or an environment's meaning depends on, as section.field.
 ENVIRONMENT_FIELDS = (
+    "run.agent",
     "environment.env_type",
     "environment.env_id",
     "environment.observation_type",

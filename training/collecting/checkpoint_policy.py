@@ -10,7 +10,7 @@ from agents.encoded_frames import frame_stack
 from agents.frame_stack import FrameStack
 from configs.errors import CheckpointError
 from training.building.stacking import stack_size
-from training.playing.loaded_agent import LoadedAgent, judge_of
+from training.playing.loaded_agent import LoadedPPO, judge_of
 from training.playing.player import spec_from_text
 from workers.environments.actions import in_units
 from workers.environments.base import EnvironmentSpec
@@ -25,7 +25,7 @@ class CheckpointPolicy:
     there are, and an episode would hang on what is played beside it.
     """
 
-    def __init__(self, agent: LoadedAgent, device: torch.device, *, greedy: bool) -> None:
+    def __init__(self, agent: LoadedPPO, device: torch.device, *, greedy: bool) -> None:
         spec = spec_from_text(agent.payload["facts"]["spec"])
         self._judge, self._encoder = judge_of(agent.learner, device), agent.learner.encoder
         self._stack_size = stack_size(agent.config, spec)
@@ -52,7 +52,7 @@ class CheckpointPolicy:
         return int(action) if self._spec.discrete else in_units(self._spec, action.numpy())
 
 
-def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
+def check_spec(agent: LoadedPPO, spec: EnvironmentSpec) -> None:
     """Refuse environments that the policy was not made for.
 
     Raises:

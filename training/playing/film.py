@@ -15,7 +15,7 @@ from training.figures.axes import axis_names
 from training.figures.lettering import Colour, Picture
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
-from training.playing.loaded_agent import LoadedAgent
+from training.playing.loaded_agent import LoadedPPO
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import Curve, Note, Part, blank
 from training.playing.recording import Recording, record_game
@@ -35,7 +35,7 @@ EXTRINSIC: Colour = (96, 208, 190)
 INTRINSIC: Colour = (190, 150, 255)
 
 
-def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
+def make_film(agent: LoadedPPO, path: Path, seed: int) -> Path:
     """Play one game and write it as an mp4; return the path.
 
     The game is played first and judged as a whole, so that all curves have their final scale.
@@ -113,7 +113,7 @@ def captioned(recording: Recording, name: str, moment: int) -> Picture:
 
 
 def make_parts(
-    agent: LoadedAgent, recording: Recording, environment: Environment, height: int
+    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
 ) -> list[Part]:
     """Return the parts of the column beside the screen, at most `height` pixels high together."""
     map_height = round(MAP_SHARE * height)
@@ -123,7 +123,7 @@ def make_parts(
     return [*curves, room_map] if room_map else curves
 
 
-def _make_curves(agent: LoadedAgent, recording: Recording, height: int) -> list[Part]:
+def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Part]:
     values = Curve(
         "value, extrinsic",
         recording.values_extrinsic,
@@ -145,7 +145,7 @@ def _make_curves(agent: LoadedAgent, recording: Recording, height: int) -> list[
 
 
 def _make_map(
-    agent: LoadedAgent, recording: Recording, environment: Environment, height: int
+    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
 ) -> Part | None:
     if environment.room_rows:
         rows = environment.room_rows

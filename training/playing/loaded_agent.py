@@ -23,7 +23,7 @@ from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
-from training.playing.player import Judge, Player, spec_from_text
+from training.playing.player import GamePlayer, Judge, Player, spec_from_text
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class LoadedAgent:
         config: its own configuration, under the protocol that it is to play by.
         protocol_changes: in which that protocol differs from training's, see `Protocol`.
         payload: all that it holds.
-        learner: its networks and statistics, built for one environment.
         player: its policy at play.
     """
 
@@ -43,8 +42,19 @@ class LoadedAgent:
     config: Config
     protocol_changes: Mapping[str, Mapping[str, str]]
     payload: Payload
-    learner: Learner
+    player: GamePlayer
+
+
+@dataclass(frozen=True)
+class LoadedPPO(LoadedAgent):
+    """One of PPO.
+
+    Attributes:
+        learner: its networks and statistics, built for one environment.
+    """
+
     player: Player
+    learner: Learner
 
 
 def load_agent(
@@ -65,6 +75,28 @@ def load_agent(
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     check_import(loaded.config, config, path)
     protocol = asked_protocol(loaded, config)
+    seed = loaded.config.run.seed
+    player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
+    return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
+
+
+def ppo_of(agent: LoadedAgent, what: str) -> LoadedPPO:
+    """Return the agent as one of PPO.
+
+    Raises:
+        ConfigurationError: it is another; says that `what` is there for PPO alone.
+    """
+    if isinstance(agent, LoadedPPO):
+        return agent
+    raise ConfigurationError(
+        f"{agent.path}: its Agent = {agent.config.run.agent}, and {what} is there for PPO alone"
+    )
+
+
+def _ppo_player(
+    path: Path, payload: Payload, config: Config, device: torch.device, seed: int, *, greedy: bool
+) -> tuple[Player, Learner]:
+    """Lay out a policy of PPO; the seed is that of its actions."""
     encoder = kept_encoder(payload["facts"], config, path)
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
@@ -75,11 +107,11 @@ def load_agent(
             spec,
             stack_size(config, spec),
             device,
-            loaded.config.run.seed,
+            seed,
             greedy=greedy,
             encoder=learner.encoder,
         )
-    return LoadedAgent(path, protocol.config, protocol.changes, payload, learner, player)
+    return player, learner
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:
