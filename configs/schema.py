@@ -624,8 +624,8 @@ class RunSection(Section):
     agent: Literal["PPO", "CMA-ES", "TD3"] = Field(
         "PPO",
         alias="Agent",
-        description="what learns: PPO = a policy by gradients, with any bonus and any head; CMA-ES = "
-        "a small controller by evolution; TD3 = a deterministic policy from a replay buffer",
+        description="what learns: PPO = a policy by gradients, with any bonus and any head; "
+        "CMA-ES = a small controller by evolution; TD3 = a deterministic policy from a replay buffer",
     )
     total_env_steps: int = Field(
         491_520_000,
