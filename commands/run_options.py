@@ -27,6 +27,12 @@ def collect_overrides(args: argparse.Namespace) -> list[str]:
         "Seed": args.seed,
         "NumEnv": args.num_env_per_process,
         "TotalEnvSteps": args.max_env_steps,
+        "PopulationSize": args.cma_population_size,
+        "TrialsPerMember": args.cma_trials_per_member,
+        "Generations": args.cma_steps,
+        "RolloutMaxSteps": args.rollout_max_steps,
+        "VisionModel": args.vision_model,
+        "MemoryModel": args.memory_model,
     }
     return [
         *args.overrides,

@@ -31,7 +31,22 @@ def add_flags(parser: Parser) -> None:
         action="store_true",
         help="mirror the curves to Weights & Biases; the key comes from the environment",
     )
+    add_evolution_flags(parser)
     add_profiling_flags(parser)
+
+
+def add_evolution_flags(parser: Parser) -> None:
+    """Add the flags of Agent = CMA-ES."""
+    group = parser.group("evolution of a small controller (--train, Agent = CMA-ES)")
+    for flag, key in (
+        ("--cma_population_size", "PopulationSize"),
+        ("--cma_trials_per_member", "TrialsPerMember"),
+        ("--cma_steps", "Generations"),
+        ("--rollout_max_steps", "RolloutMaxSteps"),
+    ):
+        group.add_argument(flag, type=positive_int, metavar="N", help=f"key {key}")
+    for flag, key in (("--vision_model", "VisionModel"), ("--memory_model", "MemoryModel")):
+        group.add_argument(flag, type=path, metavar="DIR", help=f"key {key}")
 
 
 def add_profiling_flags(parser: Parser) -> None:
@@ -74,5 +89,9 @@ def _algorithm(agent: str) -> "Algorithm":
             from training.assembly import PPO
 
             return PPO
+        case "CMA-ES":
+            from training.evolution.assembly import CMA_ES
+
+            return CMA_ES
         case _:
             raise NotImplementedError(agent)

@@ -5,6 +5,7 @@ from configs.typed import typed
 
 # Families whose frames may have three channels.
 IN_COLOUR = ("classic_control", "box2d", "mujoco", "gymnasium")
+SMALLEST_POPULATION = 8  # from which on CMA-ES learns from noisy fitnesses
 # The policy's convolutions: 8 x 8 with stride 4, 4 x 4 with stride 2, then ThirdKernel.
 _KERNELS_AND_STRIDES = ((8, 4), (4, 2))
 
@@ -17,6 +18,7 @@ def contradictions(config: Config) -> list[str]:
         *_bonus(config),
         *_representation(config),
         *_encoder(config),
+        *_evolution(config),
         *_run(config),
     ]
 
@@ -117,6 +119,7 @@ def _box2d(config: Config) -> list[str]:
         for key, value, default in (
             ("Renderer", environment.renderer, "fast"),
             ("ActionSpace", environment.action_space, "auto"),
+            ("ActionRepeat", environment.action_repeat, 1),
         )
         if value != default
     ]
@@ -255,6 +258,34 @@ def _bonus_of_features(config: Config) -> list[str]:
         "Representation = frozen: rollouts hold the encoder's features there, no frames; set "
         "IntrinsicReward to none, RND or DRND, with RNDInput = features"
     ]
+
+
+def _evolution(config: Config) -> list[str]:
+    """Refuse what controllers cannot look through, and populations that learn nothing."""
+    section, found = config.evolution, []
+    if config.run.agent != "CMA-ES":
+        return []
+    if section.population_size < SMALLEST_POPULATION:
+        found.append(
+            f"PopulationSize = {section.population_size} with Agent = CMA-ES: so few learn next to "
+            f"nothing from noisy fitnesses; choose {SMALLEST_POPULATION} or more"
+        )
+    if not config.observes_pixels and section.vision_model != "none":
+        found.append(
+            f"VisionModel = {section.vision_model} with state observations: encoders see frames; "
+            "set ObservationType = pixels, or VisionModel = none"
+        )
+    if config.ppo.backbone != "own":
+        found.append(
+            f"Backbone = {config.ppo.backbone} with Agent = CMA-ES: it is about PPO's policy; set "
+            "VisionModel"
+        )
+    if config.run.worker_backend == "ale_vector":
+        found.append(
+            "WorkerBackend = ale_vector with Agent = CMA-ES: its resets cannot be given a seed; "
+            "set WorkerBackend = auto"
+        )
+    return found
 
 
 def _run(config: Config) -> list[str]:

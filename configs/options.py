@@ -14,6 +14,7 @@ from configs.schema import (
     Config,
     EncoderSection,
     EnvironmentSection,
+    EvolutionSection,
     IntrinsicSection,
     PPOSection,
     RepresentationSection,
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "Intrinsic": IntrinsicSection,
     "Representation": RepresentationSection,
     "Encoder": EncoderSection,
+    "Evolution": EvolutionSection,
     "Run": RunSection,
 }
 

@@ -39,6 +39,7 @@ TRAINING_FLOORS = {
     "assembly": 5,
     "playing": 5,
     "offline": 5,
+    "evolution": 5,
     "building": 4,
     "algorithm": 4,
     "browsing": 4,

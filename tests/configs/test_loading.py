@@ -51,6 +51,7 @@ COMPANIONS = {
     "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
     "Renderer": "EnvType = box2d",
     "ActionSpace": "EnvType = box2d",
+    "ActionRepeat": "EnvType = box2d",
     "Backbone": "Representation = finetune",
     "Representation": "ObservationType = state\nEnvType = sprites\nEnvID = SpritesState-v0",
 }

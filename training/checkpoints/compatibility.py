@@ -17,6 +17,7 @@ ENVIRONMENT_FIELDS = (
     "environment.frame_height",
     "environment.frame_width",
     "environment.frame_colour",
+    "environment.action_repeat",
     "environment.action_space",
     "environment.layout_seed",
     "environment.action_mapping",

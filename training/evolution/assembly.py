@@ -1,0 +1,226 @@
+"""The composition root of CMA-ES: from options and a configuration to what evolves."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.controllers.cma_es import CMAES
+from agents.controllers.controller import Controller
+from agents.controllers.sight import Sight
+from configs.errors import CheckpointError, ConfigurationError
+from configs.loading import LoadedConfig, dump_config
+from configs.schema import Config
+from configs.typed import typed
+from training.algorithm import Algorithm, Train
+from training.building.seeding import stream_seed
+from training.checkpoints.continuation import Start, stored_config
+from training.checkpoints.payload_form import laid_out
+from training.checkpoints.policy_encoder import FACT, choose_encoder, kept_encoder, module_of
+from training.checkpoints.storage import Payload, Saver
+from training.checkpoints.unstated import keep_unstated
+from training.evolution.arena import Arena
+from training.evolution.controllers import make_controller
+from training.evolution.displays import open_displays
+from training.evolution.evolver import Evolver, Schedule
+from training.evolution.run_state import EvolutionState, strategy_of
+from training.evolution.showing import Showing
+from training.folders.versions import collect_versions
+from training.loop.resuming import differences
+from training.parts import Parts
+from training.ranks.agreement import on_first_rank
+from workers.environment_pool import EnvironmentPool
+from workers.opening import Sizes, open_pool
+
+ENCODER = "encoder."  # what the names of its weights in a checkpoint begin with
+
+
+def look(parts: Parts, start: Start) -> Parts:
+    """Read the encoder that controllers are to look through.
+
+    Raises:
+        CheckpointError: it cannot be used.
+        ConfigurationError: there is none, and frames are all there is to see.
+    """
+    config = parts.config
+    if start.source is None and config.observes_pixels and config.encoder_path is None:
+        raise ConfigurationError(
+            "Agent = CMA-ES with pixels and VisionModel = none: a controller sees latents of "
+            f"frames, not frames; add {typed('--vision_model', 'DIR')}, the folder that "
+            "--train_encoder wrote, or set ObservationType = state"
+        )
+    parts = replace(parts, loaded=_whole_games(parts.loaded))
+    return replace(parts, encoder=choose_encoder(parts.ranks, start, parts.config))
+
+
+def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
+    """Keep of a checkpoint what the recipe leaves open, and the encoder in it.
+
+    Folders of models are not looked at again, whatever the recipe says.
+    """
+    assert start.source is not None
+    loaded = keep_unstated(parts.loaded, payload)
+    stored = stored_config(payload["facts"], start.source).evolution
+    models = {"vision_model": stored.vision_model, "memory_model": stored.memory_model}
+    evolution = loaded.config.evolution.model_copy(update=models)
+    loaded = replace(loaded, config=loaded.config.model_copy(update={"evolution": evolution}))
+    encoder = kept_encoder(payload["facts"], loaded.config, start.source)
+    if encoder is not None:
+        with laid_out("encoder", start.source):
+            encoder.module.load_state_dict(_weights_in(payload, ENCODER))
+    return replace(parts, loaded=loaded, encoder=encoder)
+
+
+def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
+    """Start this rank's environments: no more than it has episodes in a generation.
+
+    Raises:
+        ConfigurationError: their episodes may never end.
+    """
+    del steps_before  # every generation resets them by its own seeds
+    pool = _open(parts, parts.config)
+    cap, limit = parts.config.evolution.rollout_max_steps, pool.spec.max_episode_steps
+    if cap != "auto" and (limit is None or cap < limit):
+        pool.close()
+        environment = parts.config.environment.model_copy(update={"max_episode_steps": cap})
+        pool = _open(parts, parts.config.model_copy(update={"environment": environment}))
+    elif limit is None:
+        pool.close()
+        raise ConfigurationError(
+            f"the episodes of {pool.spec.env_id} have no limit: set RolloutMaxSteps"
+        )
+    return pool
+
+
+def assemble(
+    parts: Parts, payload: Payload | None, pool: EnvironmentPool, stack: ExitStack
+) -> Train:
+    """Build all parts of a run, lay out what is continued, and put them together."""
+    config, ranks, session = parts.config, parts.ranks, parts.session
+    encoder = module_of(parts.encoder)
+    controller = make_controller(config, pool.spec, encoder)
+    strategy = on_first_rank(ranks, lambda: _strategy(parts, controller, payload))
+    facts = _facts(parts, pool, controller)
+    notes: list[str] = []
+    if payload is not None:
+        session.clock.updates = payload["updates"]
+        session.clock.env_steps = payload["env_steps"]
+        notes += [f"continued at generation {session.clock.updates:,}"]
+        notes += differences(payload["facts"], facts)
+    metrics, progress = open_displays(parts, pool, controller, notes, stack)
+    showing = stack.enter_context(Showing(ranks, pool, metrics, progress))
+    weights = {} if encoder is None else encoder.state_dict(prefix=ENCODER)
+    state = EvolutionState(
+        {name: value.detach().cpu() for name, value in weights.items()},
+        ranks,
+        Saver(parts.options.save_model_path),
+        facts,
+        session.remember_checkpoint,
+        float("-inf") if payload is None else float(payload["best_score"]),
+    )
+    evolver = Evolver(
+        strategy=strategy,
+        arena=Arena(
+            pool,
+            Sight(controller, session.device, encoder=encoder),
+            ranks,
+            parts.stop,
+            showing.tick,
+        ),
+        state=state,
+        showing=showing,
+        schedule=_schedule(config),
+        clock=session.clock,
+        ranks=ranks,
+    )
+    return evolver.run
+
+
+def _whole_games(loaded: LoadedConfig) -> LoadedConfig:
+    """Let a lost life end no episode, and actions be in the environment's own units."""
+    environment = loaded.config.environment.model_copy(
+        update={"life_done": False, "action_mapping": "clip"}
+    )
+    return replace(loaded, config=loaded.config.model_copy(update={"environment": environment}))
+
+
+def _open(parts: Parts, config: Config) -> EnvironmentPool:
+    run, section, ranks = config.run, config.evolution, parts.ranks
+    episodes = section.population_size * section.trials_per_member
+    sizes = Sizes(
+        num_environments=min(run.num_envs, -(-episodes // ranks.world_size)),
+        num_groups=1,
+        base_seed=stream_seed(run.seed, "environments of controllers"),
+        first_index=0,
+        num_workers=parts.options.num_workers,
+        cores=parts.session.place.cores,
+        made_alike=True,
+    )
+    return open_pool(config, sizes)
+
+
+def _strategy(parts: Parts, controller: Controller, payload: Payload | None) -> CMAES:
+    """Return the strategy, new or as it was.
+
+    Raises:
+        CheckpointError: that of the checkpoint is of another controller.
+    """
+    section, seed = parts.config.evolution, parts.config.run.seed
+    if payload is None:
+        return CMAES(
+            np.zeros(controller.num_parameters),
+            deviation=section.initial_deviation,
+            population_size=section.population_size,
+            seed=stream_seed(seed, "evolution"),
+        )
+    source = parts.session.source or Path("the checkpoint")
+    with laid_out("strategy", source):
+        strategy = strategy_of(payload)
+    if strategy.num_parameters != controller.num_parameters:
+        raise CheckpointError(
+            f"{source}: its controller has {strategy.num_parameters} parameters, that of this "
+            f"configuration {controller.num_parameters}"
+        )
+    return strategy
+
+
+def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[str, Any]:
+    """Return what a checkpoint tells of its run: text and numbers only."""
+    facts = {
+        "log_name": parts.options.log_name,
+        "config": dump_config(parts.config),
+        "spec": json.dumps(asdict(pool.spec)),
+        "controller": json.dumps(controller.facts),
+        "device": parts.ranks.device.type,
+        "threads": torch.get_num_threads(),
+        "versions": collect_versions(),
+    }
+    return facts if parts.encoder is None else {**facts, FACT: parts.encoder.facts}
+
+
+def _weights_in(payload: Payload, prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in payload["learner"].items()
+        if name.startswith(prefix)
+    }
+
+
+def _schedule(config: Config) -> Schedule:
+    section, run = config.evolution, config.run
+    return Schedule(
+        seed=run.seed,
+        generations=section.generations,
+        total_env_steps=run.total_env_steps,
+        trials=section.trials_per_member,
+        evaluate_every=section.evaluate_every,
+        evaluation_trials=section.evaluation_trials,
+        checkpoint_every=run.checkpoint_every,
+    )
+
+
+CMA_ES = Algorithm(look, follow, make_pool, assemble)
