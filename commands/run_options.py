@@ -72,6 +72,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         use_wandb=args.use_wandb,
         episodes=args.episodes or EPISODES,
         greedy=args.greedy,
+        baselines=args.baselines,
         video=args.video,
         save_rollouts=args.save_rollouts,
         save_info=args.save_info,

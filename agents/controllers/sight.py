@@ -70,6 +70,11 @@ class Seen:
         starts = torch.ones(len(observations), dtype=torch.bool)
         self._latents = self._before = self._encoded(observations, starts)
 
+    @property
+    def num_environments(self) -> int:
+        """N."""
+        return len(self._latents)
+
     @torch.inference_mode()
     def act(self, parameters: Tensor) -> Tensor:
         """Return the actions of n controllers, [n, A] or choices [n], on the CPU.

@@ -10,7 +10,7 @@ from agents.encoded_frames import frame_stack
 from agents.frame_stack import FrameStack
 from configs.errors import CheckpointError
 from training.building.stacking import stack_size
-from training.playing.loaded_agent import LoadedPPO, judge_of
+from training.playing.loaded_agent import LoadedAgent, LoadedPPO, judge_of
 from training.playing.player import spec_from_text
 from workers.environments.actions import in_units
 from workers.environments.base import EnvironmentSpec
@@ -52,7 +52,7 @@ class CheckpointPolicy:
         return int(action) if self._spec.discrete else in_units(self._spec, action.numpy())
 
 
-def check_spec(agent: LoadedPPO, spec: EnvironmentSpec) -> None:
+def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
     """Refuse environments that the policy was not made for.
 
     Raises:

@@ -9,6 +9,7 @@ from configs.loading import LoadedConfig
 from configs.reading import printable
 from configs.schema import Config
 from training.collecting.checkpoint_policy import CheckpointPolicy, check_spec
+from training.collecting.controller_policy import ControllerPolicy
 from training.collecting.options import CollectOptions
 from training.collecting.policies import (
     BrownianPolicy,
@@ -17,7 +18,7 @@ from training.collecting.policies import (
     RandomPolicy,
     own_policy,
 )
-from training.playing.loaded_agent import load_agent, ppo_of
+from training.playing.loaded_agent import LoadedController, load_agent, ppo_of
 from training.ranks.distributed import Place, choose_device
 from workers.environments.base import EnvironmentSpec
 
@@ -62,12 +63,22 @@ def choose_policy(options: CollectOptions, loaded: LoadedConfig, place: Place) -
 
 def _checkpoint(path: Path, options: CollectOptions, loaded: LoadedConfig, place: Place) -> Choice:
     device = choose_device(place, options.gpu_id)
-    agent = ppo_of(load_agent(path, loaded, device, greedy=options.greedy), "--policy CHECKPOINT")
+    agent = load_agent(path, loaded, device, greedy=options.greedy)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    if isinstance(agent, LoadedController):
+        actor = agent.player
+        name = f"checkpoint {digest}"
+
+        def make_controller(spec: EnvironmentSpec) -> Policy:
+            check_spec(agent, spec)
+            return ControllerPolicy(actor)
+
+        return Choice(name, agent.config, make_controller)
+    policy = ppo_of(agent, "--policy CHECKPOINT")
     name = f"checkpoint {digest}, {'likeliest' if options.greedy else 'sampled'} actions"
 
     def make(spec: EnvironmentSpec) -> Policy:
-        check_spec(agent, spec)
-        return CheckpointPolicy(agent, device, greedy=options.greedy)
+        check_spec(policy, spec)
+        return CheckpointPolicy(policy, device, greedy=options.greedy)
 
     return Choice(name, agent.config, make)

@@ -3,7 +3,7 @@
 Axes: P controllers, N parameters, K seeds, n environments of a rank.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from agents.controllers.sight import Sight
 from agents.ranks import Ranks
 from training.loop.assignments import Assignments
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import StepBatch
+from workers.protocol import EpisodeSummary, StepBatch
 
 SLICE = 64  # env steps between two looks at whether all go on
 
@@ -26,6 +26,13 @@ class Played:
 
     scores: NDArray[np.float64]
     lengths: NDArray[np.int64]
+
+    @property
+    def episodes(self) -> Iterator[EpisodeSummary]:
+        """All of them, controller by controller; the environment is the seed's place."""
+        for (member, place), score in np.ndenumerate(self.scores):
+            length = int(self.lengths[member, place])
+            yield EpisodeSummary(place, float(score), length, (), {}, lost=False)
 
 
 class Arena:

@@ -12,31 +12,32 @@ import torch
 from agents.controllers.cma_es import CMAES
 from agents.controllers.controller import Controller
 from agents.controllers.sight import Sight
-from configs.errors import CheckpointError, ConfigurationError
+from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig, dump_config
 from configs.schema import Config
 from configs.typed import typed
 from training.algorithm import Algorithm, Train
+from training.building.controllers import make_controller
 from training.building.seeding import stream_seed
 from training.checkpoints.continuation import Start, stored_config
+from training.checkpoints.controller import FACT as CONTROLLER
+from training.checkpoints.controller import kept_strategy, model_weights, whole_encoder
 from training.checkpoints.payload_form import laid_out
-from training.checkpoints.policy_encoder import FACT, choose_encoder, kept_encoder, module_of
+from training.checkpoints.policy_encoder import FACT, choose_encoder, module_of
 from training.checkpoints.storage import Payload, Saver
 from training.checkpoints.unstated import keep_unstated
 from training.evolution.arena import Arena
-from training.evolution.controllers import make_controller
 from training.evolution.displays import open_displays
 from training.evolution.evolver import Evolver, Schedule
-from training.evolution.run_state import EvolutionState, strategy_of
+from training.evolution.run_state import EvolutionState
 from training.evolution.showing import Showing
 from training.folders.versions import collect_versions
+from training.loop.episodes import EpisodeLog
 from training.loop.resuming import differences
 from training.parts import Parts
 from training.ranks.agreement import on_first_rank
 from workers.environment_pool import EnvironmentPool
 from workers.opening import Sizes, open_pool
-
-ENCODER = "encoder."  # what the names of its weights in a checkpoint begin with
 
 
 def look(parts: Parts, start: Start) -> Parts:
@@ -68,10 +69,7 @@ def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
     models = {"vision_model": stored.vision_model, "memory_model": stored.memory_model}
     evolution = loaded.config.evolution.model_copy(update=models)
     loaded = replace(loaded, config=loaded.config.model_copy(update={"evolution": evolution}))
-    encoder = kept_encoder(payload["facts"], loaded.config, start.source)
-    if encoder is not None:
-        with laid_out("encoder", start.source):
-            encoder.module.load_state_dict(_weights_in(payload, ENCODER))
+    encoder = whole_encoder(payload, loaded.config, start.source)
     return replace(parts, loaded=loaded, encoder=encoder)
 
 
@@ -105,23 +103,17 @@ def assemble(
     controller = make_controller(config, pool.spec, encoder)
     strategy = on_first_rank(ranks, lambda: _strategy(parts, controller, payload))
     facts = _facts(parts, pool, controller)
-    notes: list[str] = []
-    if payload is not None:
-        session.clock.updates = payload["updates"]
-        session.clock.env_steps = payload["env_steps"]
-        notes += [f"continued at generation {session.clock.updates:,}"]
-        notes += differences(payload["facts"], facts)
-    metrics, progress = open_displays(parts, pool, controller, notes, stack)
-    showing = stack.enter_context(Showing(ranks, pool, metrics, progress))
-    weights = {} if encoder is None else encoder.state_dict(prefix=ENCODER)
     state = EvolutionState(
-        {name: value.detach().cpu() for name, value in weights.items()},
+        model_weights(encoder),
         ranks,
         Saver(parts.options.save_model_path),
         facts,
         session.remember_checkpoint,
-        float("-inf") if payload is None else float(payload["best_score"]),
     )
+    episodes = EpisodeLog()
+    notes = _lay_out(parts, payload, state, episodes, facts)
+    metrics, progress = open_displays(parts, pool, controller, notes, stack)
+    showing = stack.enter_context(Showing(ranks, pool, metrics, progress))
     evolver = Evolver(
         strategy=strategy,
         arena=Arena(
@@ -132,12 +124,35 @@ def assemble(
             showing.tick,
         ),
         state=state,
+        episodes=episodes,
         showing=showing,
         schedule=_schedule(config),
         clock=session.clock,
         ranks=ranks,
     )
     return evolver.run
+
+
+def _lay_out(
+    parts: Parts,
+    payload: Payload | None,
+    state: EvolutionState,
+    episodes: EpisodeLog,
+    facts: dict[str, Any],
+) -> list[str]:
+    """Lay out a checkpoint, if there is one; return what the user should know."""
+    if payload is None:
+        return []
+    clock, generations = parts.session.clock, parts.config.evolution.generations
+    with laid_out("state", parts.session.source or Path("the checkpoint")):
+        state.restore(payload, clock, episodes)
+    notes = [f"continued at generation {clock.updates:,}", *differences(payload["facts"], facts)]
+    if clock.updates >= generations:
+        notes.append(
+            f"nothing is left to train: Generations = {generations:,} is reached; a higher "
+            f"{typed('--cma_steps')} goes on"
+        )
+    return notes
 
 
 def _whole_games(loaded: LoadedConfig) -> LoadedConfig:
@@ -177,15 +192,7 @@ def _strategy(parts: Parts, controller: Controller, payload: Payload | None) -> 
             population_size=section.population_size,
             seed=stream_seed(seed, "evolution"),
         )
-    source = parts.session.source or Path("the checkpoint")
-    with laid_out("strategy", source):
-        strategy = strategy_of(payload)
-    if strategy.num_parameters != controller.num_parameters:
-        raise CheckpointError(
-            f"{source}: its controller has {strategy.num_parameters} parameters, that of this "
-            f"configuration {controller.num_parameters}"
-        )
-    return strategy
+    return kept_strategy(payload, controller, parts.session.source or Path("the checkpoint"))
 
 
 def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[str, Any]:
@@ -194,20 +201,12 @@ def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[
         "log_name": parts.options.log_name,
         "config": dump_config(parts.config),
         "spec": json.dumps(asdict(pool.spec)),
-        "controller": json.dumps(controller.facts),
+        CONTROLLER: json.dumps(controller.facts),
         "device": parts.ranks.device.type,
         "threads": torch.get_num_threads(),
         "versions": collect_versions(),
     }
     return facts if parts.encoder is None else {**facts, FACT: parts.encoder.facts}
-
-
-def _weights_in(payload: Payload, prefix: str) -> dict[str, torch.Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in payload["learner"].items()
-        if name.startswith(prefix)
-    }
 
 
 def _schedule(config: Config) -> Schedule:

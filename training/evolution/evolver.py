@@ -14,6 +14,7 @@ from training.evolution.arena import Arena
 from training.evolution.run_state import EvolutionState
 from training.evolution.showing import Generation, Showing
 from training.evolution.tracks import evaluation_seeds, training_seeds
+from training.loop.episodes import EpisodeLog
 from training.loop.stopwatch import Stopwatch
 from training.loop.trainer import Outcome
 from training.ranks.agreement import on_first_rank
@@ -54,6 +55,7 @@ class Evolver:
         strategy: CMA-ES, on rank 0.
         arena: where they play.
         state: saves.
+        episodes: the last episodes of training.
         showing: rows and the terminal.
         schedule: when what happens.
         clock: the session's: generations are its updates.
@@ -66,6 +68,7 @@ class Evolver:
         strategy: CMAES | None,
         arena: Arena,
         state: EvolutionState,
+        episodes: EpisodeLog,
         showing: Showing,
         schedule: Schedule,
         clock: Clock,
@@ -74,6 +77,7 @@ class Evolver:
         self._strategy = strategy
         self._arena = arena
         self._state = state
+        self._episodes = episodes
         self._showing = showing
         self._schedule = schedule
         self._clock = clock
@@ -90,7 +94,7 @@ class Evolver:
                 self._save(is_best=False, is_last=True)
                 return Outcome.STOPPED
             self._state.note(self._strategy)
-            self._showing.row(self._clock, generation, self._stopwatch)
+            self._showing.row(self._clock, generation, self._episodes, self._stopwatch)
             is_best = self._state.notes_best(generation.evaluation)
             if is_best or self._is_over() or self._due(self._schedule.checkpoint_every):
                 self._save(is_best=is_best, is_last=self._is_over())
@@ -123,8 +127,9 @@ class Evolver:
                 self._clock.updates = before
                 return None
         self._clock.env_steps += int(played.lengths.sum())
+        self._episodes.exchange(played.episodes if self._ranks.rank == 0 else (), self._ranks)
         deviation = 0.0 if self._strategy is None else self._strategy.deviation
-        return Generation(fitness, played.lengths, deviation, num_bad, evaluated)
+        return Generation(fitness, deviation, num_bad, evaluated)
 
     def _evaluate(self) -> Values | None:
         """Let the mean of the population play; return its scores, None where a stop was asked."""
@@ -152,4 +157,4 @@ class Evolver:
     def _save(self, *, is_best: bool, is_last: bool) -> None:
         self._showing.say("saving")
         with self._stopwatch.measure("save"):
-            self._state.save(self._clock, is_best=is_best, is_last=is_last)
+            self._state.save(self._clock, self._episodes, is_best=is_best, is_last=is_last)

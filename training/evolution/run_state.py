@@ -15,12 +15,12 @@ from torch import Tensor
 
 from agents.controllers.cma_es import CMAES
 from agents.ranks import Ranks, bytes_tensor
+from training.checkpoints.controller import MEAN, STRATEGY
 from training.checkpoints.storage import Payload, Saver
+from training.loop.episodes import EpisodeLog
 from training.loop.patient_saver import PatientSaver
 from training.ranks.agreement import on_first_rank
 from training.session import Clock
-
-MEAN = "mean"  # the controller's parameters [N], beside the weights of what it looks through
 
 
 class EvolutionState:
@@ -32,7 +32,6 @@ class EvolutionState:
         saver: writes the file; used on rank 0 alone.
         facts: what a checkpoint tells of its run.
         on_saved: called on rank 0 after each save, with the path.
-        best_score: of the checkpoint that is continued.
     """
 
     def __init__(
@@ -42,19 +41,24 @@ class EvolutionState:
         saver: Saver,
         facts: dict[str, Any],
         on_saved: Callable[[Path], None],
-        best_score: float,
     ) -> None:
         self._weights = weights
         self._ranks = ranks
         self._saver = PatientSaver(saver, on_saved)
         self._facts = facts
-        self._best_score = best_score
+        self._best_score = float("-inf")
         self._strategy, self._mean = b"", torch.zeros(0)
 
     def note(self, strategy: CMAES | None) -> None:
         """Take what the next generation will change; the strategy is there on rank 0 alone."""
         if strategy is not None:
             self._strategy, self._mean = strategy.to_bytes(), torch.from_numpy(strategy.mean)
+
+    def restore(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
+        """Lay out all but the strategy."""
+        clock.updates, clock.env_steps = payload["updates"], payload["env_steps"]
+        self._best_score = float(payload["best_score"])
+        episodes.restore(payload["episodes"])
 
     def notes_best(self, scores: NDArray[np.float64] | None) -> bool:
         """Return whether the mean has never scored as well in an evaluation, and note it."""
@@ -63,7 +67,7 @@ class EvolutionState:
         self._best_score = float(scores.mean())
         return True
 
-    def save(self, clock: Clock, *, is_best: bool, is_last: bool) -> None:
+    def save(self, clock: Clock, episodes: EpisodeLog, *, is_best: bool, is_last: bool) -> None:
         """Write a checkpoint of what was noted last (a collective).
 
         Raises:
@@ -74,20 +78,11 @@ class EvolutionState:
             "updates": clock.updates,
             "env_steps": clock.env_steps,
             "best_score": self._best_score,
-            "episodes": "",
+            "episodes": episodes.state(),
             "learner": {MEAN: self._mean, **self._weights},
-            "optimizer": {"strategy": bytes_tensor(self._strategy)},
+            "optimizer": {STRATEGY: bytes_tensor(self._strategy)},
             "ranks": [],
         }
         on_first_rank(
             self._ranks, lambda: self._saver.save(payload, is_best=is_best, is_last=is_last)
         )
-
-
-def strategy_of(payload: Payload) -> CMAES:
-    """Return the strategy of a checkpoint.
-
-    Raises:
-        CheckpointError: it cannot be used.
-    """
-    return CMAES.from_bytes(payload["optimizer"]["strategy"].numpy().tobytes())

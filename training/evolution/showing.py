@@ -13,6 +13,7 @@ from training.figures.metrics import MetricsRecorder
 from training.live.progress import ProgressReporter
 from training.live.status import Status
 from training.live.subject import Chart, Headline, Subject
+from training.loop.episodes import EpisodeLog
 from training.loop.stopwatch import Stopwatch
 from training.session import Clock
 from workers.environment_pool import EnvironmentPool
@@ -44,14 +45,12 @@ class Generation:
 
     Attributes:
         fitness: [P], the mean return of each member.
-        lengths: [P, K], env steps of all episodes.
         deviation: the strategy's sigma after it; rank 0 alone knows.
         num_bad: fitnesses that were no finite numbers.
         evaluation: returns of the mean after it, on seeds of their own; None where none was due.
     """
 
     fitness: NDArray[np.float64]
-    lengths: NDArray[np.int64]
     deviation: float
     num_bad: int
     evaluation: NDArray[np.float64] | None
@@ -103,21 +102,26 @@ class Showing:
         """Say how many episodes of it this rank has done."""
         self._progress.tick(f"{self._doing}: {done} of {total} episodes")
 
-    def row(self, clock: Clock, generation: Generation, stopwatch: Stopwatch) -> None:
+    def row(
+        self, clock: Clock, generation: Generation, episodes: EpisodeLog, stopwatch: Stopwatch
+    ) -> None:
         """Write one row (a collective)."""
         elapsed, seconds = stopwatch.read()
         steps, self._steps_before = clock.env_steps - self._steps_before, clock.env_steps
         restarts = self._ranks.sum(torch.tensor(float(self._pool.worker_restarts)))
         frames_per_step = self._pool.spec.frame_skip
-        values = figures_of(generation) | {
-            "charts/episodes": float(clock.updates * generation.lengths.size),
-            "charts/updates": float(clock.updates),
-            "charts/SPS": steps / elapsed,
-            "time/fps": steps * frames_per_step / elapsed,
-            "time/generation": elapsed,
-            "system/rss": self._process.memory_info().rss / 1e6,
-            "system/worker_restarts": float(restarts),
-        }
+        values = (
+            figures_of(generation)
+            | episodes.metrics()
+            | {
+                "charts/updates": float(clock.updates),
+                "charts/SPS": steps / elapsed,
+                "time/fps": steps * frames_per_step / elapsed,
+                "time/generation": elapsed,
+                "system/rss": self._process.memory_info().rss / 1e6,
+                "system/worker_restarts": float(restarts),
+            }
+        )
         values |= {f"time/fraction_{part}": seconds.get(part, 0.0) / elapsed for part in PARTS}
         if generation.num_bad:
             self._progress.message(
@@ -140,9 +144,6 @@ def figures_of(generation: Generation) -> dict[str, float]:
         "evolution/spread": float(finite.std()),
         "evolution/sigma": generation.deviation,
         "evolution/not_finite": float(generation.num_bad),
-        "charts/episodic_return": float(finite.mean()),
-        "charts/episodic_return_max": float(finite.max()),
-        "charts/episodic_length": float(generation.lengths.mean()),
     }
     if generation.evaluation is not None:
         values["evaluation/mean"] = float(generation.evaluation.mean())

@@ -15,7 +15,8 @@ from training.figures.axes import axis_names
 from training.figures.lettering import Colour, Picture
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
-from training.playing.loaded_agent import LoadedPPO
+from training.playing.eyes import controller_parts
+from training.playing.loaded_agent import LoadedAgent, LoadedController, LoadedPPO, ppo_of
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import Curve, Note, Part, blank
 from training.playing.recording import Recording, record_game
@@ -35,7 +36,7 @@ EXTRINSIC: Colour = (96, 208, 190)
 INTRINSIC: Colour = (190, 150, 255)
 
 
-def make_film(agent: LoadedPPO, path: Path, seed: int) -> Path:
+def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
     """Play one game and write it as an mp4; return the path.
 
     The game is played first and judged as a whole, so that all curves have their final scale.
@@ -113,9 +114,12 @@ def captioned(recording: Recording, name: str, moment: int) -> Picture:
 
 
 def make_parts(
-    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
+    agent: LoadedAgent, recording: Recording, environment: Environment, height: int
 ) -> list[Part]:
     """Return the parts of the column beside the screen, at most `height` pixels high together."""
+    if isinstance(agent, LoadedController):
+        return controller_parts(agent, recording, height, WIDTH)
+    agent = ppo_of(agent, "a film")
     map_height = round(MAP_SHARE * height)
     room_map = _make_map(agent, recording, environment, map_height)
     left = height - (map_height if room_map else 0)

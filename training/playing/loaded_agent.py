@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from agents.controllers.sight import Sight
 from agents.learner import Learner
 from agents.networks.actor_critic import PolicyOutput
 from configs.errors import CheckpointError, ConfigurationError
@@ -17,12 +18,14 @@ from training.building.learner import build_learner
 from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
+from training.checkpoints.controller import kept_controller, whole_encoder
 from training.checkpoints.payload_form import check_form, laid_out
-from training.checkpoints.policy_encoder import kept_encoder, module_of
+from training.checkpoints.policy_encoder import PolicyEncoder, kept_encoder, module_of
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
+from training.playing.controller_player import ControllerPlayer
 from training.playing.player import GamePlayer, Judge, Player, spec_from_text
 
 
@@ -57,6 +60,18 @@ class LoadedPPO(LoadedAgent):
     learner: Learner
 
 
+@dataclass(frozen=True)
+class LoadedController(LoadedAgent):
+    """One of CMA-ES: the mean of its next population.
+
+    Attributes:
+        encoder: what it looks through, and what is told of that; None where it sees vectors.
+    """
+
+    player: ControllerPlayer
+    encoder: PolicyEncoder | None
+
+
 def load_agent(
     path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool
 ) -> LoadedAgent:
@@ -75,6 +90,9 @@ def load_agent(
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     check_import(loaded.config, config, path)
     protocol = asked_protocol(loaded, config)
+    if config.run.agent == "CMA-ES":
+        actor, encoder = _controller_player(path, payload, config, device)
+        return LoadedController(path, protocol.config, protocol.changes, payload, actor, encoder)
     seed = loaded.config.run.seed
     player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
     return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
@@ -112,6 +130,18 @@ def _ppo_player(
             encoder=learner.encoder,
         )
     return player, learner
+
+
+def _controller_player(
+    path: Path, payload: Payload, config: Config, device: torch.device
+) -> tuple[ControllerPlayer, PolicyEncoder | None]:
+    """Lay out a controller and what it looks through."""
+    encoder = whole_encoder(payload, config, path)
+    controller, parameters = kept_controller(payload, path)
+    with laid_out("controller", path):
+        spec = spec_from_text(payload["facts"]["spec"])
+        sight = Sight(controller, device, encoder=module_of(encoder))
+    return ControllerPlayer(sight, parameters, spec), encoder
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:
