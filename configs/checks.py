@@ -58,7 +58,7 @@ def _unsafe(config: Config) -> list[str]:
 def _environment(config: Config) -> list[str]:
     environment, found = config.environment, []
     of_games = environment.env_type in ("atari", "mario")
-    found += [*_colour(config), *_box2d(config)]
+    found += [*_colour(config), *_box2d(config), *_dream(config)]
     if (of_games or environment.env_type == "minigrid") and not config.observes_pixels:
         found.append(
             f"ObservationType = state with EnvType = {environment.env_type}: "
@@ -123,6 +123,30 @@ def _box2d(config: Config) -> list[str]:
         )
         if value != default
     ]
+
+
+def _dream(config: Config) -> list[str]:
+    """Refuse what a dream does not have."""
+    environment, run = config.environment, config.run
+    if environment.env_type != "dream":
+        if environment.dream_temperature == 1:
+            return []
+        return [
+            f"DreamTemperature = {environment.dream_temperature} with EnvType = "
+            f"{environment.env_type}: only a dream has one; set DreamTemperature = 1"
+        ]
+    found = []
+    if config.observes_pixels:
+        found.append(
+            "ObservationType = pixels with EnvType = dream: what is dreamt are latents; set "
+            "ObservationType = auto"
+        )
+    if run.worker_backend == "processes":
+        found.append(
+            "WorkerBackend = processes with EnvType = dream: dreams step in the rank itself; set "
+            "WorkerBackend = auto"
+        )
+    return found
 
 
 def _optimisation(config: Config) -> list[str]:

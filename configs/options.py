@@ -12,6 +12,7 @@ from typing import Any
 
 from configs.schema import (
     Config,
+    DynamicsSection,
     EncoderSection,
     EnvironmentSection,
     EvolutionSection,
@@ -28,6 +29,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "Intrinsic": IntrinsicSection,
     "Representation": RepresentationSection,
     "Encoder": EncoderSection,
+    "Dynamics": DynamicsSection,
     "Evolution": EvolutionSection,
     "Run": RunSection,
 }

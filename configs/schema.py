@@ -82,13 +82,20 @@ class EnvironmentSection(Section):
         "sprites",
         "minigrid",
         "gymnasium",
-    ] = Field("atari", alias="EnvType", description="simulator family")
+        "dream",
+    ] = Field(
+        "atari",
+        alias="EnvType",
+        description="simulator family; dream = the model of sequences that --train_dynamics left "
+        "in the folder EnvID",
+    )
     env_id: str = Field(
         "MontezumaRevengeNoFrameskip-v4",
         alias="EnvID",
         pattern=r"^[\w./:-]+$",
         description="environment id, for instance PongNoFrameskip-v4, ALE/Pong-v5, "
-        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own",
+        "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own; a model's folder "
+        "(dream)",
     )
     observation_type: Literal["auto", "pixels", "state"] = Field(
         "auto",
@@ -167,6 +174,14 @@ class EnvironmentSection(Section):
         "clipped to the bounds; auto = bounds, or what the checkpoint was trained with that a run "
         "continues",
     )
+    dream_temperature: float = Field(
+        1.0,
+        alias="DreamTemperature",
+        ge=0,
+        le=10,
+        description="1 draws what the model predicts, more makes a dream less certain, 0 takes the "
+        "likeliest (dream)",
+    )
     layout_seed: int = Field(
         0,
         alias="LayoutSeed",
@@ -200,6 +215,8 @@ class EnvironmentSection(Section):
         """Whether the agent sees frames (else the environment's own vector)."""
         if self.observation_type != "auto":
             return self.observation_type == "pixels"
+        if self.env_type == "dream":
+            return False
         if self.env_type == "sprites":
             return "State" not in self.env_id
         return self.env_type in ALWAYS_SEEN or self.env_id.startswith("CarRacing")
@@ -626,6 +643,89 @@ class EncoderSection(Section):
     )
 
 
+class DynamicsSection(Section):
+    """Training a model of sequences on an encoded dataset (--train_dynamics)."""
+
+    model: str = Field(
+        "mdn_rnn",
+        alias="DynamicsModel",
+        pattern=r"^[A-Za-z][\w.-]*$",
+        description="what is trained: mdn_rnn, causal_transformer",
+    )
+    sequence_length: int = Field(
+        32,
+        alias="SequenceLength",
+        ge=2,
+        le=MOST,
+        description="steps of a window; the most that causal_transformer looks back",
+    )
+    sample_observations: bool = Field(
+        False,
+        alias="SampleObservations",
+        description="draw latents anew for each batch, from the means and deviations of a vae's "
+        "encoded dataset",
+    )
+    difference_targets: bool = Field(
+        False,
+        alias="DifferenceTargets",
+        description="predict how much a latent changes in the place of what it is next",
+    )
+    train_steps: int = Field(
+        5_000, alias="DynamicsTrainSteps", ge=1, le=MOST_STEPS, description="optimiser steps in all"
+    )
+    batch_size: int = Field(
+        64,
+        alias="DynamicsBatchSize",
+        ge=1,
+        le=MOST,
+        description="windows in a step of all ranks together",
+    )
+    learning_rate: float = Field(
+        1e-3, alias="DynamicsLearningRate", gt=0, le=1, description="Adam's step size"
+    )
+    max_grad_norm: float = Field(
+        1.0,
+        alias="DynamicsMaxGradNorm",
+        ge=0,
+        description="largest norm of the gradient; 0 = it is not cut",
+    )
+    save_every: int = Field(
+        500,
+        alias="DynamicsSaveEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between checkpoints",
+    )
+    validate_every: int = Field(
+        250,
+        alias="DynamicsValidateEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two looks at held-out episodes",
+    )
+    validation_windows: int = Field(
+        256,
+        alias="DynamicsValidationWindows",
+        ge=1,
+        le=MOST,
+        description="held-out windows that are looked at: the same each time",
+    )
+    patience: int = Field(
+        0,
+        alias="DynamicsEarlyStopPatience",
+        ge=0,
+        le=MOST,
+        description="validations without a better one after which training ends; 0 = never",
+    )
+    log_every: int = Field(
+        20,
+        alias="DynamicsLogEveryNSteps",
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two rows of figures",
+    )
+
+
 class EvolutionSection(Section):
     """A small controller found by evolution (Agent = CMA-ES)."""
 
@@ -836,6 +936,7 @@ class Config(BaseModel):
         default_factory=RepresentationSection, alias="Representation"
     )
     encoder: EncoderSection = Field(default_factory=EncoderSection, alias="Encoder")
+    dynamics: DynamicsSection = Field(default_factory=DynamicsSection, alias="Dynamics")
     evolution: EvolutionSection = Field(default_factory=EvolutionSection, alias="Evolution")
     run: RunSection = Field(default_factory=RunSection, alias="Run")
 

@@ -31,6 +31,7 @@ from training.checkpoints.freezing import check_frozen_source
 from training.checkpoints.policy_encoder import FACT, choose_encoder, kept_encoder, module_of
 from training.checkpoints.storage import Payload, Saver
 from training.checkpoints.unstated import keep_unstated
+from training.dreaming.opening import open_pool
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
 from training.loop.collector import Policy
@@ -58,7 +59,7 @@ from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import output_bounds
 from workers.environments.base import EnvironmentSpec
-from workers.opening import Sizes, open_pool
+from workers.opening import Sizes
 
 
 def assemble(

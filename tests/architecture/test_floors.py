@@ -43,6 +43,7 @@ TRAINING_FLOORS = {
     "building": 4,
     "algorithm": 4,
     "browsing": 4,
+    "dreaming": 4,
     "loop": 3,
     "parts": 3,
     "reports": 3,

@@ -24,6 +24,7 @@ def write(tmp_path: Path) -> Write:
 OTHER_WORDS = {
     "EnvID": "my_package.envs:Maze-v0",
     "Model": "byol",
+    "DynamicsModel": "causal_transformer",
     "Backbone": "encoder:runs/an encoder",
 }
 
@@ -50,6 +51,7 @@ COMPANIONS = {
     "Nuisance": "EnvType = minigrid",
     "FrameColour": "EnvType = box2d\nEnvID = CarRacing-v3\nIntrinsicReward = none",
     "Renderer": "EnvType = box2d",
+    "DreamTemperature": "EnvType = dream",
     "ActionSpace": "EnvType = box2d",
     "ActionRepeat": "EnvType = box2d",
     "Backbone": "Representation = finetune",

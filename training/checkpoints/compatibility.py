@@ -29,6 +29,7 @@ PROTOCOL_FIELDS = (
     "environment.life_done",
     "environment.nuisance",
     "environment.renderer",
+    "environment.dream_temperature",
 )
 NETWORK_FIELDS = (
     "ppo.conv_channels",

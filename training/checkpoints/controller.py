@@ -16,7 +16,7 @@ from agents.controllers.controller import Controller, build_controller
 from agents.encoders.encoder import Encoder
 from configs.errors import CheckpointError
 from configs.schema import Config
-from training.checkpoints.encoder import told
+from training.checkpoints.offline import told
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import PolicyEncoder, kept_encoder
 from training.checkpoints.storage import Payload

@@ -18,6 +18,7 @@ FAMILIES = {
     "environment.life_done": ("atari", "mario"),
     "environment.nuisance": ("minigrid",),
     "environment.renderer": ("box2d",),
+    "environment.dream_temperature": ("dream",),
 }
 
 

@@ -26,6 +26,7 @@ from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import FACT, choose_encoder, module_of
 from training.checkpoints.storage import Payload, Saver
 from training.checkpoints.unstated import keep_unstated
+from training.dreaming.opening import open_pool
 from training.evolution.arena import Arena
 from training.evolution.displays import open_displays
 from training.evolution.evolver import Evolver, Schedule
@@ -37,7 +38,7 @@ from training.loop.resuming import differences
 from training.parts import Parts
 from training.ranks.agreement import on_first_rank
 from workers.environment_pool import EnvironmentPool
-from workers.opening import Sizes, open_pool
+from workers.opening import Sizes
 
 
 def look(parts: Parts, start: Start) -> Parts:

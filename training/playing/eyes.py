@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from agents.encoders.backbone import frames_of
 from agents.encoders.drawing import DrawingObjective
 from configs.errors import CheckpointError
-from training.checkpoints.encoder import load_model, told
+from training.checkpoints.encoder import load_model
+from training.checkpoints.offline import told
 from training.figures.lettering import Picture
 from training.playing.loaded_agent import LoadedController
 from training.playing.panels import HEADING, MARGIN, Curve, Note, Part, blank, write

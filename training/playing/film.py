@@ -79,6 +79,8 @@ def why_no_film(config: Config, seed: int) -> str | None:
     Raises:
         ConfigurationError: there can be no such environment at all.
     """
+    if config.environment.env_type == "dream":
+        return "a dream draws no pictures; --play shows one beside reality"
     environment = _environment_of(config)
     try:
         environment.reset(seed=stream_seed(seed, "evaluation video"))

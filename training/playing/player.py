@@ -17,9 +17,10 @@ from agents.networks.actor_critic import PolicyOutput
 from configs.errors import EnvironmentFailure
 from configs.schema import Config
 from training.building.seeding import make_generator, stream_seed
+from training.dreaming.opening import open_pool
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
-from workers.opening import Sizes, open_pool
+from workers.opening import Sizes
 from workers.protocol import EpisodeSummary, StepBatch
 
 DEFAULT_ENVIRONMENTS = 8

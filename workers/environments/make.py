@@ -5,6 +5,7 @@ Each family is imported only when it is built, so that a worker holds one simula
 
 # ruff: noqa: PLC0415, PLR0911 - see above; a return for each family
 
+from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.base import Environment
 
@@ -48,3 +49,8 @@ def make_environment(section: EnvironmentSection) -> Environment:
             from workers.environments.registered import RegisteredEnvironment
 
             return RegisteredEnvironment(section)
+        case "dream":
+            raise ConfigurationError(
+                f"EnvType = dream with EnvID = {section.env_id}: a dream can be trained in and "
+                "evaluated (--train, --eval), and nothing else"
+            )

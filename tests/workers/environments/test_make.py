@@ -8,6 +8,7 @@ import typing
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.make import make_environment
 
@@ -30,7 +31,12 @@ PACKAGES = {"mario": "nes_py", "minigrid": "minigrid", "mujoco": "mujoco", "box2
 
 def test_there_is_an_example_of_every_family() -> None:
     field = EnvironmentSection.model_fields["env_type"]
-    assert set(SECTIONS) == set(typing.get_args(field.annotation))
+    assert {*SECTIONS, "dream"} == set(typing.get_args(field.annotation))
+
+
+def test_a_dream_is_no_simulator() -> None:
+    with pytest.raises(ConfigurationError, match="a dream can be trained in and evaluated"):
+        make_environment(EnvironmentSection(env_type="dream", env_id="runs/mdn"))
 
 
 @pytest.mark.parametrize("family", SECTIONS)
