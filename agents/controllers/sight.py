@@ -125,10 +125,11 @@ class Seen:
         return torch.cat([features for features, _ in parts])[: len(observations)]
 
     def _remember(self, memory: Dynamics, actions: Tensor) -> None:
-        latents, actions = _padded(self._latents), _padded(actions)
+        latents = memory.encoder.preprocessing(_padded(self._latents))
+        inputs = torch.cat([latents, memory.embed(_padded(actions))], dim=-1)
         parts = [
-            memory.step(latents[rows], actions[rows], tuple(part[rows] for part in self._memory))[1]
-            for rows in _batches(len(latents))
+            memory.remember(inputs[rows], tuple(part[rows] for part in self._memory))
+            for rows in _batches(len(inputs))
         ]
         self._memory = tuple(torch.cat(part) for part in zip(*parts, strict=True))
 

@@ -57,11 +57,7 @@ NETWORK_FIELDS = (
     "representation.use",
 )
 # Of Agent = CMA-ES, which has none of the others.
-CONTROLLER_FIELDS = (
-    "evolution.population_size",
-    "evolution.hidden_units",
-    "evolution.inputs",
-)
+CONTROLLER_FIELDS = ("evolution.hidden_units", "evolution.inputs")
 # A run may freeze what an earlier one trained; what was frozen has lost its head, and stays so.
 FREEZING = "representation.freeze_backbone"
 # These mean nothing where the agent sees state vectors, and those nothing where it sees frames.

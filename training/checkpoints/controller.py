@@ -7,49 +7,87 @@ facts["controller"]     what the controller is
 facts["encoder"]        what the encoder is
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
 from agents.controllers.cma_es import CMAES
 from agents.controllers.controller import Controller, build_controller
+from agents.dynamics.dynamics import Dynamics
 from agents.encoders.encoder import Encoder
 from configs.errors import CheckpointError
 from configs.schema import Config
+from training.checkpoints.agent_memory import FACT as MEMORY_FACT
+from training.checkpoints.agent_memory import AgentMemory, kept_memory
 from training.checkpoints.offline import told
 from training.checkpoints.payload_form import laid_out
+from training.checkpoints.policy_encoder import FACT as ENCODER_FACT
 from training.checkpoints.policy_encoder import PolicyEncoder, kept_encoder
 from training.checkpoints.storage import Payload
 
 FACT = "controller"
 MEAN = "mean"
-ENCODER = "encoder."
+ENCODER, MEMORY = "encoder.", "memory."
 STRATEGY = "strategy"
 
 
-def model_weights(encoder: Encoder | None) -> dict[str, Tensor]:
-    """Return the weights of what controllers look through, as a checkpoint keeps them."""
-    if encoder is None:
-        return {}
-    return {name: value.cpu() for name, value in encoder.state_dict(prefix=ENCODER).items()}
+@dataclass(frozen=True)
+class Models:
+    """What a controller looks through: an encoder, a model of sequences, either or none."""
+
+    encoder: PolicyEncoder | None = None
+    memory: AgentMemory | None = None
+
+    @property
+    def encoder_module(self) -> Encoder | None:
+        """The encoder."""
+        return None if self.encoder is None else self.encoder.module
+
+    @property
+    def memory_module(self) -> Dynamics | None:
+        """The model of sequences."""
+        return None if self.memory is None else self.memory.module
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a checkpoint tells of them."""
+        facts = {} if self.encoder is None else {ENCODER_FACT: self.encoder.facts}
+        return facts if self.memory is None else {**facts, MEMORY_FACT: self.memory.facts}
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Their weights, as a checkpoint keeps them."""
+        modules = ((ENCODER, self.encoder_module), (MEMORY, self.memory_module))
+        return {
+            name: value.cpu()
+            for prefix, module in modules
+            if module is not None
+            for name, value in module.state_dict(prefix=prefix).items()
+        }
 
 
-def whole_encoder(payload: Payload, config: Config, path: Path) -> PolicyEncoder | None:
-    """Return the encoder of a checkpoint with its weights; None where it has none.
+def kept_models(payload: Payload, config: Config, path: Path) -> Models:
+    """Return the models of a checkpoint with their weights.
 
     Raises:
-        CheckpointError: it cannot be laid out.
+        CheckpointError: they cannot be laid out.
     """
-    encoder = kept_encoder(payload["facts"], config, path)
-    if encoder is not None:
-        weights = {
-            name.removeprefix(ENCODER): value
-            for name, value in payload["learner"].items()
-            if name.startswith(ENCODER)
-        }
-        with laid_out("encoder", path):
-            encoder.module.load_state_dict(weights)
-    return encoder
+    facts = payload["facts"]
+    models = Models(kept_encoder(facts, config, path), kept_memory(facts, config, path))
+    with laid_out("models", path):
+        for prefix, module in ((ENCODER, models.encoder_module), (MEMORY, models.memory_module)):
+            if module is not None:
+                module.load_state_dict(_named(payload["learner"], prefix))
+    return models
+
+
+def _named(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in weights.items()
+        if name.startswith(prefix)
+    }
 
 
 def kept_controller(payload: Payload, path: Path) -> tuple[Controller, Tensor]:

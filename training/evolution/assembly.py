@@ -12,18 +12,19 @@ import torch
 from agents.controllers.cma_es import CMAES
 from agents.controllers.controller import Controller
 from agents.controllers.sight import Sight
-from configs.errors import ConfigurationError
+from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig, dump_config
 from configs.schema import Config
 from configs.typed import typed
 from training.algorithm import Algorithm, Train
 from training.building.controllers import make_controller
 from training.building.seeding import stream_seed
+from training.checkpoints.agent_memory import choose_memory
 from training.checkpoints.continuation import Start, stored_config
 from training.checkpoints.controller import FACT as CONTROLLER
-from training.checkpoints.controller import kept_strategy, model_weights, whole_encoder
+from training.checkpoints.controller import Models, kept_models, kept_strategy
 from training.checkpoints.payload_form import laid_out
-from training.checkpoints.policy_encoder import FACT, choose_encoder, module_of
+from training.checkpoints.policy_encoder import choose_encoder
 from training.checkpoints.storage import Payload, Saver
 from training.checkpoints.unstated import keep_unstated
 from training.dreaming.opening import open_pool
@@ -42,10 +43,10 @@ from workers.opening import Sizes
 
 
 def look(parts: Parts, start: Start) -> Parts:
-    """Read the encoder that controllers are to look through.
+    """Read the models that controllers are to look through.
 
     Raises:
-        CheckpointError: it cannot be used.
+        CheckpointError: one cannot be used.
         ConfigurationError: there is none, and frames are all there is to see.
     """
     config = parts.config
@@ -56,22 +57,23 @@ def look(parts: Parts, start: Start) -> Parts:
             "--train_encoder wrote, or set ObservationType = state"
         )
     parts = replace(parts, loaded=_whole_games(parts.loaded))
-    return replace(parts, encoder=choose_encoder(parts.ranks, start, parts.config))
+    encoder = choose_encoder(parts.ranks, start, parts.config)
+    return replace(parts, encoder=encoder, memory=choose_memory(parts.ranks, start, parts.config))
 
 
 def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
-    """Keep of a checkpoint what the recipe leaves open, and the encoder in it.
+    """Keep of a checkpoint what the recipe leaves open, and the models in it.
 
     Folders of models are not looked at again, whatever the recipe says.
     """
     assert start.source is not None
     loaded = keep_unstated(parts.loaded, payload)
     stored = stored_config(payload["facts"], start.source).evolution
-    models = {"vision_model": stored.vision_model, "memory_model": stored.memory_model}
-    evolution = loaded.config.evolution.model_copy(update=models)
+    folders = {"vision_model": stored.vision_model, "memory_model": stored.memory_model}
+    evolution = loaded.config.evolution.model_copy(update=folders)
     loaded = replace(loaded, config=loaded.config.model_copy(update={"evolution": evolution}))
-    encoder = whole_encoder(payload, loaded.config, start.source)
-    return replace(parts, loaded=loaded, encoder=encoder)
+    models = kept_models(payload, loaded.config, start.source)
+    return replace(parts, loaded=loaded, encoder=models.encoder, memory=models.memory)
 
 
 def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
@@ -100,12 +102,12 @@ def assemble(
 ) -> Train:
     """Build all parts of a run, lay out what is continued, and put them together."""
     config, ranks, session = parts.config, parts.ranks, parts.session
-    encoder = module_of(parts.encoder)
-    controller = make_controller(config, pool.spec, encoder)
+    models = Models(parts.encoder, parts.memory)
+    controller = make_controller(config, pool.spec, models)
     strategy = on_first_rank(ranks, lambda: _strategy(parts, controller, payload))
-    facts = _facts(parts, pool, controller)
+    facts = _facts(parts, pool, controller) | models.facts
     state = EvolutionState(
-        model_weights(encoder),
+        models.weights,
         ranks,
         Saver(parts.options.save_model_path),
         facts,
@@ -119,7 +121,12 @@ def assemble(
         strategy=strategy,
         arena=Arena(
             pool,
-            Sight(controller, session.device, encoder=encoder),
+            Sight(
+                controller,
+                session.device,
+                encoder=models.encoder_module,
+                memory=models.memory_module,
+            ),
             ranks,
             parts.stop,
             showing.tick,
@@ -183,7 +190,7 @@ def _strategy(parts: Parts, controller: Controller, payload: Payload | None) -> 
     """Return the strategy, new or as it was.
 
     Raises:
-        CheckpointError: that of the checkpoint is of another controller.
+        CheckpointError: that of the checkpoint is of another controller or population.
     """
     section, seed = parts.config.evolution, parts.config.run.seed
     if payload is None:
@@ -193,12 +200,19 @@ def _strategy(parts: Parts, controller: Controller, payload: Payload | None) -> 
             population_size=section.population_size,
             seed=stream_seed(seed, "evolution"),
         )
-    return kept_strategy(payload, controller, parts.session.source or Path("the checkpoint"))
+    source = parts.session.source or Path("the checkpoint")
+    strategy = kept_strategy(payload, controller, source)
+    if strategy.population_size != section.population_size:
+        raise CheckpointError(
+            f"{source}: its PopulationSize = {strategy.population_size}, which goes on as it is; "
+            f"set that in the place of {section.population_size}, or begin another run"
+        )
+    return strategy
 
 
 def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[str, Any]:
     """Return what a checkpoint tells of its run: text and numbers only."""
-    facts = {
+    return {
         "log_name": parts.options.log_name,
         "config": dump_config(parts.config),
         "spec": json.dumps(asdict(pool.spec)),
@@ -207,7 +221,6 @@ def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[
         "threads": torch.get_num_threads(),
         "versions": collect_versions(),
     }
-    return facts if parts.encoder is None else {**facts, FACT: parts.encoder.facts}
 
 
 def _schedule(config: Config) -> Schedule:

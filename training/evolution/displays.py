@@ -76,7 +76,8 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
     section, inputs = config.evolution, controller.inputs
     seen = f"{inputs.latent_size} numbers"
     seen += " of the encoder" if parts.encoder is not None else " of the environment"
-    seen += " and their change" if inputs.with_change else ""
+    seen += ", their change" if inputs.with_change else ""
+    seen += f", {inputs.hidden_size} of the memory" if inputs.hidden_size else ""
     shape = f"{section.hidden_units} hidden units" if section.hidden_units else "linear"
     episodes = section.population_size * section.trials_per_member
     threads = f"{torch.get_num_threads()} thread(s)"

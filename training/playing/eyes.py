@@ -57,7 +57,7 @@ def controller_parts(
 ) -> list[Part]:
     """Return the parts of the column beside the screen, `height` pixels high together."""
     colour = (96, 208, 190)
-    if agent.encoder is None:
+    if agent.models.encoder is None:
         note = Note("this controller sees the state itself", NOTE_HEIGHT, width)
         score = Curve("score", recording.scores, height - NOTE_HEIGHT, width, colour=colour)
         return [note, score]
@@ -95,10 +95,10 @@ def _redrawn(agent: LoadedController, frames: torch.Tensor) -> Pictures:
     Raises:
         CheckpointError: its folder is gone, holds another encoder by now, or draws nothing.
     """
-    assert agent.encoder is not None
+    assert agent.models.encoder is not None
     folder = Path(agent.config.evolution.vision_model)
     model = load_model(folder)
-    if model.trained.digest != told(agent.encoder.facts, agent.path)["digest"]:
+    if model.trained.digest != told(agent.models.encoder.facts, agent.path)["digest"]:
         raise CheckpointError(f"{folder} holds another encoder than the checkpoint")
     objective = model.objective
     if not isinstance(objective, DrawingObjective):

@@ -18,9 +18,9 @@ from training.building.learner import build_learner
 from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
-from training.checkpoints.controller import kept_controller, whole_encoder
+from training.checkpoints.controller import Models, kept_controller, kept_models
 from training.checkpoints.payload_form import check_form, laid_out
-from training.checkpoints.policy_encoder import PolicyEncoder, kept_encoder, module_of
+from training.checkpoints.policy_encoder import kept_encoder, module_of
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
@@ -65,11 +65,11 @@ class LoadedController(LoadedAgent):
     """One of CMA-ES: the mean of its next population.
 
     Attributes:
-        encoder: what it looks through, and what is told of that; None where it sees vectors.
+        models: what it looks through.
     """
 
     player: ControllerPlayer
-    encoder: PolicyEncoder | None
+    models: Models
 
 
 def load_agent(
@@ -91,8 +91,8 @@ def load_agent(
     check_import(loaded.config, config, path)
     protocol = asked_protocol(loaded, config)
     if config.run.agent == "CMA-ES":
-        actor, encoder = _controller_player(path, payload, config, device)
-        return LoadedController(path, protocol.config, protocol.changes, payload, actor, encoder)
+        actor, models = _controller_player(path, payload, config, device)
+        return LoadedController(path, protocol.config, protocol.changes, payload, actor, models)
     seed = loaded.config.run.seed
     player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
     return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
@@ -134,14 +134,16 @@ def _ppo_player(
 
 def _controller_player(
     path: Path, payload: Payload, config: Config, device: torch.device
-) -> tuple[ControllerPlayer, PolicyEncoder | None]:
+) -> tuple[ControllerPlayer, Models]:
     """Lay out a controller and what it looks through."""
-    encoder = whole_encoder(payload, config, path)
+    models = kept_models(payload, config, path)
     controller, parameters = kept_controller(payload, path)
     with laid_out("controller", path):
         spec = spec_from_text(payload["facts"]["spec"])
-        sight = Sight(controller, device, encoder=module_of(encoder))
-    return ControllerPlayer(sight, parameters, spec), encoder
+        sight = Sight(
+            controller, device, encoder=models.encoder_module, memory=models.memory_module
+        )
+    return ControllerPlayer(sight, parameters, spec), models
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:

@@ -18,6 +18,8 @@ from workers.environments.base import EnvironmentSpec
 LARGEST = float(np.finfo(np.float64).max)
 # Of the agent and of nothing that is stored.
 _OF_THE_AGENT = frozenset({"stack_size", "learning_reward"})
+# Not told where they have this value: datasets from before there were such keys do not tell them.
+_NEWER: Mapping[str, Any] = {"ActionRepeat": 1, "DreamTemperature": 1.0}
 
 
 def schema_from_spec(spec: EnvironmentSpec, background: str | None) -> Schema:
@@ -61,6 +63,9 @@ def describe(section: EnvironmentSection, policy: str, background: str | None) -
         background: what was taken off the frames, or None.
     """
     environment = section.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_AGENT))
+    for key, value in _NEWER.items():
+        if environment[key] == value:
+            del environment[key]
     stored: dict[str, Any] = {
         "frames": "H W C",
         "rewards": "raw",
