@@ -18,9 +18,9 @@ BATCH = 4  # larger ones are little faster, smaller ones much slower
 class Sight:
     """From observations to a controller's inputs.
 
-    Networks compute in batches of one size, the last one filled up: in batches of any size the last
-    bits of a result depend on how many there are, and an episode would hang on what is played
-    beside it.
+    Networks compute in batches of one size, the last one filled up, from memory of their own: the
+    last bits of a result depend on how many there are in a batch and on where they lie, and an
+    episode would hang on what is played beside it.
 
     Args:
         controller: says what it wants to see.
@@ -128,7 +128,7 @@ class Seen:
         latents = memory.encoder.preprocessing(_padded(self._latents))
         inputs = torch.cat([latents, memory.embed(_padded(actions))], dim=-1)
         parts = [
-            memory.remember(inputs[rows], tuple(part[rows] for part in self._memory))
+            memory.remember(inputs[rows].clone(), tuple(part[rows] for part in self._memory))
             for rows in _batches(len(inputs))
         ]
         self._memory = tuple(torch.cat(part) for part in zip(*parts, strict=True))
