@@ -100,6 +100,7 @@ def test_a_stop_drops_the_generation_under_way_and_resume_plays_it_again(
     assert_equal(calm, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(calm: Path, tmp_path: Path) -> None:
     slow = command(tmp_path, "--num_env_per_process=1", "--num_workers=1")
     with started(tmp_path, *slow) as run:

@@ -39,7 +39,10 @@ def seen_through(models: Path, memory: str | None) -> tuple[str, ...]:
     return (f"--vision_model={models / 'vae'}", *remembered)
 
 
-@pytest.fixture(scope="module", params=[None, *MEMORIES])
+@pytest.fixture(
+    scope="module",
+    params=[None, "mdn_rnn", pytest.param("causal_transformer", marks=pytest.mark.slow)],
+)
 def calm(
     request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, tuple[str, ...]]:
