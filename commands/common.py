@@ -122,11 +122,11 @@ def add_policy(parser: Parser) -> None:
     """Add --policy, unless another verb has done so."""
     if parser.knows("--policy"):
         return
-    parser.group("who acts (--collect, --visualise)").add_argument(
+    parser.group("who acts (--collect, --visualise, --play)").add_argument(
         "--policy",
-        help="random, brownian (continuous actions that keep their direction), and to collect also "
-        "the path of a checkpoint, or module:Class of your own (default random; to draw, that of "
-        "the model's dataset where it is one of the two)",
+        help="random, brownian (continuous actions that keep their direction), and to collect or "
+        "to play also the path of a checkpoint, or module:Class of your own (default random; to "
+        "draw or play, that of the model's dataset where it is one of the two)",
     )
 
 
@@ -134,12 +134,14 @@ def add_out(parser: Parser) -> None:
     """Add --out, unless another verb has done so."""
     if parser.knows("--out"):
         return
-    parser.group("where it is written (--report, --export, --probe, --visualise)").add_argument(
+    parser.group(
+        "where it is written (--report, --export, --probe, --visualise, --play)"
+    ).add_argument(
         "--out",
         type=path,
         metavar="PATH",
         help="where the report of one run, or the comparison of several, is written as .html "
         "(default logs/runs/NAME/report.html, logs/reports); the folder of an export (default "
-        "exports/NAME); the page of a probe (.html) and the film of fresh play (.mp4), by default "
-        "in the model's folder",
+        "exports/NAME); the page of a probe (.html) and the film of play (.mp4), by default in the "
+        "model's folder",
     )

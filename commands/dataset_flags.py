@@ -83,7 +83,7 @@ def add_environment(parser: Parser) -> None:
     if parser.knows("--environment"):
         return
     parser.group(
-        "which environment (--collect, --train_encoder, --train_dynamics, --visualise)"
+        "which environment (--collect, --train_encoder, --train_dynamics, --visualise, --play)"
     ).add_argument(
         "--environment",
         metavar="ID",

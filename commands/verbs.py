@@ -10,6 +10,7 @@ from commands import (
     encode,
     evaluate,
     export,
+    play,
     probe,
     report,
     train,
@@ -45,6 +46,7 @@ VERBS: "Mapping[str, Verb]" = {
     "train_dynamics": train_dynamics,
     "probe": probe,
     "visualise": visualise,
+    "play": play,
     "config_options": config_options,
 }
 

@@ -43,6 +43,10 @@ OWN = {
     "visualise": {
         *("--visualise", "--model", "--environment", "--policy", "--episodes", "--out", "--fresh"),
     },
+    "play": {
+        *("--play", "--vision_model", "--memory_model", "--environment", "--policy", "--out"),
+        "--restart_every",
+    },
     "collect": {
         *("--collect", "--resume", "--overwrite", "--num_rollouts", "--out_dir", "--out_name"),
         *("--environment", "--policy", "--parallelism", "--max_steps", "--observation_size"),

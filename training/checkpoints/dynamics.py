@@ -7,10 +7,12 @@ from typing import Any
 
 from agents.dynamics.dynamics import Dynamics
 from agents.dynamics.registry import build_dynamics
-from configs.errors import CheckpointError, ConfigurationError
+from configs.errors import CheckpointError, ConfigurationError, DatasetError
 from training.checkpoints.encoder import ENCODER, TrainedEncoder
 from training.checkpoints.offline import digest_of, environment_id, read_offline
 from training.checkpoints.payload_form import laid_out
+from trajectories.fields import Fields
+from trajectories.schema import Schema
 
 DYNAMICS = "dynamics"  # what is told of a model that is one
 
@@ -43,6 +45,18 @@ class TrainedDynamics:
     def environment_id(self) -> str:
         """The id of that environment."""
         return environment_id(self.environment)
+
+    @property
+    def schema(self) -> Schema:
+        """What is in the rows of its data.
+
+        Raises:
+            CheckpointError: it does not tell.
+        """
+        try:
+            return Schema.from_json(Fields(self.dataset.get("schema"), "schema"))
+        except DatasetError as error:
+            raise CheckpointError(f"{self.path}: does not tell what it learnt from") from error
 
     @property
     def encoder_digest(self) -> str | None:

@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.reading import printable
 from configs.schema import Config
 from training.collecting.checkpoint_policy import CheckpointPolicy, check_spec
 from training.collecting.controller_policy import ControllerPolicy
-from training.collecting.options import CollectOptions
 from training.collecting.policies import (
     BrownianPolicy,
     MakePolicy,
@@ -40,19 +41,26 @@ class Choice:
     make: MakePolicy
 
 
-def choose_policy(options: CollectOptions, loaded: LoadedConfig, place: Place) -> Choice:
+def choose_policy(
+    name: str, loaded: LoadedConfig, place: Place, *, gpu_id: int | None, greedy: bool
+) -> Choice:
     """Return what --policy names.
+
+    Args:
+        name: what was typed.
+        loaded: the configuration.
+        place: this process.
+        gpu_id, greedy: of a checkpoint: where it computes; whether it takes the likeliest action.
 
     Raises:
         ConfigurationError: there is no such policy.
         CheckpointError: the checkpoint cannot be read, or contradicts the configuration.
     """
-    name = options.policy
     if name in BUILT_IN:
         return Choice(name, loaded.config, BUILT_IN[name])
     path = Path(name).expanduser()
     if path.exists():
-        return _checkpoint(path, options, loaded, place)
+        return _checkpoint(path, loaded, choose_device(place, gpu_id), greedy=greedy)
     if ":" in name:
         return Choice(name, loaded.config, own_policy(name))
     raise ConfigurationError(
@@ -61,9 +69,8 @@ def choose_policy(options: CollectOptions, loaded: LoadedConfig, place: Place) -
     )
 
 
-def _checkpoint(path: Path, options: CollectOptions, loaded: LoadedConfig, place: Place) -> Choice:
-    device = choose_device(place, options.gpu_id)
-    agent = load_agent(path, loaded, device, greedy=options.greedy)
+def _checkpoint(path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool) -> Choice:
+    agent = load_agent(path, loaded, device, greedy=greedy)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     if isinstance(agent, LoadedController):
         actor = agent.player
@@ -75,10 +82,10 @@ def _checkpoint(path: Path, options: CollectOptions, loaded: LoadedConfig, place
 
         return Choice(name, agent.config, make_controller)
     policy = ppo_of(agent, "--policy CHECKPOINT")
-    name = f"checkpoint {digest}, {'likeliest' if options.greedy else 'sampled'} actions"
+    name = f"checkpoint {digest}, {'likeliest' if greedy else 'sampled'} actions"
 
     def make(spec: EnvironmentSpec) -> Policy:
         check_spec(policy, spec)
-        return CheckpointPolicy(policy, device, greedy=options.greedy)
+        return CheckpointPolicy(policy, device, greedy=greedy)
 
     return Choice(name, agent.config, make)

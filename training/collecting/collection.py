@@ -86,7 +86,9 @@ def collect(options: CollectOptions, loaded: LoadedConfig) -> int:
 def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: StopRequest) -> int:
     ranks = Ranks(CPU)
     check_same_start(ranks, loaded.config, software_versions(), _flags(options))
-    choice = choose_policy(options, loaded, place)
+    choice = choose_policy(
+        options.policy, loaded, place, gpu_id=options.gpu_id, greedy=options.greedy
+    )
     config = _for_collecting(choice.config)
     job = _Job(options, place, stop, choice, config.run.seed)
     with _open_environments(job, config) as pool:

@@ -6,13 +6,12 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from configs.errors import CheckpointError, DatasetError
+from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import Config, EnvironmentSection
 from training.checkpoints.dynamics import TrainedDynamics, load_dynamics
 from training.dreaming.dream import Dream
 from training.dreaming.environment import DreamEnvironment
-from trajectories.fields import Fields
-from trajectories.schema import ActionSpace, Schema
+from trajectories.schema import ActionSpace
 from workers import opening
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import action_map
@@ -37,6 +36,11 @@ def open_pool(
     """
     if config.environment.env_type != DREAM:
         return opening.open_pool(config, sizes, backend, with_states=with_states)
+    if sizes.num_workers is not None:
+        raise ConfigurationError(
+            f"--num_workers {sizes.num_workers} with EnvType = dream: dreams step in the rank "
+            "itself; leave it out"
+        )
     trained = load_dynamics(Path(config.environment.env_id))
     if len(trained.dynamics.starts) == 0:
         raise CheckpointError(f"{trained.path}: keeps no first latents where dreams could begin")
@@ -60,11 +64,7 @@ def dream_spec(section: EnvironmentSection, trained: TrainedDynamics) -> Environ
         ConfigurationError: its actions are of a kind that no agent of ours takes.
         CheckpointError: it does not say what its actions are.
     """
-    try:
-        schema = Schema.from_json(Fields(trained.dataset.get("schema"), str(trained.path)))
-    except DatasetError as error:
-        raise CheckpointError(f"{trained.path}: does not tell its actions ({error})") from error
-    acted = _space_of(schema.action)
+    acted = _space_of(trained.schema.action)
     size = trained.dynamics.encoder.feature_size
     return spec_of(
         section.env_id,

@@ -9,6 +9,8 @@ from typing import Any
 
 from agents.ranks import Ranks
 from configs.errors import CheckpointError
+from configs.loading import dump_config
+from configs.schema import Config
 from configs.typed import typed
 from training.checkpoints.offline import check_offline_form
 from training.checkpoints.storage import (
@@ -151,9 +153,10 @@ def check_fit(
 def notes_on(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Say what has changed since the checkpoint, and what of it makes going on inexact."""
     notes = []
-    keys = differing_keys([wanted["config"], found["config"]])
+    before = {**dump_config(Config()), **found["config"]}  # a key that is newer had its default
+    keys = differing_keys([wanted["config"], before])
     if keys:
-        changes = (f"{k} {found['config'].get(k)} -> {wanted['config'].get(k)}" for k in keys)
+        changes = (f"{k} {before.get(k)} -> {wanted['config'].get(k)}" for k in keys)
         notes.append(f"changed since the checkpoint: {', '.join(changes)}")
     names = differing_keys([wanted["versions"], found["versions"]])
     if names:

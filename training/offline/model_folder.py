@@ -19,7 +19,7 @@ TENSORBOARD = "tensorboard"
 # What is written there beside checkpoints and curves. Other people's files stay.
 _OWN = re.compile(
     r"status\.json|manifest\.json|config(-\d+)?\.conf|metrics\.jsonl|stacks-rank\d+\.txt"
-    r"|non_finite-rank\d+\.pt|probe\.(html|json)|fresh\.(mp4|png|json)"
+    r"|non_finite-rank\d+\.pt|probe\.(html|json)|fresh\.(mp4|png|json)|play\.(mp4|png)"
 )
 _RESULTS = re.compile(r"metrics\.jsonl|non_finite-rank\d+\.pt")
 

@@ -15,7 +15,7 @@ from trajectories.loading import frame_batches, window_batches
 from trajectories.reader import Dataset, Windows
 from trajectories.rows import Rows
 from trajectories.sampling import WHOLE, FrameSampler, Position, Share, WindowSampler
-from trajectories.schema import Schema
+from trajectories.schema import ActionSpace, Schema
 
 OF_ONE_ROW = frozenset({"observations", "states", "labels"})  # what needs no row that follows
 
@@ -125,7 +125,7 @@ def samples_of_windows(windows: Windows, schema: Schema, needs: Needs) -> Sample
         "next_observations": windows.observations[:, 1:],
         "states": states[:, :-1],
         "next_states": states[:, 1:],
-        "actions": _actions(windows.actions, schema),
+        "actions": actions_of(windows.actions, schema.action),
         "labels": labels,
         "mask": windows.mask,
         "rewards": windows.rewards.astype(np.float32),
@@ -173,8 +173,9 @@ def _labels(columns: Mapping[str, Array], schema: Schema, mask: Array | None = N
     return labels
 
 
-def _actions(actions: Array, schema: Schema) -> Array:
-    """Return choices [B, T] that begin at 0, or numbers [B, T, A] as float32."""
-    if schema.action.kind == CHOICES:
-        return actions.astype(np.int64) - schema.action.start
-    return actions.reshape(*actions.shape[:2], -1).astype(np.float32)
+def actions_of(actions: Array, space: ActionSpace) -> Array:
+    """Return choices [...] that begin at 0, or numbers [..., A] as float32."""
+    if space.kind == CHOICES:
+        return actions.astype(np.int64) - space.start
+    leading = actions.shape[: actions.ndim - len(space.shape)]
+    return actions.reshape(*leading, -1).astype(np.float32)

@@ -11,6 +11,7 @@ from configs.schema import Config
 from training.building.learner import rollout_shape
 from training.building.seeding import stream_seed
 from training.checkpoints.payload_form import laid_out
+from training.dreaming.opening import DREAM
 from training.figures.axes import axis_names
 from training.figures.lettering import Colour, Picture
 from training.loop.visits import visits_until
@@ -79,7 +80,7 @@ def why_no_film(config: Config, seed: int) -> str | None:
     Raises:
         ConfigurationError: there can be no such environment at all.
     """
-    if config.environment.env_type == "dream":
+    if config.environment.env_type == DREAM:
         return "a dream draws no pictures; --play shows one beside reality"
     environment = _environment_of(config)
     try:

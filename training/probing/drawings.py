@@ -44,9 +44,14 @@ class Drawn:
 @torch.no_grad()
 def draw_all(objective: DrawingObjective, frames: Tensor, features: Tensor) -> Pictures:
     """Return frames [B, ...] as pictures [B, C, H, W], and what is drawn of features [B, D]."""
-    made = [objective.draw(chunk).float().cpu() for chunk in features.split(CHUNK)]
     original = [objective.frames.pictures(chunk).cpu() for chunk in frames.split(CHUNK)]
-    return Pictures(torch.cat(original), torch.cat(made))
+    return Pictures(torch.cat(original), draw_only(objective, features))
+
+
+@torch.no_grad()
+def draw_only(objective: DrawingObjective, features: Tensor) -> Tensor:
+    """Return what is drawn of features [B, D], pictures [B, C, H, W] on the CPU."""
+    return torch.cat([objective.draw(chunk).float().cpu() for chunk in features.split(CHUNK)])
 
 
 def judge(pictures: Pictures, moving: Tensor) -> Drawn:

@@ -10,18 +10,25 @@ import torch
 
 from agents.encoders.drawing import OBJECT_THRESHOLD, DrawingObjective
 from agents.encoders.objective import Pictures, Samples
-from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from training.checkpoints.encoder import TrainedModel, load_model
-from training.folders.files import check_writable, replace_file
+from training.collecting.choosing import BUILT_IN
+from training.folders.files import replace_file
 from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
-from training.offline.encoding import latents_of
 from training.offline.launch import threads_of
 from training.offline.pictures import sheet
-from training.playing.video import VideoWriter
+from training.playing.video import Frame
 from training.probing.centroids import centroid_errors, centroids
-from training.probing.drawings import Drawn, draw_all, judge, moving_pixels
+from training.probing.drawings import Drawn, judge, moving_pixels
+from training.probing.films import (
+    check_form,
+    drawing,
+    drawn,
+    film_path,
+    in_colour,
+    write_film,
+)
 from training.probing.options import FreshOptions
 from training.probing.page import as_png
 from training.probing.playing import own_config, own_policy, play_fresh
@@ -31,7 +38,6 @@ from training.ranks.threads import set_threads
 from trajectories.episode import Episode
 
 FILM = "fresh.mp4"
-FRAMES_PER_SECOND = 15.0
 SHOWN = 8  # pictures of the strip
 CHUNK = 64  # frames whose loss is taken at once
 
@@ -77,27 +83,23 @@ def draw_fresh(options: FreshOptions, loaded: LoadedConfig) -> int:
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
     set_threads(device, threads_of(loaded.config.run, place))
-    film = _film(options)
+    film = film_path(options.out)
     model = load_model(options.model)
     film = film or model.trained.path.parent / FILM
-    objective = model.objective
-    if not isinstance(objective, DrawingObjective):
-        raise CheckpointError(
-            f"{model.trained.path}: a {model.trained.model} draws nothing; name a state_decoder, "
-            "a vae or an autoencoder"
-        )
+    objective = drawing(model)
     config = own_config(model.trained, options.environment, loaded)
     policy = own_policy(model.trained, options.policy)
     with Stages(options.episodes + 2, "drawing fresh play") as stages:
-        episodes, names = play_fresh(config, policy, options.episodes, stages)
-        _check_form(model, episodes[0], names)
+        episodes, spec = play_fresh(config, BUILT_IN[policy], options.episodes, stages)
+        check_form(model, episodes[0], spec.state_names)
         stages.begin("drawing")
         objective.to(device)
-        parts = [_drawn(objective, episode, device) for episode in episodes]
+        parts = [drawn(objective, episode, device)[0] for episode in episodes]
         pictures = Pictures(*(torch.cat(each) for each in zip(*parts, strict=True)))
         found = _judged(objective, pictures, _loss(objective, episodes, device), model)
         stages.begin(f"writing {film}")
-        _write_film(film, pictures)
+        moments = range(len(pictures.original))
+        write_film(film, (_side_by_side(pictures, place) for place in moments))
     shown = np.unique(np.linspace(0, len(parts[0].original) - 1, SHOWN).round()).astype(np.int64)
     strip = sheet(Pictures(*(each[shown] for each in parts[0])))
     replace_file(film.with_suffix(".png"), as_png(strip))
@@ -111,53 +113,6 @@ def draw_fresh(options: FreshOptions, loaded: LoadedConfig) -> int:
     }
     _say(film, found, facts)
     return 0
-
-
-def _film(options: FreshOptions) -> Path | None:
-    """Return where the film goes, if that was said.
-
-    Raises:
-        ConfigurationError: it cannot go there.
-    """
-    if options.out is None:
-        return None
-    if options.out.suffix != ".mp4":
-        raise ConfigurationError(
-            f"--out={options.out}: it is a film; give it a name that ends in .mp4"
-        )
-    check_writable(options.out, "--out")
-    return options.out
-
-
-def _check_form(model: TrainedModel, episode: Episode, names: tuple[str, ...]) -> None:
-    """Refuse a model of which the environment does not show, or does not tell, what it takes."""
-    objective, path = model.objective, model.trained.path
-    assert isinstance(objective, DrawingObjective)
-    shape = episode.observations.shape[1:]
-    if shape != objective.frames.shape:
-        raise CheckpointError(
-            f"{path}: was trained on frames of shape {objective.frames.shape}, and a fresh "
-            f"{model.trained.environment_id} shows {shape}"
-        )
-    if model.trained.encoder.observes != "states":
-        return
-    wanted = list(model.trained.dataset.get("schema", {}).get("state", []))
-    if wanted != list(names):
-        raise CheckpointError(
-            f"{path}: draws the state {', '.join(wanted)}, and a fresh "
-            f"{model.trained.environment_id} tells {', '.join(names) or 'none'}"
-        )
-
-
-def _drawn(objective: DrawingObjective, episode: Episode, device: torch.device) -> Pictures:
-    """Return the frames of an episode as pictures, and what is drawn of them, on the CPU."""
-    seen = episode.observations
-    if objective.encoder.observes == "states":
-        assert episode.states is not None
-        seen = episode.states
-    features, _ = latents_of(objective.encoder, seen)
-    frames = torch.from_numpy(np.array(episode.observations)).to(device)
-    return draw_all(objective, frames, torch.from_numpy(features).to(device))
 
 
 @torch.no_grad()
@@ -200,20 +155,10 @@ def _judged(
     )
 
 
-def _write_film(path: Path, pictures: Pictures) -> None:
-    """Write true frame, drawing and difference side by side."""
-    frames = [_side_by_side(pictures, place) for place in range(len(pictures.original))]
-    height, width, _ = frames[0].shape
-    with VideoWriter(path, FRAMES_PER_SECOND, height, width) as video:
-        for frame in frames:
-            video.write(frame)
-
-
-def _side_by_side(pictures: Pictures, place: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return one moment, uint8 [H, 3 W, 3]."""
+def _side_by_side(pictures: Pictures, place: int) -> Frame:
+    """Return true frame, drawing and difference of one moment, uint8 [H, 3 W, 3]."""
     stacked = sheet(Pictures(*(each[place : place + 1] for each in pictures)))
-    frame = np.concatenate(np.split(stacked, 3, axis=0), axis=1)
-    return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3)))
+    return in_colour(np.concatenate(np.split(stacked, 3, axis=0), axis=1))
 
 
 def _say(film: Path, found: Fresh, facts: dict[str, Any]) -> None:

@@ -28,6 +28,29 @@ class ProbeOptions:
 
 
 @dataclass(frozen=True)
+class PlayOptions:
+    """Playing beside a dream; each is a flag of main.py.
+
+    Attributes:
+        vision_model: the folder of an encoder that draws, or a checkpoint in it.
+        memory_model: of the model of sequences that learnt its latents.
+        environment: that the models must be of; None = any.
+        policy: "random", "brownian", module:Class, or a checkpoint; None = as the dataset's.
+        restart_every: steps after which the dream begins anew at what is real.
+        out: the film; None = into the folder of the model of sequences.
+        gpu_id: the GPU to use for a policy.
+    """
+
+    vision_model: Path
+    memory_model: Path
+    environment: str | None = None
+    policy: str | None = None
+    restart_every: int = 50
+    out: Path | None = None
+    gpu_id: int | None = None
+
+
+@dataclass(frozen=True)
 class FreshOptions:
     """Drawing fresh play; each is a flag of main.py.
 

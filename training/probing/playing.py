@@ -12,22 +12,25 @@ from training.building.seeding import stream_seed
 from training.checkpoints.encoder import TrainedEncoder
 from training.collecting.choosing import BUILT_IN
 from training.collecting.playing import play_numbers
+from training.collecting.policies import MakePolicy
 from training.live.stages import Stages
 from training.offline.datasets import same_environment
 from training.recording.describing import episode_of, schema_from_spec
 from training.recording.recorder import Lived
 from trajectories.episode import Episode
+from workers.environments.base import EnvironmentSpec
 from workers.opening import Sizes, open_pool
 
 
 def play_fresh(
-    config: Config, policy: str, episodes: int, stages: Stages
-) -> tuple[list[Episode], tuple[str, ...]]:
-    """Play episodes of seeds that no collection has; return them as stored, and the state's names.
+    config: Config, policy: MakePolicy, episodes: int, stages: Stages
+) -> tuple[list[Episode], EnvironmentSpec]:
+    """Play episodes of seeds that no collection has; return them as stored, and the environment's
+    spec.
 
     Args:
         config: of the environment and of the run's seed.
-        policy: "random" or "brownian".
+        policy: makes who acts.
         episodes: how many.
         stages: told how far it is.
 
@@ -57,9 +60,8 @@ def play_fresh(
             found.append(episode_of(lived, schema, None, {"id": f"fresh-{number}"}))
             stages.begin(f"episode {number + 1}, {len(lived.observations):,} frames")
 
-        maker = BUILT_IN[policy]
-        play_numbers(pool, [maker(spec)], range(episodes), seed, take, lambda _: True)
-    return found, spec.state_names
+        play_numbers(pool, [policy(spec)], range(episodes), seed, take, lambda _: True)
+    return found, spec
 
 
 def own_config(trained: TrainedEncoder, wanted: str | None, loaded: LoadedConfig) -> Config:

@@ -203,7 +203,7 @@ def test_what_cannot_be_dreamt_in_is_refused_in_words(trained: Path, tmp_path: P
 
     with pytest.raises(ConfigurationError, match="MultiBinary"):
         opened(saved(facts["module"], facts["dataset"].replace('"discrete"', '"multi_binary"')))
-    with pytest.raises(CheckpointError, match="does not tell its actions"):
+    with pytest.raises(CheckpointError, match="does not tell what it learnt from"):
         opened(saved(facts["module"], facts["dataset"].replace('"action"', '"actions"')))
     count = len(load_dynamics(trained).dynamics.starts)
     without = facts["module"].replace(f'"num_starts": {count}', '"num_starts": 0')

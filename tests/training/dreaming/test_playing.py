@@ -35,7 +35,10 @@ saveCkptEvery = 2
 """
 
 
-@pytest.fixture(scope="module", params=["mdn_rnn", "causal_transformer"])
+@pytest.fixture(
+    scope="module",
+    params=["mdn_rnn", pytest.param("causal_transformer", marks=pytest.mark.slow)],
+)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model, and the recipe of a dream in it."""
     path = tmp_path_factory.mktemp("dream")
@@ -79,6 +82,7 @@ def test_what_a_dream_does_not_have_is_refused(folder: Path, capsys: Captured) -
 
     assert "what is dreamt are latents" in said(2, "--set=ObservationType=pixels")
     assert "dreams step in the rank itself" in said(2, "--set=WorkerBackend=processes")
+    assert "dreams step in the rank itself" in said(2, "--num_workers=2")
     assert "cannot be read" in said(3, "--set=EnvID=elsewhere")
     collected = ("--collect", "--config_path=dream.conf", "--num_rollouts=2", "--out_dir=C")
     assert run_here(folder, *collected) == 2

@@ -24,7 +24,7 @@ from tests.training.offline.made import (
     vectors,
     write,
 )
-from training.checkpoints.storage import companions, load_payload
+from training.checkpoints.storage import Saver, companions, load_payload
 
 Captured = pytest.CaptureFixture[str]
 MODELS = {
@@ -179,3 +179,16 @@ def test_a_full_disk_ends_with_7_and_keeps_what_was_saved(
     assert "No space left on device" in told
     assert "then the same command with --resume goes on" in told
     assert load_payload(tmp_path / "E" / "model.ckpt")["updates"] == 3
+
+
+def test_a_key_that_is_newer_than_the_checkpoint_is_no_change(
+    frames: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert train(tmp_path, *arguments_of("transition", 3), dataset=str(frames)) == 0
+    payload = load_payload(tmp_path / "E" / "model.ckpt")
+    del payload["facts"]["config"]["SequenceLength"]
+    Saver(tmp_path / "E" / "model.ckpt").save(payload, is_best=False)
+    capsys.readouterr()
+    arguments = (*arguments_of("transition", 4), "--resume")
+    assert train(tmp_path, *arguments, dataset=str(frames)) == 0
+    assert "changed since the checkpoint: TrainSteps 3 -> 4\n" in capsys.readouterr().out
