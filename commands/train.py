@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_continuing, path, positive_int
+from commands.common import add_continuing, add_models, path, positive_int
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -45,8 +45,7 @@ def add_evolution_flags(parser: Parser) -> None:
         ("--rollout_max_steps", "RolloutMaxSteps"),
     ):
         group.add_argument(flag, type=positive_int, metavar="N", help=f"key {key}")
-    for flag, key in (("--vision_model", "VisionModel"), ("--memory_model", "MemoryModel")):
-        group.add_argument(flag, type=path, metavar="DIR", help=f"key {key}")
+    add_models(parser)
 
 
 def add_profiling_flags(parser: Parser) -> None:

@@ -15,8 +15,18 @@ OWN = {
     "train": {
         *("--train", "--save_model_path", "--resume", "--overwrite", "--max_env_steps"),
         *("--use_wandb", "--scalene_profiling", "--profile_updates", "--pytorch_profiling"),
+        *("--cma_population_size", "--cma_trials_per_member", "--cma_steps"),
+        *("--rollout_max_steps", "--vision_model", "--memory_model"),
     },
-    "eval": {"--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"},
+    "eval": {
+        "--eval",
+        "--episodes",
+        "--greedy",
+        "--video",
+        "--save_rollouts",
+        "--save_info",
+        "--baselines",
+    },
     "export": {"--export", "--out"},
     "report": {"--report", "--out"},
     "train_encoder": {

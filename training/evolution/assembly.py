@@ -47,7 +47,8 @@ def look(parts: Parts, start: Start) -> Parts:
 
     Raises:
         CheckpointError: one cannot be used.
-        ConfigurationError: there is none, and frames are all there is to see.
+        ConfigurationError: there is none, and frames are all there is to see; or what is asked for
+            is there for another agent alone.
     """
     config = parts.config
     if start.source is None and config.observes_pixels and config.encoder_path is None:
@@ -56,6 +57,8 @@ def look(parts: Parts, start: Start) -> Parts:
             f"frames, not frames; add {typed('--vision_model', 'DIR')}, the folder that "
             "--train_encoder wrote, or set ObservationType = state"
         )
+    if parts.options.pytorch_profiling:
+        raise ConfigurationError("--pytorch_profiling is there for Agent = PPO alone")
     parts = replace(parts, loaded=_whole_games(parts.loaded))
     encoder = choose_encoder(parts.ranks, start, parts.config)
     return replace(parts, encoder=encoder, memory=choose_memory(parts.ranks, start, parts.config))
@@ -134,7 +137,7 @@ def assemble(
         state=state,
         episodes=episodes,
         showing=showing,
-        schedule=_schedule(config),
+        schedule=_schedule(parts),
         clock=session.clock,
         ranks=ranks,
     )
@@ -223,11 +226,14 @@ def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[
     }
 
 
-def _schedule(config: Config) -> Schedule:
-    section, run = config.evolution, config.run
+def _schedule(parts: Parts) -> Schedule:
+    section, run = parts.config.evolution, parts.config.run
+    most = section.generations
+    if parts.options.profile_updates is not None:
+        most = parts.session.clock.updates + parts.options.profile_updates
     return Schedule(
         seed=run.seed,
-        generations=section.generations,
+        generations=min(section.generations, most),
         total_env_steps=run.total_env_steps,
         trials=section.trials_per_member,
         evaluate_every=section.evaluate_every,
