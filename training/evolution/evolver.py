@@ -96,16 +96,14 @@ class Evolver:
             self._state.note(self._strategy)
             self._showing.row(self._clock, generation, self._episodes, self._stopwatch)
             is_best = self._state.notes_best(generation.evaluation)
-            if is_best or self._is_over() or self._due(self._schedule.checkpoint_every):
+            is_due = self._clock.updates % self._schedule.checkpoint_every == 0
+            if is_best or is_due or self._is_over():
                 self._save(is_best=is_best, is_last=self._is_over())
         return Outcome.DONE
 
     def _is_over(self) -> bool:
         schedule, clock = self._schedule, self._clock
         return clock.updates >= schedule.generations or clock.env_steps >= schedule.total_env_steps
-
-    def _due(self, interval: int) -> bool:
-        return interval > 0 and self._clock.updates % interval == 0
 
     def _play_generation(self) -> Generation | None:
         """Play a generation and learn from it; None where a stop was asked for meanwhile."""
@@ -119,17 +117,16 @@ class Evolver:
             return None
         fitness = played.scores.mean(axis=1)
         num_bad = self._tell(fitness)
-        before, self._clock.updates = self._clock.updates, number
-        evaluated = None
-        if schedule.evaluate_every and (self._due(schedule.evaluate_every) or self._is_over()):
-            evaluated = self._evaluate()
-            if evaluated is None:
-                self._clock.updates = before
+        evaluation = None
+        if schedule.evaluate_every and number % schedule.evaluate_every == 0:
+            evaluation = self._evaluate()
+            if evaluation is None:
                 return None
+        self._clock.updates = number
         self._clock.env_steps += int(played.lengths.sum())
         self._episodes.exchange(played.episodes if self._ranks.rank == 0 else (), self._ranks)
         deviation = 0.0 if self._strategy is None else self._strategy.deviation
-        return Generation(fitness, deviation, num_bad, evaluated)
+        return Generation(fitness, deviation, num_bad, evaluation)
 
     def _evaluate(self) -> Values | None:
         """Let the mean of the population play; return its scores, None where a stop was asked."""

@@ -1,5 +1,6 @@
 """Evolutions of CartPole's numbers: whoever plays, however often they stop, they are the same."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -79,10 +80,10 @@ def test_another_seed_is_another_evolution(calm: Path, tmp_path: Path) -> None:
 def test_halves_on_other_environments_equal_the_whole(
     calm: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    assert evolve(tmp_path, "--cma_steps=2") == 0
+    assert evolve(tmp_path, "--cma_steps=3") == 0
     assert evolve(tmp_path, "--resume", "--num_env_per_process=3", "--num_workers=1") == 0
     told = capsys.readouterr().out
-    assert "continued at generation 2" in told
+    assert "continued at generation 3" in told
     assert "not exact" not in told
     assert_equal(calm, tmp_path)
 
@@ -158,6 +159,23 @@ def test_the_checkpoint_holds_the_mean_of_its_strategy(calm: Path) -> None:
     strategy = CMAES.from_bytes(payload["optimizer"]["strategy"].numpy().tobytes())
     assert strategy.generation == payload["updates"] == 4
     assert torch.equal(payload["learner"]["mean"], torch.from_numpy(strategy.mean))
+
+
+def test_an_evaluation_stands_beside_players_that_know_nothing(
+    calm: Path, capsys: Captured
+) -> None:
+    checkpoint = f"--load_model_path={checkpoint_path(calm, NAME)}"
+    play = ("--eval", "--config_path=recipe.conf", "--episodes=6", "--baselines", checkpoint)
+    assert run_here(calm, *play) == 0
+    told = capsys.readouterr().out
+    (path,) = (calm / f"logs/runs/{NAME}/evaluation").glob("*.json")
+    report = json.loads(path.read_text())
+    assert report["action_choice"] == "deterministic"
+    assert report["training_episodes"] == 4 * 8 * 2
+    assert report["baselines"]["nothing"]["max"] < 12  # the pole falls to one side
+    assert report["baselines"].keys() == {"random", "nothing"}
+    for name, score in report["baselines"].items():
+        assert f"{name:<11} mean {score['mean']:.2f}" in told
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_a_checkpoint_needs_no_folder_of_a_model(
     play = ("--eval", "--config_path=recipe.conf", "--episodes=3", "--video", "--baselines")
     checkpoint = f"--load_model_path={checkpoint_path(tmp_path, NAME)}"
     assert run_here(tmp_path, *play, checkpoint) == 0
-    assert list(tmp_path.glob(f"logs/runs/{NAME}/evaluation/*.mp4"))
+    assert list(tmp_path.glob(f"logs/runs/{NAME}/evaluation/*_deterministic_*.mp4"))
 
 
 def test_a_controller_collects_as_it_plays(
