@@ -163,6 +163,25 @@ def add_policy(parser: Parser) -> None:
     )
 
 
+def add_models(parser: Parser) -> None:
+    """Add --vision_model and --memory_model, unless another verb has done so."""
+    if parser.knows("--vision_model"):
+        return
+    group = parser.group("models to look through (--train with Agent = CMA-ES, --play)")
+    group.add_argument(
+        "--vision_model",
+        type=path,
+        metavar="DIR",
+        help="folder of an encoder (key VisionModel); to --play, of one that draws",
+    )
+    group.add_argument(
+        "--memory_model",
+        type=path,
+        metavar="DIR",
+        help="folder of a model of sequences of its latents (key MemoryModel)",
+    )
+
+
 def add_out(parser: Parser) -> None:
     """Add --out, unless another verb has done so."""
     if parser.knows("--out"):

@@ -21,9 +21,15 @@ def add_flags(parser: Parser) -> None:
     add_local_dir(parser)
     evaluation = parser.group("evaluation (--eval)")
     evaluation.add_argument(
+        "--baselines",
+        action="store_true",
+        help="also play as many episodes at random, and as many doing nothing",
+    )
+    evaluation.add_argument(
         "--video",
         action="store_true",
-        help="also write an mp4 of one game, with bonus, values and a map",
+        help="also write an mp4 of one game: with bonus, values and a map, or of a controller "
+        "with what it sees and what its vision model makes of that",
     )
     evaluation.add_argument(
         "--save_rollouts",

@@ -2,7 +2,14 @@
 
 import argparse
 
-from commands.common import add_out, add_policy, note_recipe, path, positive_int, typed_recipe
+from commands.common import (
+    add_models,
+    add_out,
+    add_policy,
+    note_recipe,
+    positive_int,
+    typed_recipe,
+)
 from commands.dataset_flags import add_environment
 from commands.parser import VERBS_TITLE, Parser
 
@@ -20,16 +27,8 @@ def add_flags(parser: Parser) -> None:
     add_environment(parser)
     add_policy(parser)
     add_out(parser)
+    add_models(parser)
     group = parser.group("beside a dream (--play)")
-    group.add_argument(
-        "--vision_model", type=path, metavar="DIR", help="folder of an encoder that draws"
-    )
-    group.add_argument(
-        "--memory_model",
-        type=path,
-        metavar="DIR",
-        help="folder of the model of sequences that learnt its latents",
-    )
     group.add_argument(
         "--restart_every",
         type=positive_int,

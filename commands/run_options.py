@@ -54,6 +54,12 @@ def collect_overrides(args: argparse.Namespace) -> list[str]:
         "Seed": args.seed,
         "NumEnv": args.num_env_per_process,
         "TotalEnvSteps": args.max_env_steps,
+        "PopulationSize": args.cma_population_size,
+        "TrialsPerMember": args.cma_trials_per_member,
+        "Generations": args.cma_steps,
+        "RolloutMaxSteps": args.rollout_max_steps,
+        "VisionModel": args.vision_model,
+        "MemoryModel": args.memory_model,
     }
     of_training = keys_of_flags(args) if args.train else []
     return [
@@ -95,6 +101,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         use_wandb=args.use_wandb,
         episodes=args.episodes or EPISODES,
         greedy=args.greedy,
+        baselines=args.baselines,
         video=args.video,
         save_rollouts=args.save_rollouts,
         save_info=args.save_info,

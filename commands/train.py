@@ -2,11 +2,15 @@
 
 import argparse
 
-from commands.common import add_continuing, path, positive_int
+from commands.common import add_continuing, add_models, path, positive_int
 from commands.experiment import add_experiment_flags, check_experiment_flags
 from commands.one_voice import say_last
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
+
+TYPE_CHECKING = False  # see commands/__init__.py
+if TYPE_CHECKING:
+    from training.algorithm import Algorithm
 
 EXAMPLE = """\
   torchrun --nnodes 1 --nproc_per_node 1 --standalone main.py --train \\
@@ -30,7 +34,21 @@ def add_flags(parser: Parser) -> None:
         help="mirror the curves to Weights & Biases; the key comes from the environment",
     )
     add_experiment_flags(parser)
+    add_evolution_flags(parser)
     add_profiling_flags(parser)
+
+
+def add_evolution_flags(parser: Parser) -> None:
+    """Add the flags of Agent = CMA-ES."""
+    group = parser.group("evolution of a small controller (--train, Agent = CMA-ES)")
+    for flag, key in (
+        ("--cma_population_size", "PopulationSize"),
+        ("--cma_trials_per_member", "TrialsPerMember"),
+        ("--cma_steps", "Generations"),
+        ("--rollout_max_steps", "RolloutMaxSteps"),
+    ):
+        group.add_argument(flag, type=positive_int, metavar="N", help=f"key {key}")
+    add_models(parser)
 
 
 def add_profiling_flags(parser: Parser) -> None:
@@ -67,7 +85,22 @@ def run(args: argparse.Namespace) -> int:
     from training.launch import train
 
     try:
-        return train(options, loaded)
+        return train(options, loaded, _algorithm(loaded.config.run.agent))
     except bdb.BdbQuit:
         say_last(130, "the debugger was left; what came after the last save is lost")
         return 130
+
+
+def _algorithm(agent: str) -> "Algorithm":
+    """Return how an agent is trained; nothing of the others is imported."""
+    match agent:
+        case "PPO":
+            from training.assembly import PPO
+
+            return PPO
+        case "CMA-ES":
+            from training.evolution.assembly import CMA_ES
+
+            return CMA_ES
+        case _:
+            raise NotImplementedError(agent)

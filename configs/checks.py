@@ -5,6 +5,7 @@ from configs.typed import typed
 
 # Families whose frames may have three channels.
 IN_COLOUR = ("classic_control", "box2d", "mujoco", "gymnasium")
+SMALLEST_POPULATION = 8  # from which on CMA-ES learns from noisy fitnesses
 # The policy's convolutions: 8 x 8 with stride 4, 4 x 4 with stride 2, then ThirdKernel.
 _KERNELS_AND_STRIDES = ((8, 4), (4, 2))
 
@@ -18,6 +19,7 @@ def contradictions(config: Config) -> list[str]:
         *_representation(config),
         *_encoder(config),
         *_custom_model(config),
+        *_evolution(config),
         *_run(config),
     ]
 
@@ -118,6 +120,7 @@ def _box2d(config: Config) -> list[str]:
         for key, value, default in (
             ("Renderer", environment.renderer, "fast"),
             ("ActionSpace", environment.action_space, "auto"),
+            ("ActionRepeat", environment.action_repeat, 1),
         )
         if value != default
     ]
@@ -298,6 +301,27 @@ def _bonus_of_features(config: Config) -> list[str]:
     ]
 
 
+def _run(config: Config) -> list[str]:
+    run, found = config.run, []
+    if run.environment_groups != "auto" and run.environment_groups > run.num_envs:
+        found.append(
+            f"EnvironmentGroups = {run.environment_groups} with NumEnv = {run.num_envs}: "
+            "each group needs an environment"
+        )
+    if run.worker_backend == "ale_vector" and config.environment.env_type != "atari":
+        found.append(
+            f"WorkerBackend = {run.worker_backend} with EnvType = {config.environment.env_type}: "
+            "ale-py steps the games of atari only; set WorkerBackend = auto"
+        )
+    return found
+
+
+def _convolved(size: int, third_kernel: int) -> int:
+    for kernel, stride in _KERNELS_AND_STRIDES:
+        size = (size - kernel) // stride + 1
+    return size - third_kernel + 1
+
+
 def _custom_model(config: Config) -> list[str]:
     """Refuse what looks into the policy's own network, where there is another one."""
     name, section = config.ppo.custom_model_name, config.representation
@@ -319,22 +343,29 @@ def _custom_model(config: Config) -> list[str]:
     ]
 
 
-def _run(config: Config) -> list[str]:
-    run, found = config.run, []
-    if run.environment_groups != "auto" and run.environment_groups > run.num_envs:
+def _evolution(config: Config) -> list[str]:
+    """Refuse what controllers cannot look through, and populations that learn nothing."""
+    section, found = config.evolution, []
+    if config.run.agent != "CMA-ES":
+        return []
+    if section.population_size < SMALLEST_POPULATION:
         found.append(
-            f"EnvironmentGroups = {run.environment_groups} with NumEnv = {run.num_envs}: "
-            "each group needs an environment"
+            f"PopulationSize = {section.population_size} with Agent = CMA-ES: so few learn next to "
+            f"nothing from noisy fitnesses; choose {SMALLEST_POPULATION} or more"
         )
-    if run.worker_backend == "ale_vector" and config.environment.env_type != "atari":
+    if not config.observes_pixels and section.vision_model != "none":
         found.append(
-            f"WorkerBackend = {run.worker_backend} with EnvType = {config.environment.env_type}: "
-            "ale-py steps the games of atari only; set WorkerBackend = auto"
+            f"VisionModel = {section.vision_model} with state observations: encoders see frames; "
+            "set ObservationType = pixels, or VisionModel = none"
+        )
+    if config.ppo.backbone != "own":
+        found.append(
+            f"Backbone = {config.ppo.backbone} with Agent = CMA-ES: it is about PPO's policy; set "
+            "VisionModel"
+        )
+    if config.run.worker_backend == "ale_vector":
+        found.append(
+            "WorkerBackend = ale_vector with Agent = CMA-ES: its resets cannot be given a seed; "
+            "set WorkerBackend = auto"
         )
     return found
-
-
-def _convolved(size: int, third_kernel: int) -> int:
-    for kernel, stride in _KERNELS_AND_STRIDES:
-        size = (size - kernel) // stride + 1
-    return size - third_kernel + 1

@@ -15,6 +15,7 @@ from configs.schema import (
     DynamicsSection,
     EncoderSection,
     EnvironmentSection,
+    EvolutionSection,
     IntrinsicSection,
     PPOSection,
     RepresentationSection,
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "Representation": RepresentationSection,
     "Encoder": EncoderSection,
     "Dynamics": DynamicsSection,
+    "Evolution": EvolutionSection,
     "Run": RunSection,
 }
 

@@ -182,6 +182,14 @@ class EnvironmentSection(Section):
         description="who draws CarRacing's frames: fast = Scout, in a tenth of the time and with "
         "the same physics and scores, stock = Gymnasium (box2d)",
     )
+    action_repeat: int = Field(
+        1,
+        alias="ActionRepeat",
+        ge=1,
+        le=60,
+        description="steps of the simulator for which an action is kept: an env step; only what "
+        "the last one shows is drawn (box2d)",
+    )
     action_space: Auto | Literal["continuous", "discrete"] = Field(
         "auto",
         alias="ActionSpace",
@@ -785,9 +793,95 @@ class DynamicsSection(Section):
     )
 
 
-class RunSection(Section):
-    """How long, how often, how fast, and when to give up."""
+class EvolutionSection(Section):
+    """A small controller found by evolution (Agent = CMA-ES)."""
 
+    population_size: int = Field(
+        64,
+        alias="PopulationSize",
+        ge=1,
+        le=MOST,
+        description="controllers of a generation; below 8 next to nothing is learnt",
+    )
+    trials_per_member: int = Field(
+        4,
+        alias="TrialsPerMember",
+        ge=1,
+        le=MOST,
+        description="episodes that each controller plays; all of a generation play the same ones",
+    )
+    generations: int = Field(
+        100,
+        alias="Generations",
+        ge=1,
+        le=MOST_STEPS,
+        description="generations until the run ends, unless TotalEnvSteps come first",
+    )
+    rollout_max_steps: Auto | Annotated[int, Field(ge=1, le=MOST_STEPS)] = Field(
+        "auto",
+        alias="RolloutMaxSteps",
+        description="env steps after which an episode of training is cut; auto = MaxStepPerEpisode",
+    )
+    initial_deviation: float = Field(
+        0.1,
+        alias="InitialDeviation",
+        gt=0,
+        description="deviation of each parameter in the first population, around 0",
+    )
+    hidden_units: int = Field(
+        0,
+        alias="ControllerHiddenSize",
+        ge=0,
+        le=MOST,
+        description="units of the controller's hidden layer; 0 = it is linear",
+    )
+    inputs: Literal["latent", "latent_and_change"] = Field(
+        "latent",
+        alias="ControllerInputs",
+        description="what a controller sees: latent = the encoder's features, or the environment's "
+        "own vector; latent_and_change = also how they changed since the step before. What "
+        "MemoryModel remembers comes beside",
+    )
+    vision_model: str = Field(
+        "none",
+        alias="VisionModel",
+        pattern=r"\S",
+        description="folder of the encoder that --train_encoder left (pixels); none = the "
+        "environment's own vector. A checkpoint keeps the encoder",
+    )
+    memory_model: str = Field(
+        "none",
+        alias="MemoryModel",
+        pattern=r"\S",
+        description="folder of the model of sequences whose memory the controller sees; none = no "
+        "memory. A checkpoint keeps the model",
+    )
+    evaluate_every: int = Field(
+        10,
+        alias="EvaluateEvery",
+        ge=0,
+        le=MOST_STEPS,
+        description="generations between two evaluations of the mean controller; 0 = never",
+    )
+    evaluation_trials: int = Field(
+        16,
+        alias="EvaluationTrials",
+        ge=1,
+        le=MOST,
+        description="episodes of such an evaluation: the same each time, and never trained on",
+    )
+
+
+class RunSection(Section):
+    """What learns, how long, how often, how fast, and when to give up."""
+
+    agent: Literal["PPO", "CMA-ES", "TD3"] = Field(
+        "PPO",
+        alias="Agent",
+        description="what learns: PPO = a policy by gradients, with any bonus and any head; "
+        "CMA-ES = a small controller by evolution; TD3 = a deterministic policy from a replay "
+        "buffer",
+    )
     total_env_steps: int = Field(
         491_520_000,
         alias="TotalEnvSteps",
@@ -911,12 +1005,20 @@ class Config(BaseModel):
     )
     encoder: EncoderSection = Field(default_factory=EncoderSection, alias="Encoder")
     dynamics: DynamicsSection = Field(default_factory=DynamicsSection, alias="Dynamics")
+    evolution: EvolutionSection = Field(default_factory=EvolutionSection, alias="Evolution")
     run: RunSection = Field(default_factory=RunSection, alias="Run")
 
     @property
     def observes_pixels(self) -> bool:
         """Whether the agent sees frames (else the environment's own vector)."""
         return self.environment.observes_pixels
+
+    @property
+    def encoder_path(self) -> str | None:
+        """The folder of the encoder that the agent looks through; None without one."""
+        if self.run.agent != "CMA-ES":
+            return self.ppo.encoder_path
+        return None if self.evolution.vision_model == "none" else self.evolution.vision_model
 
     @property
     def learns_from_features(self) -> bool:

@@ -1,5 +1,6 @@
-"""The composition root: from options and a configuration to a trainer."""
+"""The composition root of PPO: from options and a configuration to a trainer."""
 
+import functools
 import json
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -10,9 +11,12 @@ import torch
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
+from configs.errors import ConfigurationError
 from configs.loading import dump_config
 from configs.schema import Config
-from training.building.custom_source import facts_of
+from training.algorithm import Algorithm, Train
+from training.building.custom_model import try_custom_model
+from training.building.custom_source import facts_of, warn_if_changed
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
 from training.building.intervals import updates_per_row
@@ -24,9 +28,12 @@ from training.building.learner import (
 )
 from training.building.rollouts import build_rollouts
 from training.building.seeding import make_generator, stream_seed
-from training.checkpoints.action_mapping import say_mapping
-from training.checkpoints.policy_encoder import FACT, module_of
+from training.checkpoints.action_mapping import follow_checkpoint, say_mapping
+from training.checkpoints.continuation import Start
+from training.checkpoints.freezing import check_frozen_source
+from training.checkpoints.policy_encoder import FACT, choose_encoder, kept_encoder, module_of
 from training.checkpoints.storage import Payload, Saver
+from training.checkpoints.unstated import keep_unstated
 from training.dreaming.opening import open_pool
 from training.folders.versions import collect_versions
 from training.live.progress import ProgressReporter
@@ -47,9 +54,10 @@ from training.loop.resuming import lay_out
 from training.loop.run_state import RunState
 from training.loop.since_row import SinceRow
 from training.loop.stopwatch import Stopwatch
-from training.loop.trainer import Beginning, Schedule, Trainer, uniform_policy
+from training.loop.trainer import Schedule, Trainer, uniform_policy
 from training.loop.visits import FrameCells, VisitRecorder
 from training.parts import Parts
+from training.ranks.agreement import on_first_rank
 from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
 from workers.environments.actions import output_bounds
@@ -59,7 +67,7 @@ from workers.opening import Sizes
 
 def assemble(
     parts: Parts, payload: Payload | None, pool: EnvironmentPool, stack: ExitStack
-) -> tuple[Trainer, Beginning]:
+) -> Train:
     """Build all parts of a run, lay out what is continued, and put them together.
 
     Args:
@@ -69,7 +77,7 @@ def assemble(
         stack: closes what was opened, at the run's end.
 
     Returns:
-        the trainer, and how it begins.
+        what trains.
     """
     each_step = EachStep(parts.stop)
     parts = replace(parts, stop=each_step)
@@ -135,7 +143,26 @@ def assemble(
         pretraining=_make_pretraining(config, agent, ranks, reporter),
         should_stop=each_step,
     )
-    return trainer, beginning
+    return functools.partial(trainer.run, beginning)
+
+
+def look(parts: Parts, start: Start) -> Parts:
+    """Read the encoder that a policy is to look through; refuse what cannot be frozen.
+
+    Raises:
+        CheckpointError: an encoder or a checkpoint cannot be used.
+    """
+    on_first_rank(parts.ranks, lambda: check_frozen_source(start, parts.config))
+    return replace(parts, encoder=choose_encoder(parts.ranks, start, parts.config))
+
+
+def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
+    """Keep of a checkpoint what the recipe leaves open, and the encoder of its policy."""
+    loaded = follow_checkpoint(keep_unstated(parts.loaded, payload), payload)
+    assert start.source is not None
+    warn_if_changed(payload["facts"], loaded.config, start.source)
+    kept = kept_encoder(payload["facts"], loaded.config, start.source)
+    return replace(parts, loaded=loaded, encoder=kept)
 
 
 def env_steps_of(payload: Payload | None) -> int:
@@ -164,6 +191,21 @@ def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
         cores=parts.session.place.cores,
     )
     return open_pool(parts.config, sizes)
+
+
+def open_environments(parts: Parts, steps_before: int) -> EnvironmentPool:
+    """Start this rank's environments as `make_pool` does, and try the user's model on them.
+
+    Raises:
+        ConfigurationError: the model cannot be used.
+    """
+    pool = make_pool(parts, steps_before)
+    try:
+        try_custom_model(parts.config, pool.spec)
+    except ConfigurationError:
+        pool.close()
+        raise
+    return pool
 
 
 def build_agent(
@@ -272,3 +314,6 @@ def random_policy(spec: EnvironmentSpec, generator: torch.Generator) -> Policy:
         )
         bounds = (low, high)
     return uniform_policy(spec.num_actions, bounds, generator)
+
+
+PPO = Algorithm(look, follow, open_environments, assemble)

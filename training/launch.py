@@ -11,11 +11,9 @@ from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
 from configs.schema import Config
-from training.assembly import assemble, env_steps_of, make_pool
-from training.building.custom_model import try_custom_model
-from training.building.custom_source import digest_of, warn_if_changed
+from training.algorithm import Algorithm
+from training.building.custom_source import digest_of
 from training.building.precision import settle_precision
-from training.checkpoints.action_mapping import follow_checkpoint
 from training.checkpoints.continuation import (
     Start,
     agree_on_start,
@@ -24,10 +22,7 @@ from training.checkpoints.continuation import (
     discard_replaced,
     source_bytes,
 )
-from training.checkpoints.freezing import check_frozen_source
-from training.checkpoints.policy_encoder import choose_encoder, kept_encoder
 from training.checkpoints.storage import Payload, unpack
-from training.checkpoints.unstated import keep_unstated
 from training.folders.files import storage_error
 from training.folders.lost_runs import warn_of_loss
 from training.folders.run_folder import RunFolder
@@ -58,7 +53,7 @@ from workers.profiling import followed_by_profilers, profiled
 LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
 
 
-def train(options: RunOptions, loaded: LoadedConfig) -> int:
+def train(options: RunOptions, loaded: LoadedConfig, algorithm: Algorithm) -> int:
     """Train as one of the ranks; return the exit code.
 
     Raises:
@@ -68,12 +63,14 @@ def train(options: RunOptions, loaded: LoadedConfig) -> int:
     stop.install()
     hear_interrupts()
     try:
-        return _train(options, loaded, stop)
+        return _train(options, loaded, algorithm, stop)
     finally:
         stop.release()
 
 
-def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
+def _train(
+    options: RunOptions, loaded: LoadedConfig, algorithm: Algorithm, stop: StopRequest
+) -> int:
     check_load_flags(options, loaded)
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id))
@@ -83,7 +80,7 @@ def _train(options: RunOptions, loaded: LoadedConfig, stop: StopRequest) -> int:
     set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
     with among_ranks(session, run, stop):
-        outcome = _train_in_group(session, options, loaded, stop)
+        outcome = _train_in_group(session, options, loaded, algorithm, stop)
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
 
 
@@ -98,17 +95,19 @@ def _flags(session: Session, options: RunOptions, config: Config) -> dict[str, s
 
 
 def _train_in_group(
-    session: Session, options: RunOptions, loaded: LoadedConfig, stop: StopRequest
+    session: Session,
+    options: RunOptions,
+    loaded: LoadedConfig,
+    algorithm: Algorithm,
+    stop: StopRequest,
 ) -> Outcome:
     ranks = Ranks(session.device)
     check_same_start(
         ranks, loaded.config, software_versions(), _flags(session, options, loaded.config)
     )
     start = agree_on_start(ranks, options)
-    on_first_rank(ranks, lambda: check_frozen_source(start, loaded.config))
-    encoder = choose_encoder(ranks, start, loaded.config)
     folder = RunFolder(start.options.logs, start.options.log_name)
-    parts = Parts(session, folder, start.options, loaded, ranks, stop, encoder)
+    parts = algorithm.look(Parts(session, folder, start.options, loaded, ranks, stop), start)
     # The environments end before the run's name is free again.
     with ExitStack() as lock, ExitStack() as stack:
         stack.enter_context(followed_by_profilers(folder.path / LINE_TIMES / f"rank{ranks.rank}"))
@@ -116,8 +115,7 @@ def _train_in_group(
         if start.mode == "overwrite":
             # Neither a source that is refused, nor environments or a model that cannot be built,
             # may cost the run that is to be replaced.
-            ready = _prepare(parts, start, stack)
-            try_custom_model(ready[0].config, ready[2].spec)
+            ready = _prepare(parts, start, algorithm, stack)
             ranks.any(flag=False)
         opened = on_first_rank(
             ranks,
@@ -141,12 +139,12 @@ def _train_in_group(
                 watchdog.kick()
                 return stop()
 
-            parts, payload, pool = ready or _prepare(parts, start, stack)
+            parts, payload, pool = ready or _prepare(parts, start, algorithm, stack)
             parts = replace(parts, folder=session.folder, stop=should_stop)
             on_first_rank(ranks, lambda: _take_checkpoint(opened, start))
-            trainer, beginning = assemble(parts, payload, pool, stack)
+            run = algorithm.assemble(parts, payload, pool, stack)
             with profiled():
-                outcome = trainer.run(beginning)
+                outcome = run()
             replaced = int(ranks.sum(torch.tensor(pool.worker_restarts)).item())
     if ranks.rank == 0:
         say_how_it_ended(session, outcome, stop, workers_replaced=replaced)
@@ -157,20 +155,15 @@ def _train_in_group(
 
 
 def _prepare(
-    parts: Parts, start: Start, stack: ExitStack
+    parts: Parts, start: Start, algorithm: Algorithm, stack: ExitStack
 ) -> tuple[Parts, Payload | None, EnvironmentPool]:
-    """Load what the run continues from, if anything, and start this rank's environments.
-
-    A continued run keeps of its checkpoint what its recipe leaves open.
-    """
+    """Load what the run continues from, if anything, and start this rank's environments."""
     payload = _load_everywhere(parts.ranks, start, parts.config)
-    loaded = follow_checkpoint(keep_unstated(parts.loaded, payload), payload)
-    parts = replace(parts, loaded=loaded)
-    if payload is not None and start.source is not None:
-        warn_if_changed(payload["facts"], parts.config, start.source)
-        kept = kept_encoder(payload["facts"], parts.config, start.source)
-        parts = replace(parts, encoder=kept)
-    return parts, payload, stack.enter_context(make_pool(parts, env_steps_of(payload)))
+    if payload is None:
+        return parts, None, stack.enter_context(algorithm.open_pool(parts, 0))
+    parts = algorithm.follow(parts, start, payload)
+    pool = stack.enter_context(algorithm.open_pool(parts, int(payload["env_steps"])))
+    return parts, payload, pool
 
 
 def _take_checkpoint(folder: RunFolder | None, start: Start) -> None:

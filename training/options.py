@@ -26,6 +26,7 @@ class RunOptions:
     use_wandb: bool = False
     episodes: int = 20
     greedy: bool = False
+    baselines: bool = False
     video: bool = False
     save_rollouts: bool = False
     save_info: bool = False

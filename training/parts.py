@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from training.checkpoints.agent_memory import AgentMemory
 from training.checkpoints.policy_encoder import PolicyEncoder
 from training.folders.run_folder import RunFolder
 from training.options import RunOptions
@@ -16,7 +17,8 @@ from training.session import Session
 class Parts:
     """What everything else is made from.
 
-    `stop` is asked at every env step whether to stop; `encoder` is that of Backbone = encoder:PATH.
+    `stop` is asked at every env step whether to stop; `encoder` is what the agent looks
+    through (Backbone = encoder:PATH, VisionModel), `memory` what it remembers by (MemoryModel).
     """
 
     session: Session
@@ -26,6 +28,7 @@ class Parts:
     ranks: Ranks
     stop: Callable[[], bool]
     encoder: PolicyEncoder | None = None
+    memory: AgentMemory | None = None
 
     @property
     def config(self) -> Config:

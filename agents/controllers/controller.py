@@ -116,11 +116,16 @@ class Controller:
         return actions
 
     def outputs(self, parameters: Tensor, inputs: Tensor) -> Tensor:
-        """Return what the last layer says, [P, E, U], of inputs [P, E, I]; one product a layer."""
+        """Return what the last layer says, [P, E, U], of inputs [P, E, I].
+
+        Products are taken number by number: the last bits of a product of matrices hang on how many
+        there are, and on where in memory they lie.
+        """
         outputs = inputs
         for place, (weights, biases) in enumerate(self._split(parameters)):
             outputs = outputs.tanh() if place else outputs
-            outputs = torch.baddbmm(biases.unsqueeze(1), outputs, weights.transpose(1, 2))
+            products = outputs.unsqueeze(2) * weights.unsqueeze(1)  # [P, E, U, I]
+            outputs = products.sum(dim=3) + biases.unsqueeze(1)
         return outputs
 
     def module(self, parameters: Tensor) -> nn.Sequential:

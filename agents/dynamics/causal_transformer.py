@@ -96,11 +96,17 @@ class CausalTransformerDynamics(Dynamics):
     def _halved(
         self, window: Tensor, cache: Tensor, counts: Tensor, is_full: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Let the older half of full rows fall out, and compute the rest at its new positions."""
+        """Let the older half of full rows fall out, and compute the rest at its new positions.
+
+        All rows are computed: the last bits of a row would hang on how many are full with it.
+        """
         kept = self._length // 2
-        window, cache = window.clone(), cache.clone()
-        recent = window[is_full, -kept:]
+        recent = window[:, -kept:]
         _, keys_values = self.transformer(recent)
-        window[is_full, :kept] = recent
-        cache[is_full, :, :kept] = keys_values.float()
-        return window, cache, torch.where(is_full, kept, counts)
+        halved = torch.cat([recent, window[:, kept:]], dim=1)
+        later = torch.cat([keys_values.float(), cache[:, :, kept:]], dim=2)
+        return (
+            torch.where(is_full.view(-1, 1, 1), halved, window),
+            torch.where(is_full.view(-1, 1, 1, 1), later, cache),
+            torch.where(is_full, kept, counts),
+        )

@@ -39,7 +39,9 @@ TRAINING_FLOORS = {
     "assembly": 5,
     "playing": 5,
     "offline": 5,
+    "evolution": 5,
     "building": 4,
+    "algorithm": 4,
     "browsing": 4,
     "dreaming": 4,
     "loop": 3,
@@ -175,7 +177,7 @@ def test_imports_between_rooms_of_training_go_down_only() -> None:
 
 def test_the_door_of_training_holds_what_the_page_says_and_nothing_else() -> None:
     files = {path.stem for path in (ROOT / "training").glob("*.py")} - {"__init__"}
-    assert files == {"launch", "assembly", "parts", "session", "options"}
+    assert files == {"launch", "assembly", "algorithm", "parts", "session", "options"}
 
 
 def test_the_page_on_architecture_shows_every_floor_of_training() -> None:

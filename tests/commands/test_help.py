@@ -17,10 +17,12 @@ OWN = {
         *("--use_wandb", "--scalene_profiling", "--profile_updates", "--pytorch_profiling"),
         *("--file", "--experiment", "--local_dir", "--local-dir", "--local_mode", "--local-mode"),
         *("--checkpoint_freq", "--checkpoint-freq", "--checkpoint_at_end", "--checkpoint-at-end"),
+        *("--cma_population_size", "--cma_trials_per_member", "--cma_steps"),
+        *("--rollout_max_steps", "--vision_model", "--memory_model"),
     },
     "eval": {
         *("--eval", "--episodes", "--greedy", "--video", "--save_rollouts", "--save_info"),
-        *("--save-info", "--local_dir", "--local-dir"),
+        *("--save-info", "--local_dir", "--local-dir", "--baselines"),
     },
     "rollout": {
         *("--rollout", "--episodes", "--greedy", "--save_info", "--save-info", "--monitor"),

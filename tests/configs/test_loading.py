@@ -56,6 +56,7 @@ COMPANIONS = {
     "Renderer": "EnvType = box2d",
     "DreamTemperature": "EnvType = dream",
     "ActionSpace": "EnvType = box2d",
+    "ActionRepeat": "EnvType = box2d",
     "Backbone": "Representation = finetune",
     "MarioStages": "EnvType = mario\nEnvID = SuperMarioBrosRandomStages-v0",
     "CustomModelConfig": "CustomModel = customnet",

@@ -112,6 +112,7 @@ OF_OTHERS = {
     "Renderer",
     "DreamTemperature",
     "ActionSpace",
+    "ActionRepeat",
     "ActionMapping",
     "ObservationScaling",
     "Backbone",
@@ -140,7 +141,7 @@ def test_the_montezuma_recipe_writes_every_key_that_counts() -> None:
     of_others = {
         option.key
         for option in all_options().values()
-        if option.section in ("Representation", "Encoder", "Dynamics")
+        if option.section in ("Representation", "Encoder", "Dynamics", "Evolution")
         or option.key.startswith(("DRND", "WorldModel"))
         or option.key in OF_OTHERS
     }

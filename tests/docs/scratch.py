@@ -37,6 +37,11 @@ SMALL_RECIPE: Mapping[str, str] = {
     "TotalEnvSteps": "512",
     "NumEnv": "2",
     "SequenceLength": "4",
+    "PopulationSize": "8",
+    "TrialsPerMember": "1",
+    "Generations": "1",
+    "RolloutMaxSteps": "12",
+    "EvaluationTrials": "2",
 }
 BENCH = "--no_log --repeats 1"
 # What is shown -> what is run in its place; all that fit are applied, in this order.
@@ -52,6 +57,9 @@ SMALLER: Mapping[str, str] = {
     r"--train_dynamics": "--train_dynamics --train_steps 2 --batch_size 2",
     r"main\.py --train -f": "main.py --train --max_env_steps 256 -f",
     r"--sequence_length \d+": "--sequence_length 4",
+    r"--cma_population_size \d+": "--cma_population_size 8",
+    r"--cma_trials_per_member \d+": "--cma_trials_per_member 1",
+    r"--cma_steps \d+": "--cma_steps 1",
     r"main\.py --probe": "main.py --probe --supervised_steps 2",
     r"TotalEnvSteps=\d+": "TotalEnvSteps=512",
     r"--env_steps \d+": "--env_steps 512",

@@ -8,6 +8,7 @@ from configs.schema import Config
 
 # What a network's shape or an environment's meaning depends on, as section.field.
 ENVIRONMENT_FIELDS = (
+    "run.agent",
     "environment.env_type",
     "environment.env_id",
     "environment.observation_type",
@@ -16,6 +17,7 @@ ENVIRONMENT_FIELDS = (
     "environment.frame_height",
     "environment.frame_width",
     "environment.frame_colour",
+    "environment.action_repeat",
     "environment.action_space",
     "environment.layout_seed",
     "environment.action_mapping",
@@ -59,6 +61,8 @@ NETWORK_FIELDS = (
     "representation.freeze_backbone",
     "representation.use",
 )
+# Of Agent = CMA-ES, which has none of the others.
+CONTROLLER_FIELDS = ("evolution.hidden_units", "evolution.inputs")
 # A run may freeze what an earlier one trained; what was frozen has lost its head, and stays so.
 FREEZING = "representation.freeze_backbone"
 # These mean nothing where the agent sees state vectors, and those nothing where it sees frames.
@@ -117,7 +121,8 @@ def check_fit(
         CheckpointError: with a table of what differs.
 
     """
-    names = (*ENVIRONMENT_FIELDS, *NETWORK_FIELDS) if fields is None else tuple(fields)
+    networks = (*NETWORK_FIELDS, *CONTROLLER_FIELDS)
+    names = (*ENVIRONMENT_FIELDS, *networks) if fields is None else tuple(fields)
     unused = _unused(found)
     rows = [
         (key_of(wanted, name), value_of(wanted, name), value_of(found, name))
@@ -144,6 +149,8 @@ def _agree(wanted: str, found: str, name: str) -> bool:
 
 def _unused(config: Config) -> frozenset[str]:
     """Return the fields that mean nothing in a run of `config`."""
+    if config.run.agent == "CMA-ES":
+        return frozenset(NETWORK_FIELDS)
     unused = set(STATE_FIELDS if config.observes_pixels else PIXEL_FIELDS)
     if config.intrinsic.rnd_input == "features":
         unused -= STATE_FIELDS
@@ -156,7 +163,7 @@ def _unused(config: Config) -> frozenset[str]:
     if config.ppo.custom_model_name is not None:
         unused |= OWN_NETWORK_FIELDS
     unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
-    return frozenset(unused)
+    return frozenset(unused | set(CONTROLLER_FIELDS))
 
 
 def _belongs_elsewhere(name: str, config: Config) -> bool:
@@ -175,7 +182,7 @@ def stated_fields(loaded: LoadedConfig) -> list[str]:
     """Return the fields of environment, protocol and networks that file or command line give."""
     return [
         name
-        for name in (*ENVIRONMENT_FIELDS, *PROTOCOL_FIELDS, *NETWORK_FIELDS)
+        for name in (*ENVIRONMENT_FIELDS, *PROTOCOL_FIELDS, *NETWORK_FIELDS, *CONTROLLER_FIELDS)
         if loaded.sources[key_of(loaded.config, name)] != "default"
     ]
 

@@ -24,7 +24,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PolicyEncoder:
-    """An encoder for a policy, and what a checkpoint of the policy tells of it.
+    """An encoder for an agent, and what a checkpoint of the agent tells of it.
 
     Attributes:
         module: on the CPU, in evaluation mode; as it was trained, or still to be laid out.
@@ -44,7 +44,7 @@ def choose_encoder(ranks: Ranks, start: Start, config: Config) -> PolicyEncoder 
         CheckpointError: it cannot be read.
         ConfigurationError: it does not fit the environment.
     """
-    path = config.ppo.encoder_path
+    path = config.encoder_path
     if path is None or start.source is not None:
         return None
     data = on_first_rank(ranks, lambda: pack(_read(Path(path), config)))
@@ -65,12 +65,13 @@ def kept_encoder(facts: Mapping[str, Any], config: Config, path: Path) -> Policy
     Raises:
         CheckpointError: its configuration asks for one that it does not tell of.
     """
-    if config.ppo.encoder_path is None:
+    if config.encoder_path is None:
         return None
     text = facts.get(FACT)
     if not isinstance(text, str):
         raise CheckpointError(
-            f"{path}: its Backbone = {config.ppo.backbone}, but it does not tell of that encoder"
+            f"{path}: its agent looks through the encoder {config.encoder_path}, but it does not "
+            "tell of that encoder"
         )
     return PolicyEncoder(built_encoder(told(text, path), path).eval(), text)
 
@@ -96,8 +97,9 @@ def check_encoder(trained: TrainedEncoder, config: Config) -> None:
     }
     if not isinstance(preprocessing, FramePreprocessing):
         raise ConfigurationError(
-            f"{trained.path}: this encoder sees vectors, and a policy's encoder sees frames; for "
-            "the state itself set Backbone = own and Representation = oracle"
+            f"{trained.path}: this encoder sees vectors, and an agent's encoder sees frames; for "
+            "the state itself set ObservationType = state, and Backbone = own with Representation "
+            "= oracle, or VisionModel = none"
         )
     facts = preprocessing.facts
     looked_at = {name: facts[name] for name in shown if name in facts}

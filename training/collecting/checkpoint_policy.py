@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agents.encoded_frames import frame_stack
 from agents.frame_stack import FrameStack
 from training.building.stacking import stack_size
-from training.playing.loaded_agent import LoadedAgent, judge_of
+from training.playing.loaded_agent import LoadedPPO, judge_of
 from training.playing.player import spec_from_text
 from workers.environments.actions import in_units
 
@@ -23,7 +23,7 @@ class CheckpointPolicy:
     there are, and an episode would hang on what is played beside it.
     """
 
-    def __init__(self, agent: LoadedAgent, device: torch.device, *, greedy: bool) -> None:
+    def __init__(self, agent: LoadedPPO, device: torch.device, *, greedy: bool) -> None:
         spec = spec_from_text(agent.payload["facts"]["spec"])
         self._judge, self._encoder = judge_of(agent.learner, device), agent.learner.encoder
         self._stack_size = stack_size(agent.config, spec)

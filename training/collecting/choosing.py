@@ -11,6 +11,7 @@ from configs.loading import LoadedConfig
 from configs.reading import printable
 from configs.schema import Config
 from training.collecting.checkpoint_policy import CheckpointPolicy
+from training.collecting.controller_policy import ControllerPolicy
 from training.collecting.policies import (
     BrownianPolicy,
     MakePolicy,
@@ -18,7 +19,7 @@ from training.collecting.policies import (
     RandomPolicy,
     own_policy,
 )
-from training.playing.loaded_agent import check_spec, load_agent
+from training.playing.loaded_agent import LoadedController, check_spec, load_agent, ppo_of
 from training.ranks.distributed import Place, choose_device
 from workers.environments.base import EnvironmentSpec
 
@@ -71,10 +72,20 @@ def choose_policy(
 def _checkpoint(path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool) -> Choice:
     agent = load_agent(path, loaded, device, greedy=greedy)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    if isinstance(agent, LoadedController):
+        actor = agent.player
+        name = f"checkpoint {digest}"
+
+        def make_controller(spec: EnvironmentSpec) -> Policy:
+            check_spec(agent, spec)
+            return ControllerPolicy(actor)
+
+        return Choice(name, agent.config, make_controller)
+    policy = ppo_of(agent, "--policy CHECKPOINT")
     name = f"checkpoint {digest}, {'likeliest' if greedy else 'sampled'} actions"
 
     def make(spec: EnvironmentSpec) -> Policy:
-        check_spec(agent, spec)
-        return CheckpointPolicy(agent, device, greedy=greedy)
+        check_spec(policy, spec)
+        return CheckpointPolicy(policy, device, greedy=greedy)
 
     return Choice(name, agent.config, make)

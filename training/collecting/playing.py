@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.collecting.assignments import Assignments
 from training.collecting.numbering import environment_seed, policy_seed
 from training.collecting.policies import Policy
+from training.loop.assignments import Assignments
 from training.recording.recorder import Lived, Recorder
 from workers.environment_pool import EnvironmentPool
 

@@ -31,7 +31,7 @@ from training.folders.run_folder import validate_log_name
 from training.folders.versions import collect_versions
 from training.live.console import final_message
 from training.options import RunOptions
-from training.playing.loaded_agent import LoadedAgent, load_agent, run_name
+from training.playing.loaded_agent import LoadedPPO, load_agent, ppo_of, run_name
 from training.ranks.distributed import read_place
 
 EXPORTS = Path("exports")
@@ -53,7 +53,7 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         )
     validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
-    agent = load_agent(options.load_model_path, loaded, CPU, greedy=False)
+    agent = ppo_of(load_agent(options.load_model_path, loaded, CPU, greedy=False), "an export")
     folder = options.out or EXPORTS / run_name(options, agent)
     if agent.protocol_changes:
         raise ConfigurationError(
@@ -82,7 +82,7 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
     return 0
 
 
-def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
+def _gather_facts(options: RunOptions, agent: LoadedPPO) -> Facts:
     size = stack_size(agent.config, agent.player.spec)
     return Facts(
         checkpoint=agent.path,
@@ -98,7 +98,7 @@ def _gather_facts(options: RunOptions, agent: LoadedAgent) -> Facts:
     )
 
 
-def _weights(agent: LoadedAgent, facts: Facts, reports: list[dict[str, Any]]) -> dict[str, bytes]:
+def _weights(agent: LoadedPPO, facts: Facts, reports: list[dict[str, Any]]) -> dict[str, bytes]:
     """Return the weights and what is known of them, by file name."""
     weights = {name: tensor.contiguous() for name, tensor in _policy_of(agent).state_dict().items()}
     encoder = agent.payload["facts"].get(FACT)
@@ -125,7 +125,7 @@ def _weights(agent: LoadedAgent, facts: Facts, reports: list[dict[str, Any]]) ->
     }
 
 
-def _policy_of(agent: LoadedAgent) -> nn.Module:
+def _policy_of(agent: LoadedPPO) -> nn.Module:
     return frames_policy(agent.learner, stack_size(agent.config, agent.player.spec))
 
 
@@ -134,7 +134,7 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in report.items() if key != "checkpoint"}
 
 
-def _graphs(agent: LoadedAgent) -> dict[str, bytes]:
+def _graphs(agent: LoadedPPO) -> dict[str, bytes]:
     """Return the graphs that can be made here, by file name."""
     spec = agent.player.spec
     program = trace(_policy_of(agent), spec, stack_size(agent.config, spec))

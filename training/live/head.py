@@ -5,7 +5,7 @@ from rich.text import Text
 from training.live.history import SPEED
 from training.live.sparkline import sparkline
 from training.live.status import TRAINING, View
-from training.live.words import duration, percent, short
+from training.live.words import duration, percent, short, speed
 
 _MOST_SPARKS = 24  # columns
 
@@ -40,7 +40,7 @@ def _speed(view: View, columns: int, *, only_ascii: bool) -> Text:
     line = Text(f"{short(view.done)}{total} {view.unit}  ")
     if rate is not None:
         unit = "frames/s" if skip > 1 else f"{view.subject.unit}/s"
-        line.append(f"{rate * skip:,.0f} {unit} ", style="bold")
+        line.append(f"{speed(rate * skip)} {unit} ", style="bold")
     doing = view.activity or ("" if status.phase == TRAINING else status.phase)
     doing = f"  update {status.updates:,}" + (f", {doing}" if doing else "")
     room = columns - len(line)

@@ -3,7 +3,7 @@
 from rich.text import Text
 
 from training.live.status import TRAINING, View, headline_figure
-from training.live.words import duration, percent, short
+from training.live.words import duration, percent, short, speed
 
 _Part = tuple[int, str, str, str]  # importance, label in front, value, unit behind
 
@@ -17,7 +17,12 @@ def live_line(view: View, width: int) -> Text:
         (9, "", "" if status.phase == TRAINING else status.phase, ""),
         (8, "", f"{percent(done, total)} {short(done)}/{short(total)}", ""),
         (3, "", "" if rate is None or skip == 1 else short(rate * skip), " fps"),
-        (3 if skip == 1 else 1, "", "" if rate is None else short(rate), f" {unit}/s"),
+        (
+            3 if skip == 1 else 1,
+            "",
+            "" if rate is None else short(rate) if rate >= 1 else speed(rate),
+            f" {unit}/s",
+        ),
         (7, "ETA ", remaining, ""),
         *(
             (6 - place, f"{headline.word} ", headline_figure(status, headline), "")

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from training.live.status import View, headline_figure
 from training.live.subject import PLAY
-from training.live.words import duration, percent
+from training.live.words import duration, percent, speed
 
 
 class PlainLines:
@@ -44,8 +44,8 @@ def plain_line(view: View) -> str:
     rate, remaining = view.steps_per_second, view.remaining
     if rate is not None and remaining is not None:
         if view.subject is PLAY:
-            parts.append(f"{rate * view.frame_skip:,.0f} frames/s")
-        parts.append(f"{rate:,.0f} {view.subject.unit}/s")
+            parts.append(f"{speed(rate * view.frame_skip)} frames/s")
+        parts.append(f"{speed(rate)} {view.subject.unit}/s")
         parts.append(f"ETA {duration(remaining)}")
     for headline in view.subject.headlines:
         value = headline_figure(status, headline)

@@ -25,6 +25,11 @@ def figure(value: float | None) -> str:
     return f"{value:,.1f}" if abs(value) >= 10 or value == 0 else f"{value:.3g}"
 
 
+def speed(per_second: float) -> str:
+    """Return a whole number, or two digits of what is less than one a second."""
+    return f"{per_second:,.0f}" if per_second >= 1 or per_second == 0 else f"{per_second:.2g}"
+
+
 def duration(seconds: float) -> str:
     """Return the two largest units: 42s, 3m05s, 1h02m, 2d03h."""
     whole = round(seconds)

@@ -31,7 +31,7 @@ def lay_out(
     with laid_out("state", source):
         state.restore_shared(payload, session.clock, episodes)
     found: dict[str, Any] = payload["facts"]
-    notes = [f"continued at {session.clock.env_steps:,} env steps", *_differences(found, facts)]
+    notes = [f"continued at {session.clock.env_steps:,} env steps", *differences(found, facts)]
     total = int(facts["config"]["TotalEnvSteps"])  # as text, which may have underscores
     if session.clock.env_steps >= total:
         notes.append(
@@ -65,7 +65,7 @@ def lay_out(
     return Beginning.WHERE_IT_WAS, notes
 
 
-def _differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
+def differences(found: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     """Say what has changed since the checkpoint without ending what can be continued exactly."""
     notes = []
     # What is filled in is no change: not a key that is newer than the checkpoint either.

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from configs.errors import ConfigurationError
@@ -20,8 +20,16 @@ from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
 from training.options import RunOptions
+from training.playing.baselines import BASELINES, in_units_of_the_environment
 from training.playing.film import film_of, why_no_film
-from training.playing.loaded_agent import LoadedAgent, check_spec, load_agent, run_name
+from training.playing.loaded_agent import (
+    CERTAIN,
+    LoadedAgent,
+    action_choice,
+    check_spec,
+    load_agent,
+    run_name,
+)
 from training.playing.player import (
     environment_seeds,
     episode_shares,
@@ -49,6 +57,7 @@ class EvaluationReport:
             `training_episodes`, at most 100; None where none had ended.
         protocol: key -> value of the rules that the episodes were played by.
         protocol_changes: key -> value in training and here, where they differ.
+        baselines: the scores of players that know nothing, on episodes of the same seeds.
     """
 
     checkpoint: str
@@ -67,6 +76,7 @@ class EvaluationReport:
     training_episodes: int
     protocol: dict[str, str]
     protocol_changes: dict[str, dict[str, str]]
+    baselines: dict[str, Summary] = field(default_factory=dict)
 
     @property
     def way(self) -> str:
@@ -120,6 +130,8 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         final_message(f"no video    {without_film}; the games are played all the same")
     episodes = _play(options, loaded, agent, num_envs)
     report = make_report(options, agent, loaded.config.run.seed, num_envs, episodes)
+    if options.baselines:
+        report = replace(report, baselines=_baselines(options, loaded, agent, num_envs))
     path = write_report(report, _folder(options))
     if options.save_rollouts:
         final_message(f"rollouts    {_rollouts_folder(options, agent, loaded.config.run.seed)}")
@@ -154,17 +166,32 @@ def _play(
             )
 
 
+def _baselines(
+    options: RunOptions, loaded: LoadedConfig, agent: LoadedAgent, num_envs: int
+) -> dict[str, Summary]:
+    """Let players that know nothing play as many episodes, by the same protocol."""
+    run, found = loaded.config.run, {}
+    config = in_units_of_the_environment(agent.config)
+    for name, make in BASELINES.items():
+        with (
+            open_environments(
+                config, run.seed, num_envs, options.num_workers, run.worker_backend
+            ) as pool,
+            EvaluationProgress(options.episodes, pool.spec.max_episode_steps) as progress,
+        ):
+            player = make(pool.spec, run.seed)
+            episodes = play_episodes(pool, player, options.episodes, progress.update)
+        found[name] = summarize([episode.score for episode in episodes])
+    return found
+
+
 def _folder(options: RunOptions) -> Path:
     return options.logs / "runs" / options.log_name / "evaluation"
 
 
-def _action_choice(options: RunOptions) -> str:
-    return "greedy" if options.greedy else "sampled"
-
-
 def _rollouts_folder(options: RunOptions, agent: LoadedAgent, seed: int) -> Path:
     """Return where the episodes are kept: beside the report, under its name."""
-    way = way_of(_action_choice(options), agent.protocol_changes)
+    way = way_of(action_choice(agent, greedy=options.greedy), agent.protocol_changes)
     name = f"{agent.path.stem}_{agent.payload['env_steps']}_{way}_seed{seed}_rollouts"
     return _folder(options) / name
 
@@ -205,7 +232,7 @@ def make_report(
         env_id=agent.config.environment.env_id,
         env_steps_trained=agent.payload["env_steps"],
         seed=seed,
-        action_choice=_action_choice(options),
+        action_choice=action_choice(agent, greedy=options.greedy),
         episodes=len(episodes),
         score=summarize(scores),
         length=summarize([float(episode.length) for episode in episodes]),
@@ -242,6 +269,7 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
         f"{_beside_training(report)}",
         *_protocol_lines(report),
         f"score       {_figures(report.score)}",
+        *(f"{name:<11} {_figures(score)}" for name, score in report.baselines.items()),
         f"length      {_figures(report.length)}, in env steps",
     ]
     lines += [f"{key:<11} {_figures(value)}" for key, value in report.metrics.items()]
@@ -262,9 +290,10 @@ def _beside_training(report: EvaluationReport) -> str:
     protocol = "another protocol" if report.protocol_changes else "training's protocol"
     if report.training_score is None:
         return f"{protocol}; in training no episode had ended"
+    played = "of whole populations" if report.action_choice == CERTAIN else "sampled"
     return (
         f"{protocol}; in training mean {report.training_score:,.1f} "
-        f"(last {report.training_episodes}, sampled)"
+        f"(last {report.training_episodes}, {played})"
     )
 
 

@@ -17,7 +17,8 @@ from training.figures.lettering import Colour, Picture
 from training.live.console import final_message
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
-from training.playing.loaded_agent import LoadedAgent
+from training.playing.eyes import controller_parts
+from training.playing.loaded_agent import LoadedAgent, LoadedController, LoadedPPO, ppo_of
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import Curve, Note, Part, blank
 from training.playing.recording import Recording, record_game
@@ -132,6 +133,9 @@ def make_parts(
     agent: LoadedAgent, recording: Recording, environment: Environment, height: int
 ) -> list[Part]:
     """Return the parts of the column beside the screen, at most `height` pixels high together."""
+    if isinstance(agent, LoadedController):
+        return controller_parts(agent, recording, height, WIDTH)
+    agent = ppo_of(agent, "a film")
     map_height = round(MAP_SHARE * height)
     room_map = _make_map(agent, recording, environment, map_height)
     left = height - (map_height if room_map else 0)
@@ -139,7 +143,7 @@ def make_parts(
     return [*curves, room_map] if room_map else curves
 
 
-def _make_curves(agent: LoadedAgent, recording: Recording, height: int) -> list[Part]:
+def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Part]:
     values = Curve(
         "value, extrinsic",
         recording.values_extrinsic,
@@ -161,7 +165,7 @@ def _make_curves(agent: LoadedAgent, recording: Recording, height: int) -> list[
 
 
 def _make_map(
-    agent: LoadedAgent, recording: Recording, environment: Environment, height: int
+    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
 ) -> Part | None:
     if environment.room_rows:
         rows = environment.room_rows

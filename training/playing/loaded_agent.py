@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from agents.controllers.sight import Sight
 from agents.learner import Learner
 from agents.networks.actor_critic import PolicyOutput
 from configs.errors import CheckpointError, ConfigurationError
@@ -18,14 +19,18 @@ from training.building.learner import build_learner
 from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
+from training.checkpoints.controller import Models, kept_controller, kept_models
 from training.checkpoints.payload_form import check_form, laid_out
 from training.checkpoints.policy_encoder import kept_encoder, module_of
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
-from training.playing.player import Judge, Player, spec_from_text
+from training.playing.controller_player import ControllerPlayer
+from training.playing.player import GamePlayer, Judge, Player, spec_from_text
 from workers.environments.base import EnvironmentSpec
+
+CERTAIN = "deterministic"  # the choice of actions of an agent that draws none
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,6 @@ class LoadedAgent:
         config: its own configuration, under the protocol that it is to play by.
         protocol_changes: in which that protocol differs from training's, see `Protocol`.
         payload: all that it holds.
-        learner: its networks and statistics, built for one environment.
         player: its policy at play.
     """
 
@@ -45,8 +49,31 @@ class LoadedAgent:
     config: Config
     protocol_changes: Mapping[str, Mapping[str, str]]
     payload: Payload
-    learner: Learner
+    player: GamePlayer
+
+
+@dataclass(frozen=True)
+class LoadedPPO(LoadedAgent):
+    """One of PPO.
+
+    Attributes:
+        learner: its networks and statistics, built for one environment.
+    """
+
     player: Player
+    learner: Learner
+
+
+@dataclass(frozen=True)
+class LoadedController(LoadedAgent):
+    """One of CMA-ES: the mean of its next population.
+
+    Attributes:
+        models: what it looks through.
+    """
+
+    player: ControllerPlayer
+    models: Models
 
 
 def load_agent(
@@ -67,7 +94,39 @@ def load_agent(
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     protocol = asked_protocol(loaded, config)
     check_import(loaded.config, protocol.config, path)
+    if config.run.agent == "CMA-ES":
+        actor, models = _controller_player(path, payload, config, device)
+        return LoadedController(path, protocol.config, protocol.changes, payload, actor, models)
     warn_if_changed(payload["facts"], config, path)
+    seed = loaded.config.run.seed
+    player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
+    return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
+
+
+def action_choice(agent: LoadedAgent, *, greedy: bool) -> str:
+    """Return how actions are chosen; a controller's are not drawn."""
+    if isinstance(agent, LoadedController):
+        return CERTAIN
+    return "greedy" if greedy else "sampled"
+
+
+def ppo_of(agent: LoadedAgent, what: str) -> LoadedPPO:
+    """Return the agent as one of PPO.
+
+    Raises:
+        ConfigurationError: it is another; says that `what` is there for PPO alone.
+    """
+    if isinstance(agent, LoadedPPO):
+        return agent
+    raise ConfigurationError(
+        f"{agent.path}: its Agent = {agent.config.run.agent}, and {what} is there for PPO alone"
+    )
+
+
+def _ppo_player(
+    path: Path, payload: Payload, config: Config, device: torch.device, seed: int, *, greedy: bool
+) -> tuple[Player, Learner]:
+    """Lay out a policy of PPO; the seed is that of its actions."""
     encoder = kept_encoder(payload["facts"], config, path)
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
@@ -78,11 +137,25 @@ def load_agent(
             spec,
             stack_size(config, spec),
             device,
-            loaded.config.run.seed,
+            seed,
             greedy=greedy,
             encoder=learner.encoder,
         )
-    return LoadedAgent(path, protocol.config, protocol.changes, payload, learner, player)
+    return player, learner
+
+
+def _controller_player(
+    path: Path, payload: Payload, config: Config, device: torch.device
+) -> tuple[ControllerPlayer, Models]:
+    """Lay out a controller and what it looks through."""
+    models = kept_models(payload, config, path)
+    controller, parameters = kept_controller(payload, path)
+    with laid_out("controller", path):
+        spec = spec_from_text(payload["facts"]["spec"])
+        sight = Sight(
+            controller, device, encoder=models.encoder_module, memory=models.memory_module
+        )
+    return ControllerPlayer(sight, parameters, spec), models
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:

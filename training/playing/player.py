@@ -49,6 +49,31 @@ class Choice(NamedTuple):
     value_intrinsic: Tensor
 
 
+class Memory(Protocol):
+    """What a player remembers of the episodes of n environments."""
+
+    def push(self, observations: Tensor, starts: Tensor) -> None:
+        """Take what came next [n, ...], and where an episode begins with it [n], on the device."""
+
+
+class GamePlayer(Protocol):
+    """Whatever plays games; `Memory` is of its own making.
+
+    Attributes:
+        spec: the environment that it plays.
+        device: where it computes.
+    """
+
+    spec: EnvironmentSpec
+    device: torch.device
+
+    def remember(self, observations: Tensor) -> Any:
+        """Return the `Memory` of episodes that begin with `observations` [n, ...]."""
+
+    def act(self, memory: Any) -> Tensor:
+        """Return the actions [n] or [n, A], on the CPU."""
+
+
 class Player:
     """A policy with the frames it needs to remember.
 
@@ -152,7 +177,7 @@ def episode_shares(num_episodes: int, num_environments: int) -> list[int]:
 
 def play_episodes(
     pool: EnvironmentPool,
-    player: Player,
+    player: GamePlayer,
     num_episodes: int,
     show: Callable[[int, list[float]], None] | None = None,
     longest_game: int = LONGEST_GAME,

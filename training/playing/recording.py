@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.playing.curiosity import Lived, Step
-from training.playing.player import Choice, Player
+from training.playing.player import Choice, GamePlayer, Player
 from workers.environments.base import Environment
 
 Screen = NDArray[np.uint8]  # [H, W, 3], RGB
@@ -25,7 +25,8 @@ class Recording:
 
     Attributes:
         lived: what a bonus looks at.
-        values_extrinsic, values_intrinsic: [T], of what was seen at the moments 0 .. T-1.
+        values_extrinsic, values_intrinsic: [T], of what was seen at the moments 0 .. T-1; not a
+            number where nothing is expected.
         scores: [T + 1], so far.
         rooms: [T + 1], those visited so far; empty where the game tells none.
         room: [T + 1], the one at hand, or None.
@@ -76,7 +77,7 @@ class Recording:
 
 
 def record_game(
-    environment: Environment, player: Player, seed: int, longest: int = LONGEST
+    environment: Environment, player: GamePlayer, seed: int, longest: int = LONGEST
 ) -> Recording:
     """Play one full game and record it; lost lives that end an episode do not end the game.
 
@@ -93,7 +94,7 @@ def record_game(
     frames = player.remember(first.unsqueeze(0))
     over, score = False, 0.0
     while not over:
-        choice = player.decide(frames)
+        choice = _decided(player, frames)
         seen, reward, terminated, truncated, info = environment.step(choice.actions[0].numpy())
         if len(recording.lived.steps) + 1 == longest and not terminated:
             _LOG.warning("the film is cut after %d env steps: its game has not ended", longest)
@@ -112,3 +113,11 @@ def record_game(
             newest.unsqueeze(0).to(player.device), torch.tensor([ended], device=player.device)
         )
     return recording
+
+
+def _decided(player: GamePlayer, memory: Any) -> Choice:
+    """Return what is done, and what a policy with critics expects."""
+    if isinstance(player, Player):
+        return player.decide(memory)
+    nothing = torch.full((1,), torch.nan)
+    return Choice(player.act(memory), nothing, nothing)

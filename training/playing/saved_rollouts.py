@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from configs.schema import EnvironmentSection
 from training.folders.files import replace_file, storage_error
 from training.folders.versions import collect_versions
-from training.playing.loaded_agent import LoadedAgent
+from training.playing.loaded_agent import LoadedAgent, action_choice
 from training.playing.player import environment_seeds, episode_shares
 from training.recording.describing import describe, episode_of, schema_from_spec
 from training.recording.recorder import Lived, Recorder
@@ -58,7 +58,7 @@ def keep_episodes(
         folder,
         pool,
         agent.config.environment,
-        policy=f"checkpoint {agent.path.name}, {'greedy' if greedy else 'sampled'} actions",
+        policy=f"checkpoint {agent.path.name}, {action_choice(agent, greedy=greedy)} actions",
         seeds=environment_seeds(seed, n),
         shares=episode_shares(episodes, n),
         with_info=with_info,

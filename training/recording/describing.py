@@ -18,8 +18,8 @@ from workers.environments.base import EnvironmentSpec
 LARGEST = float(np.finfo(np.float64).max)
 # Of the agent and of nothing that is stored.
 _OF_THE_AGENT = frozenset({"stack_size", "learning_reward"})
-# At their default they are not told: datasets from before such a key are completed all the same.
-_ADDED = ("mario_stages",)
+# Not told where they have this value: datasets from before there were such keys do not tell them.
+_NEWER: Mapping[str, Any] = {"ActionRepeat": 1, "DreamTemperature": 1.0, "MarioStages": "all"}
 
 
 def schema_from_spec(spec: EnvironmentSpec, background: str | None) -> Schema:
@@ -62,9 +62,10 @@ def describe(section: EnvironmentSection, policy: str, background: str | None) -
         policy: which policy acted, in words.
         background: what was taken off the frames, or None.
     """
-    fields = type(section).model_fields
-    untold = {name for name in _ADDED if getattr(section, name) == fields[name].default}
-    environment = section.model_dump(mode="json", by_alias=True, exclude={*_OF_THE_AGENT, *untold})
+    environment = section.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_AGENT))
+    for key, value in _NEWER.items():
+        if environment[key] == value:
+            del environment[key]
     stored: dict[str, Any] = {
         "frames": "H W C",
         "rewards": "raw",

@@ -35,7 +35,7 @@ class EnvironmentSpec:
         action_offset, action_scale: A values each; a continuous action is offset + scale * the
             policy's output, clipped to the bounds. Empty = the output itself, as in checkpoints
             from before there was a choice.
-        frame_skip: emulator frames per env step (1 where there is no emulator).
+        frame_skip: emulator frames, or steps of the simulator, per env step.
         observation_low, observation_high: bounds of a state vector, D values each; empty for
             frames; infinite where the simulator gives none.
         can_snapshot: whether `snapshot` and `restore` continue an episode exactly.

@@ -1,5 +1,6 @@
 """Gymnasium's Box2D simulators: CarRacing and LunarLander, with exact snapshots by replay."""
 
+import math
 import os
 from typing import Any, Literal
 
@@ -22,8 +23,8 @@ Drawing = Literal["fast", "stock", "none"]
 class Box2DEnvironment(Environment):
     """What CarRacing and LunarLander share: actions, limits, frames, snapshots by replay.
 
-    FrameSkip and StickyAction do not apply. Continuous actions are laid out between their bounds,
-    and clipped to them, here.
+    FrameSkip and StickyAction do not apply; ActionRepeat does. Continuous actions are laid out
+    between their bounds, and clipped to them, here.
 
     Attributes:
         simulator: Gymnasium's own environment, without its wrappers.
@@ -35,7 +36,8 @@ class Box2DEnvironment(Environment):
         """Take a `simulator`; `max_steps` is its registered limit."""
         self.simulator = simulator
         cap = section.max_episode_steps
-        self._limit = max_steps if cap == "auto" else cap
+        self._repeat = section.action_repeat
+        self._limit = max_steps if cap == "auto" else cap * self._repeat  # of the simulator's steps
         self._size = (section.frame_height, section.frame_width)
         self._colour = section.frame_colour
         self._sees_pixels = section.observes_pixels
@@ -51,7 +53,8 @@ class Box2DEnvironment(Environment):
             acted,
             can_snapshot=True,
             reach=self._reach,
-            max_episode_steps=self._limit,
+            frame_skip=self._repeat,
+            max_episode_steps=math.ceil(self._limit / self._repeat),
             state_names=self.state_names,
         )
         self._record = EpisodeRecord(section.env_id)
@@ -67,12 +70,21 @@ class Box2DEnvironment(Environment):
         return self._observation(self.simulator.reset()[0]), {}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Apply a choice (int) or a continuous action (float32 [A])."""
+        """Apply a choice (int) or a continuous action (float32 [A]), ActionRepeat times.
+
+        The reward is the sum. What the last time shows is observed; the others are not drawn.
+        """
         legal = legal_action(self.simulator.action_space, action, self._reach)
-        self._record.add(legal)
-        seen, reward, terminated, _, _ = self.simulator.step(legal)
-        truncated = self._record.num_steps >= self._limit and not terminated
-        return self._observation(seen), float(reward), bool(terminated), truncated, {}
+        times = max(1, min(self._repeat, self._limit - self._record.num_steps))
+        total, ended = 0.0, False
+        while times > 0 and not ended:
+            times -= 1
+            self._record.add(legal)
+            take = self._undrawn_step if times else self.simulator.step
+            seen, reward, ended, _, _ = take(legal)
+            total += float(reward)
+        truncated = self._record.num_steps >= self._limit and not ended
+        return self._observation(seen), total, bool(ended), truncated, {}
 
     def snapshot(self) -> bytes:
         """Return the random stream at the episode's start and its actions; see replay.py."""
@@ -85,7 +97,7 @@ class Box2DEnvironment(Environment):
         self._replay_reset()
         for action in actions:
             self._record.add(action)
-            self._replay_step(action)
+            self._undrawn_step(action)
 
     def close(self) -> None:
         """Close the simulator; again is allowed."""
@@ -104,7 +116,8 @@ class Box2DEnvironment(Environment):
     def _replay_reset(self) -> None:
         raise NotImplementedError
 
-    def _replay_step(self, action: Any) -> None:
+    def _undrawn_step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Step the simulator without drawing what nobody sees; the last observation is whole."""
         raise NotImplementedError
 
 

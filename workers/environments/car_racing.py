@@ -110,7 +110,6 @@ class CarRacingEnvironment(Box2DEnvironment):
 
     def restore(self, snapshot: bytes) -> None:
         """Drive the episode again, without drawing it."""
-        self.simulator.draw_observation = lambda: NO_PICTURE
         super().restore(snapshot)
         self.simulator.draw_observation = self._draw
 
@@ -118,7 +117,12 @@ class CarRacingEnvironment(Box2DEnvironment):
         return picture_frame(seen, *self._size, colour=self._colour)
 
     def _replay_reset(self) -> None:
+        self.simulator.draw_observation = lambda: NO_PICTURE
         self.simulator.reset()
 
-    def _replay_step(self, action: Any) -> None:
-        self.simulator.step(action)
+    def _undrawn_step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.simulator.draw_observation = lambda: NO_PICTURE
+        seen, *rest = self.simulator.step(action)
+        self.simulator.draw_observation = self._draw
+        ended = rest[1]
+        return (self._draw() if ended else seen), *rest

@@ -168,7 +168,7 @@ def _registered(section: EnvironmentSection) -> Facts:
             | ({"render_mode": "rgb_array"} if drawn and pixels else {}),
         },
         "observation": observation,
-        "step": {"frame_skip": 1, "reward": "the simulator's"},
+        "step": {"frame_skip": section.action_repeat, "reward": "the simulator's"},
         "sticky_actions": None,
         "start": _start("reset(seed) seeds the simulator"),
         "episode": {

@@ -27,7 +27,8 @@ class LunarLanderEnvironment(Box2DEnvironment):
     ground, which is another one in every episode.
 
     The flames in the picture are particles that grow old whenever it is drawn, so it is drawn
-    exactly once a step. Where states are observed there are none until the first `render`.
+    exactly once a step of the simulator. Where states are observed there are none until the first
+    `render`.
     """
 
     state_names = (
@@ -72,9 +73,11 @@ class LunarLanderEnvironment(Box2DEnvironment):
         self._note(self.simulator.reset()[0])
         self._age_flames()
 
-    def _replay_step(self, action: Any) -> None:
-        self._note(self.simulator.step(action)[0])
+    def _undrawn_step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        seen, *rest = self.simulator.step(action)
+        self._note(seen)
         self._age_flames()
+        return seen, *rest
 
     def _note(self, seen: Any) -> None:
         self._state = as_vector(seen)

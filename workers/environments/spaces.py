@@ -18,11 +18,12 @@ def spec_of(
     *,
     can_snapshot: bool,
     reach: ActionMap = AS_IT_IS,
+    frame_skip: int = 1,
     max_episode_steps: int | None = None,
     state_names: tuple[str, ...] = (),
     label_names: tuple[str, ...] = (),
 ) -> EnvironmentSpec:
-    """Return the spec of a simulator that has no emulator frames (frame_skip 1).
+    """Return the spec of a simulator that is no emulator.
 
     Args:
         env_id: the id as configured.
@@ -30,7 +31,7 @@ def spec_of(
         action_space: Discrete, or a Box of floats of any shape (A is its size).
         can_snapshot: whether the environment can.
         reach: how the policy's output becomes an action of a Box.
-        max_episode_steps, state_names, label_names: as in EnvironmentSpec.
+        frame_skip, max_episode_steps, state_names, label_names: as in EnvironmentSpec.
 
     Raises:
         ConfigurationError: actions of another kind.
@@ -73,6 +74,7 @@ def spec_of(
         observation_low=low,
         observation_high=high,
         can_snapshot=can_snapshot,
+        frame_skip=frame_skip,
         max_episode_steps=max_episode_steps,
         state_names=state_names,
         label_names=label_names,

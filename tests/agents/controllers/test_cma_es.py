@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents.controllers.cma_es import CMAES, SMALLEST_POPULATION, ranked_costs, usual_population
+from agents.controllers.cma_es import CMAES, ranked_costs, usual_population
+from configs.checks import SMALLEST_POPULATION
 from configs.errors import CheckpointError, ConfigurationError, NonFiniteError
 
 Array = NDArray[np.float64]

@@ -146,3 +146,17 @@ def test_bounds_that_are_none_are_refused(low: list[float], high: list[float]) -
 def test_a_map_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ValueError, match="no map of actions"):
         build_actions({"kind": "dice"})
+
+
+@pytest.mark.parametrize("size", [4, 266, 321, 512])
+def test_a_member_says_the_same_wherever_it_lies_among_others(size: int) -> None:
+    """Products of matrices would differ in their last bits: at 266 and 321 inputs, for one."""
+    draw = torch.Generator().manual_seed(3)
+    for outputs in (1, 2, 3):
+        made = Controller(ControllerInputs(size), DiscreteActions(outputs))
+        parameters = torch.randn(20, made.num_parameters, generator=draw)
+        inputs = torch.randn(20, 1, size, generator=draw)
+        wanted = made.outputs(parameters, inputs)
+        for count in (1, 3, 8, 13):
+            rows = torch.randint(0, 20, (count,), generator=draw)
+            assert torch.equal(made.outputs(parameters[rows], inputs[rows]), wanted[rows])

@@ -195,8 +195,8 @@ def test_a_file_gets_a_line_in_half_a_minute_where_an_update_takes_longer() -> N
     assert file.lines() == [
         "[30s] train, collecting, 40 of 1,000 env steps (4.0%)",
         "[1m00s] train, learning, 40 of 1,000 env steps (4.0%)",
-        "[1m10s] train, 50 of 1,000 env steps (5.0%), 0 frames/s, 0 env steps/s, ETA 1h50m",
-        "[1m40s] train, learning, 50 of 1,000 env steps (5.0%), 0 frames/s, 0 env steps/s, "
+        "[1m10s] train, 50 of 1,000 env steps (5.0%), 0.14 frames/s, 0.14 env steps/s, ETA 1h50m",
+        "[1m40s] train, learning, 50 of 1,000 env steps (5.0%), 0.14 frames/s, 0.14 env steps/s, "
         "ETA 1h50m",
     ]
 

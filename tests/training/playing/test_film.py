@@ -9,7 +9,7 @@ import torch
 from configs.loading import load_config
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.playing.film import WIDTH, captioned, compose, make_parts
-from training.playing.loaded_agent import LoadedAgent, load_agent
+from training.playing.loaded_agent import LoadedPPO, load_agent, ppo_of
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import GROUND, Curve, Note, Part
 from training.playing.recording import Recording, record_game
@@ -18,14 +18,14 @@ from workers.environments.make import make_environment
 pytestmark = pytest.mark.timeout(300)
 
 
-def recorded(
-    folder: Path, text: str, **values: object
-) -> tuple[LoadedAgent, Recording, list[Part]]:
+def recorded(folder: Path, text: str, **values: object) -> tuple[LoadedPPO, Recording, list[Part]]:
     """Train a little, and play one game."""
     recipe = write_recipe(folder, text, TotalEnvSteps=32, **values)
     assert run_here(folder, "--train", f"--config_path={recipe}", "--log_name=demo") == 0
     path = folder / "checkpoints" / "demo.ckpt"
-    agent = load_agent(path, load_config(recipe, []), torch.device("cpu"), greedy=False)
+    agent = ppo_of(
+        load_agent(path, load_config(recipe, []), torch.device("cpu"), greedy=False), "a film"
+    )
     environment = make_environment(agent.config.environment)
     recording = record_game(environment, agent.player, seed=3)
     parts = make_parts(agent, recording, environment, len(captioned(recording, "", 0)))
@@ -36,19 +36,19 @@ def recorded(
 @pytest.fixture(scope="module")
 def cartpole(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[LoadedAgent, Recording, list[Part]]:
+) -> tuple[LoadedPPO, Recording, list[Part]]:
     return recorded(tmp_path_factory.mktemp("cartpole"), CARTPOLE)
 
 
 @pytest.fixture(scope="module")
 def montezuma(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[LoadedAgent, Recording, list[Part]]:
+) -> tuple[LoadedPPO, Recording, list[Part]]:
     folder = tmp_path_factory.mktemp("montezuma")
     return recorded(folder, PONG, EnvID="MontezumaRevengeNoFrameskip-v4")
 
 
-Filmed = tuple[LoadedAgent, Recording, list[Part]]
+Filmed = tuple[LoadedPPO, Recording, list[Part]]
 
 
 def test_a_recording_keeps_every_screen_as_it_was_and_a_value_for_every_decision(

@@ -213,3 +213,59 @@ def _without_box2d(genuine: Any, name: str, *arguments: Any, **options: Any) -> 
     if name.partition(".")[0] == "Box2D":
         raise ModuleNotFoundError("No module named 'Box2D'", name="Box2D")
     return genuine(name, *arguments, **options)
+
+
+REPEATED = [
+    (CAR, {"action_mapping": "clip"}),
+    (LANDER, {}),
+    (GLIDER, {"observation_type": "pixels"}),
+]
+
+
+@pytest.mark.parametrize(("env_id", "settings"), REPEATED)
+def test_an_action_that_is_repeated_is_the_same_as_taken_several_times(
+    env_id: str, settings: dict[str, Any]
+) -> None:
+    single, threefold = build(env_id, **settings), build(env_id, action_repeat=3, **settings)
+    assert (single.reset(seed=4)[0] == threefold.reset(seed=4)[0]).all()
+    assert threefold.environment_spec.frame_skip == 3
+    for action in actions_for(single, 40, seed=2):
+        seen, total, ended = None, 0.0, False
+        for _ in range(3):
+            seen, reward, ended, _, _ = single.step(action)
+            total += reward
+            if ended:
+                break
+        found, reward, terminated, truncated, _ = threefold.step(action)
+        assert (reward, terminated, truncated) == (pytest.approx(total), ended, False)
+        if ended:
+            break
+        assert (found == seen).all()
+    single.close()
+    threefold.close()
+
+
+@pytest.mark.parametrize(("env_id", "settings"), REPEATED)
+def test_a_snapshot_goes_on_with_repeated_actions(env_id: str, settings: dict[str, Any]) -> None:
+    one, other = (build(env_id, action_repeat=2, **settings) for _ in range(2))
+    one.reset(seed=7)
+    play(one, actions_for(one, 20, seed=3))
+    snapshot = one.snapshot()
+    wanted = play(one, actions_for(one, 20, seed=4))
+    other.reset(seed=8)
+    other.restore(snapshot)
+    assert play(other, actions_for(one, 20, seed=4)) == wanted
+    one.close()
+    other.close()
+
+
+def test_the_simulators_own_limit_counts_its_steps_and_the_recipes_counts_env_steps() -> None:
+    whole = build(LANDER, action_repeat=3)
+    assert whole.environment_spec.max_episode_steps == 334  # of 1000
+    capped = build(CAR, action_repeat=3, max_episode_steps=5)
+    capped.reset(seed=1)
+    ends = [capped.step(np.zeros(3, np.float32))[3] for _ in range(5)]
+    assert ends == [False] * 4 + [True]
+    assert capped.environment_spec.max_episode_steps == 5
+    whole.close()
+    capped.close()

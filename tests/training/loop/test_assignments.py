@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
-from training.collecting.assignments import Assignments
 from training.collecting.claims import Asked
+from training.loop.assignments import Assignments
 from workers.protocol import NO_SEED
 
 

@@ -1,0 +1,116 @@
+"""The model of sequences whose memory an agent sees: read for a new run, kept in checkpoints."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.dynamics.dynamics import Dynamics
+from agents.dynamics.registry import build_dynamics
+from agents.ranks import Ranks
+from configs.errors import CheckpointError, ConfigurationError
+from configs.schema import Config
+from training.checkpoints.continuation import Start
+from training.checkpoints.dynamics import TrainedDynamics, check_pair, load_dynamics
+from training.checkpoints.encoder import load_encoder
+from training.checkpoints.offline import told
+from training.checkpoints.storage import Payload, pack, unpack
+from training.ranks.agreement import on_first_rank
+
+FACT = "memory"  # among a checkpoint's facts
+NONE = "none"  # of MemoryModel
+
+
+@dataclass(frozen=True)
+class AgentMemory:
+    """A model of sequences for an agent, and what a checkpoint of the agent tells of it.
+
+    Attributes:
+        module: on the CPU, in evaluation mode; as it was trained, or still to be laid out.
+        facts: JSON: what builds the module anew, its digest, what it was trained on.
+    """
+
+    module: Dynamics
+    facts: str
+
+
+def choose_memory(ranks: Ranks, start: Start, config: Config) -> AgentMemory | None:
+    """Read the model of a new run on rank 0 and give it to all ranks (a collective).
+
+    A run that is continued has its own in its checkpoint.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of another encoder.
+    """
+    path = Path(config.evolution.memory_model)
+    if config.evolution.memory_model == NONE or start.source is not None:
+        return None
+    data = on_first_rank(ranks, lambda: pack(_read(path, config)))
+    payload = unpack(ranks.broadcast_bytes(data or b""))
+    module = _built(payload["facts"], path)
+    module.load_state_dict(payload["weights"])
+    return AgentMemory(module, payload["facts"])
+
+
+def kept_memory(facts: Mapping[str, Any], config: Config, path: Path) -> AgentMemory | None:
+    """Return the model that a checkpoint tells of; its weights lie in the agent.
+
+    Raises:
+        CheckpointError: its configuration asks for one that it does not tell of.
+    """
+    if config.evolution.memory_model == NONE:
+        return None
+    text = facts.get(FACT)
+    if not isinstance(text, str):
+        raise CheckpointError(
+            f"{path}: its MemoryModel = {config.evolution.memory_model}, but it does not tell of "
+            "that model"
+        )
+    return AgentMemory(_built(text, path), text)
+
+
+def _built(text: str, path: Path) -> Dynamics:
+    try:
+        module = build_dynamics(told(text, path)["dynamics"])
+    except (ConfigurationError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: its model of sequences cannot be built here ({error}); it was saved by "
+            "another version of this program"
+        ) from error
+    return module.eval().requires_grad_(False)
+
+
+def _read(path: Path, config: Config) -> Payload:
+    """Return description and weights of the model in a folder."""
+    trained = load_dynamics(path)
+    _check(trained, config)
+    facts = {
+        "dynamics": trained.dynamics.facts,
+        "digest": trained.digest,
+        "steps": trained.steps,
+        "path": str(trained.path),
+        "environment": dict(trained.environment),
+    }
+    return {
+        "facts": json.dumps(facts, sort_keys=True),
+        "weights": trained.dynamics.state_dict(),
+    }
+
+
+def _check(trained: TrainedDynamics, config: Config) -> None:
+    """Refuse a model of other latents than the agent's, or of other steps."""
+    if config.encoder_path is not None:
+        check_pair(load_encoder(Path(config.encoder_path)), trained)
+    elif trained.encoder_digest is not None:
+        raise CheckpointError(
+            f"{trained.path}: learnt the latents of an encoder, and VisionModel = none; name that "
+            "encoder"
+        )
+    repeat = int(trained.environment.get("ActionRepeat", 1))
+    if repeat != config.environment.action_repeat:
+        raise ConfigurationError(
+            f"{trained.path}: learnt steps of ActionRepeat = {repeat}, and this run's are of "
+            f"ActionRepeat = {config.environment.action_repeat}; set the same, or collect and "
+            "train anew"
+        )
