@@ -7,14 +7,16 @@ from agents.adam import FusedAdam
 from agents.encoders.encoder import Encoder
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
-from agents.networks.scaling import BoundScaling, NoScaling, RunningScaling
+from agents.networks.scaling import NoScaling
 from agents.ppo_agent import LearningSettings
 from agents.rollout import RolloutShape
 from agents.targets import Discounting
 from configs.schema import Config
+from training.building.backbones import build_scaling, frame_backbone_sizes
 from training.building.bonuses import build_bonus_features, build_intrinsic
 from training.building.encoders import build_encoded_policy, encoder_parameters
 from training.building.heads import build_representation
+from training.building.memory import build_recurrent_policy, memory_size
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
@@ -63,6 +65,8 @@ def build_policy(
     """
     ppo = config.ppo
     intrinsic_head = config.intrinsic.kind != "none"
+    if ppo.memory != "none":
+        return build_recurrent_policy(config, spec, encoder)
     if encoder is not None:
         size = stack_size(config, spec)
         heads = VectorActorCritic(
@@ -87,31 +91,13 @@ def build_policy(
             value_init_gain=ppo.value_init_gain,
             intrinsic_head=intrinsic_head,
         )
-    channels, height, width = spec.observation_shape
     return FrameActorCritic(
-        channels * stack_size(config, spec),
-        height,
-        width,
-        conv_channels=ppo.conv_channels,
-        third_kernel=ppo.third_kernel,
-        hidden_size=ppo.hidden_size,
-        feature_size=ppo.feature_size,
+        **frame_backbone_sizes(config, spec),
         num_actions=spec.num_actions,
         discrete=spec.discrete,
         value_init_gain=ppo.value_init_gain,
         intrinsic_head=intrinsic_head,
     )
-
-
-def build_scaling(config: Config, spec: EnvironmentSpec) -> nn.Module:
-    """Build what lays state vectors on the scale of the policy's networks."""
-    match config.ppo.observation_scaling:
-        case "running":
-            return RunningScaling(spec.observation_shape[0])
-        case "none":
-            return NoScaling()
-        case "auto" | "bounds":
-            return BoundScaling(spec.observation_low, spec.observation_high)
 
 
 def build_optimizer(config: Config, learner: Learner) -> FusedAdam:
@@ -178,4 +164,5 @@ def rollout_shape(
         observation_shape=spec.observation_shape if encoder is None else (encoder.feature_size,),
         observation_dtype=torch.uint8 if is_frames else torch.float32,
         action_shape=() if spec.discrete else (spec.num_actions,),
+        memory_size=memory_size(config),
     )

@@ -36,6 +36,8 @@ NETWORK_FIELDS = (
     "ppo.state_hidden_sizes",
     "ppo.observation_scaling",
     "ppo.backbone",
+    "ppo.memory",
+    "ppo.memory_size",
     "intrinsic.kind",
     "intrinsic.rnd_input",
     "intrinsic.use_slow_backbone",
@@ -137,6 +139,8 @@ def _unused(config: Config) -> frozenset[str]:
         unused |= {"intrinsic.conv_channels", "intrinsic.hidden_size"}
     else:
         unused.add("intrinsic.use_slow_backbone")
+    if config.ppo.memory == "none":
+        unused.add("ppo.memory_size")
     if config.ppo.encoder_path is not None:
         unused.discard("ppo.state_hidden_sizes")
         unused |= OWN_BACKBONE_FIELDS

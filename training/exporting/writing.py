@@ -10,6 +10,7 @@ from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.typed import typed
 from training.building.encoders import frames_policy
+from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.checkpoints.policy_encoder import FACT
 from training.checkpoints.protocol import changes_text
@@ -108,7 +109,7 @@ def _write_weights(
             "dtype": facts.spec.observation_dtype,
             "shape": [BATCH, *facts.input_shape],
         },
-        outputs=output_names(facts.spec),
+        outputs=output_names(facts.spec, memory_size(agent.config)),
         play=facts.play,
         evaluations=[_without_paths(report) for report in reports],
         versions=facts.exported_with,
@@ -129,12 +130,13 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
 def _write_graphs(agent: LoadedAgent, folder: Path) -> list[str]:
     """Write the graphs that can be made here; return their names. No older one stays beside."""
     spec = agent.player.spec
-    program = trace(_policy_of(agent), spec, stack_size(agent.config, spec))
+    size = memory_size(agent.config)
+    program = trace(_policy_of(agent), spec, stack_size(agent.config, spec), size)
     replace_file(folder / PROGRAM, program_bytes(program))
     if missing_for_onnx():
         (folder / ONNX).unlink(missing_ok=True)
         return [PROGRAM]
-    replace_file(folder / ONNX, onnx_bytes(program, spec))
+    replace_file(folder / ONNX, onnx_bytes(program, spec, size))
     return [PROGRAM, ONNX]
 
 

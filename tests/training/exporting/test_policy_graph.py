@@ -55,7 +55,7 @@ def inputs(kind: Kind, count: int) -> Tensor:
 
 def expected(policy: torch.nn.Module, observation: Tensor) -> list[Tensor]:
     with torch.no_grad():
-        distribution, *values = policy(observation)
+        distribution, *values = policy(observation)[:3]
     if isinstance(distribution, Categorical):
         return [distribution.log_probs, *values]
     assert isinstance(distribution, DiagonalGaussian)
