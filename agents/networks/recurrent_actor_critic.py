@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -36,7 +37,8 @@ class RecurrentActorCritic(nn.Module):
     """Policy and critics over one backbone and one core; a residual layer each before the heads.
 
     That is `cnn_gru_policy_dynamics.py` of the code of Burda et al. 2018 (arXiv 1810.12894), but
-    for a second dense layer in the backbone, and the reset gate (see `GRUSequence`).
+    for a second dense layer in the backbone, and the reset gate, which stands before
+    the product there.
 
     Args:
         scaling: lays observations on the scale of a network.
@@ -72,15 +74,18 @@ class RecurrentActorCritic(nn.Module):
         self.value_heads = ValueHeads(core.size, value_init_gain, intrinsic_head=intrinsic_head)
 
     def forward(self, sequences: Sequences) -> PolicyOutput:
-        """Judge sequences; L * B rows in their order, and the memory [B, M] after the last step."""
-        features = self.features(sequences.observations)
-        by_time = features.unflatten(0, sequences.starts.shape)
-        remembered, memory = self.core(by_time, sequences.memory, sequences.starts)
-        return self._judge(remembered.flatten(0, 1), memory)
+        """Judge sequences: L * B rows in their order; after single steps with the memory then."""
+        observations, memory, starts = sequences
+        if len(starts) == 1:
+            return self.step(observations, memory * ~starts[0].unsqueeze(1))
+        features = self.features(observations).unflatten(0, starts.shape)
+        return self._judge(self.core(features, memory, starts).flatten(0, 1), None)
 
     def step(self, observations: Tensor, memory: Tensor) -> PolicyOutput:
         """Judge one observation [B, ...] of each of B episodes, after `memory` [B, M]."""
-        after = self.core.step(self.features(observations).float(), memory)
+        features = self.features(observations)
+        with torch.autocast(features.device.type, enabled=False):
+            after = self.core.step(features.float(), memory)
         return self._judge(after[:, : self.core.size], after)
 
     def features(self, observations: Tensor) -> Tensor:
@@ -88,7 +93,7 @@ class RecurrentActorCritic(nn.Module):
         features: Tensor = self.trunk(self.backbone(self.scaling(observations)))
         return features
 
-    def _judge(self, remembered: Float[Tensor, "B H"], memory: Tensor) -> PolicyOutput:
+    def _judge(self, remembered: Float[Tensor, "B H"], memory: Tensor | None) -> PolicyOutput:
         distribution = self.action_head(self.actor_layer(remembered))
         extrinsic, intrinsic = self.value_heads(self.critic_layer(remembered))
         return PolicyOutput(distribution, extrinsic, intrinsic, memory)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from agents.networks.recurrent_core import CORES, MemoryKind, RecurrentCore
 
@@ -12,12 +12,12 @@ BOTH = pytest.mark.parametrize("kind", list(CORES))
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+    return torch.randn(*shape, generator=generator)
 
 
 def core_of(kind: MemoryKind) -> RecurrentCore:
-    """A core in float64, none of whose parameters is zero or one."""
-    core = CORES[kind](D, H).double()
+    """A core none of whose parameters is zero or one."""
+    core = CORES[kind](D, H)
     for index, parameter in enumerate(core.parameters()):
         parameter.data = 0.7 * drawn(*parameter.shape, seed=index)
     return core
@@ -30,16 +30,14 @@ def some_starts() -> Tensor:
     return starts
 
 
-def walk(core: RecurrentCore, features: Tensor, memory: Tensor, starts: Tensor) -> Tensor:
-    """The core's way along sequences, in the precision of its arguments."""
-    kept = (~starts).to(features.dtype).unsqueeze(2)
-    return core._walk(core.of_inputs(features), kept, memory)[0]
+def weights_of(core: RecurrentCore, num_gates: int) -> list[tuple[Tensor, ...]]:
+    """W, U, b and c, gate by gate."""
+    return [part.chunk(num_gates) for part in core.layer.parameters()]
 
 
 def gru_by_the_paper(core: RecurrentCore, x: Tensor, h: Tensor) -> Tensor:
     """arXiv 1406.1078, equations 5 to 8, the reset gate after the product; h is one row."""
-    W, U = (layer.weight.chunk(3) for layer in (core.of_inputs, core.of_state))
-    b, c = (layer.bias.chunk(3) for layer in (core.of_inputs, core.of_state))
+    W, U, b, c = weights_of(core, 3)
     reset = 1 / (1 + torch.exp(-(W[0] @ x + b[0] + U[0] @ h + c[0])))
     update = 1 / (1 + torch.exp(-(W[1] @ x + b[1] + U[1] @ h + c[1])))
     candidate = torch.tanh(W[2] @ x + b[2] + reset * (U[2] @ h + c[2]))
@@ -49,13 +47,10 @@ def gru_by_the_paper(core: RecurrentCore, x: Tensor, h: Tensor) -> Tensor:
 def lstm_by_the_paper(core: RecurrentCore, x: Tensor, memory: Tensor) -> Tensor:
     """Gers et al. 2000; output and cell side by side."""
     h, c = memory.chunk(2)
-    W, U, b = (
-        part.chunk(4) for part in (core.of_inputs.weight, core.of_state.weight, core.of_inputs.bias)
-    )
-    output, insert, keep = (
-        1 / (1 + torch.exp(-(W[gate] @ x + U[gate] @ h + b[gate]))) for gate in range(3)
-    )
-    cell = keep * c + insert * torch.tanh(W[3] @ x + U[3] @ h + b[3])
+    W, U, b, d = weights_of(core, 4)
+    insert, keep, new, output = (W[k] @ x + U[k] @ h + b[k] + d[k] for k in range(4))
+    insert, keep, output = (1 / (1 + torch.exp(-gate)) for gate in (insert, keep, output))
+    cell = keep * c + insert * torch.tanh(new)
     return torch.cat([output * torch.tanh(cell), cell])
 
 
@@ -85,56 +80,32 @@ def test_a_sequence_is_its_steps_one_after_the_other_also_where_episodes_begin(
     core, features, starts = core_of(kind), drawn(L, B, D), some_starts()
     memory = drawn(B, core.memory_size, seed=1)
     wanted, after = slowly(kind, core, features, memory, starts)
-    torch.testing.assert_close(walk(core, features, memory, starts), wanted)
-    found, last = core.float()(features.float(), memory.float(), starts)
-    torch.testing.assert_close(found, wanted.float())
-    torch.testing.assert_close(last, after.float())
-    outputs = []
-    row = memory.float()
+    torch.testing.assert_close(core(features, memory, starts), wanted)
+    row = memory
     for t in range(L):
-        output, row = core(features[t : t + 1].float(), row, starts[t : t + 1])
-        outputs.append(output[0])
-    torch.testing.assert_close(torch.stack(outputs), wanted.float())
-    torch.testing.assert_close(row, after.float())
+        row = core.step(features[t], row * ~starts[t].unsqueeze(1))
+        torch.testing.assert_close(row[:, :H], wanted[t])
+    torch.testing.assert_close(row, after)
 
 
 @BOTH
-def test_gradients_are_those_of_the_papers_equations(kind: MemoryKind) -> None:
-    core, starts = core_of(kind), some_starts()
-    features, weights = drawn(L, B, D).requires_grad_(), drawn(L, B, H, seed=5)
-    memory = drawn(B, core.memory_size, seed=1)
+@pytest.mark.parametrize("density", [0.0, 0.3, 1.0])
+def test_gradients_are_those_of_the_papers_equations(kind: MemoryKind, density: float) -> None:
+    core, weights = core_of(kind), drawn(L, B, H, seed=5)
+    starts = torch.rand(L, B, generator=torch.Generator().manual_seed(4)) < density
+    features, memory = drawn(L, B, D).requires_grad_(), drawn(B, core.memory_size, seed=1)
     variables = (features, *core.parameters())
-    wanted = torch.autograd.grad(
-        (slowly(kind, core, features, memory, starts)[0] * weights).sum(), variables
-    )
-    found = torch.autograd.grad((walk(core, features, memory, starts) * weights).sum(), variables)
+    outputs = slowly(kind, core, features, memory, starts)[0], core(features, memory, starts)
+    wanted, found = (torch.autograd.grad((output * weights).sum(), variables) for output in outputs)
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other)
-    assert torch.autograd.gradcheck(
-        lambda x, *_: walk(core, x, memory, starts), variables, fast_mode=True
-    )
-
-
-def test_a_gru_is_torchs_own() -> None:
-    core, torchs = core_of("GRU"), nn.GRU(D, H).double()
-    with torch.no_grad():
-        for name, layer in (("ih", core.of_inputs), ("hh", core.of_state)):
-            getattr(torchs, f"weight_{name}_l0").copy_(layer.weight)
-            getattr(torchs, f"bias_{name}_l0").copy_(layer.bias)
-    features, memory = drawn(L, B, D), drawn(B, H, seed=1)
-    wanted, _ = torchs(features, memory.unsqueeze(0))
-    found = walk(core, features, memory, torch.zeros(L, B, dtype=torch.bool))
-    torch.testing.assert_close(found, wanted)
 
 
 @BOTH
-@pytest.mark.parametrize("steps", [1, L])
-def test_no_gradient_leaves_a_sequence_at_either_end(kind: MemoryKind, steps: int) -> None:
+def test_no_gradient_leaves_a_sequence_at_its_start(kind: MemoryKind) -> None:
     core = CORES[kind](D, H)
-    memory = drawn(B, core.memory_size).float().requires_grad_()
-    outputs, after = core(drawn(steps, B, D).float(), memory, torch.zeros(steps, B).bool())
-    assert not after.requires_grad
-    outputs.sum().backward()
+    memory = drawn(B, core.memory_size).requires_grad_()
+    core(drawn(L, B, D), memory, torch.zeros(L, B, dtype=torch.bool)).sum().backward()
     assert memory.grad is None
     assert all(parameter.grad is not None for parameter in core.parameters())
 
@@ -149,15 +120,15 @@ def test_what_was_before_an_episode_changes_nothing_to_the_last_bit(kind: Memory
         features = features.clone().requires_grad_()
         starts = torch.zeros(L, B, dtype=torch.bool)
         starts[begin] = True
-        outputs, after = core(features, memory, starts)
-        (outputs[begin:] * drawn(L - begin, B, H, seed=5).float()).sum().backward()
+        outputs = core(features, memory, starts)
+        (outputs[begin:] * drawn(L - begin, B, H, seed=5)).sum().backward()
         assert features.grad is not None
         gradients = [p.grad.clone() for p in core.parameters() if p.grad is not None]
-        return [outputs[begin:].detach(), after, features.grad, *gradients]
+        return [outputs[begin:].detach(), features.grad, *gradients]
 
-    features, memory = drawn(L, B, D).float(), drawn(B, core.memory_size, seed=1).float()
+    features, memory = drawn(L, B, D), drawn(B, core.memory_size, seed=1)
     poisoned = features.clone()
-    poisoned[:begin] = 1e4 * drawn(begin, B, D, seed=7).float()
+    poisoned[:begin] = 1e4 * drawn(begin, B, D, seed=7)
     wanted, found = learnt(features, memory), learnt(poisoned, -1e3 * memory)
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
 
@@ -165,21 +136,22 @@ def test_what_was_before_an_episode_changes_nothing_to_the_last_bit(kind: Memory
 @BOTH
 def test_under_autocast_all_of_it_is_float32(kind: MemoryKind) -> None:
     core = CORES[kind](D, H)
-    features, memory = drawn(L, B, D).bfloat16(), drawn(B, core.memory_size).float()
-    starts = some_starts()
+    features, memory, starts = drawn(L, B, D).bfloat16(), drawn(B, core.memory_size), some_starts()
     wanted = core(features.float(), memory, starts)
     with torch.autocast("cpu", torch.bfloat16):
         found = core(features, memory, starts)
-    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+    assert torch.equal(found, wanted)
 
 
 def test_an_lstm_starts_by_keeping_what_it_has() -> None:
-    bias = CORES["LSTM"](D, H).of_inputs.bias
-    assert bias.tolist() == [0.0] * 2 * H + [1.0] * H + [0.0] * H
+    _, _, bias, other = CORES["LSTM"](D, H).layer.parameters()
+    assert bias.tolist() == [0.0] * H + [1.0] * H + [0.0] * 2 * H
+    assert other.tolist() == [0.0] * 4 * H
 
 
 @BOTH
 def test_each_gate_starts_orthogonal(kind: MemoryKind) -> None:
     core = CORES[kind](D, H)
-    for gate in core.of_state.weight.chunk(core.num_gates):
+    _, of_state, *_ = core.layer.parameters()
+    for gate in of_state.split(H):
         torch.testing.assert_close(gate @ gate.t(), torch.eye(H))
