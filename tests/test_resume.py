@@ -147,6 +147,7 @@ def test_a_run_with_any_component_or_environment_goes_on_as_if_nothing_had_been(
         pytest.param(CARTPOLE, 2, id="cartpole on 2 ranks"),
         pytest.param(CARTPOLE, 3, id="cartpole on 3 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 2, id="pong on 2 ranks", marks=pytest.mark.slow),
+        pytest.param(COMPONENTS["a memory"], 2, id="a memory on 2 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 3, id="pong on 3 ranks", marks=pytest.mark.slow),
         *(
             pytest.param(text, 3, id=f"{name} on 3 ranks", marks=pytest.mark.slow)
