@@ -8,33 +8,39 @@ import torch
 from torch import Tensor, nn
 
 from agents.learner import Learner
+from agents.networks.recurrent_actor_critic import PolicyInput
 
 
 class Decision(NamedTuple):
-    """What the policy chose: actions [n] or [n, A], and [n] each of what learning needs."""
+    """What the policy chose: actions [n] or [n, A], and [n] each of what learning needs.
+
+    `memory` [n, M] is what a recurrent policy remembers from now on.
+    """
 
     actions: Tensor
     log_probs: Tensor
     values_extrinsic: Tensor
     values_intrinsic: Tensor
+    memory: Tensor | None = None
 
 
 @torch.no_grad()
 def decide(
     policy: nn.Module,
     precision: AbstractContextManager[object],
-    observations: Tensor,
+    inputs: PolicyInput,
     generator: torch.Generator,
 ) -> Decision:
-    """Sample actions of `policy` for `observations` [n, S * C, H, W] or [n, D]."""
+    """Sample actions of `policy` for what it is shown of n environments."""
     with precision:
-        output = policy(observations)
+        output = policy(inputs)
     actions = output.distribution.sample(generator)
     return Decision(
         actions,
         output.distribution.log_prob(actions),
         output.value_extrinsic,
         output.value_intrinsic,
+        output.memory,
     )
 
 
@@ -53,10 +59,10 @@ class EarlierPolicy:
         self._policy = copy.deepcopy(learner.policy).requires_grad_(False)
         self._policy.zero_grad(set_to_none=True)
 
-    def act(self, observations: Tensor) -> Decision:
-        """Sample actions for `observations` [n, S * C, H, W] or [n, D]."""
+    def act(self, inputs: PolicyInput) -> Decision:
+        """Sample actions for what the policy is shown of n environments."""
         precision = self._learner.precision(self.generator.device)
-        return decide(self._policy, precision, observations, self.generator)
+        return decide(self._policy, precision, inputs, self.generator)
 
     def catch_up(self) -> None:
         """Take over the learner's weights; call while it does not train."""

@@ -27,6 +27,14 @@ class FrameStack:
         self._frames = [*older, observations.clone()]
 
     @property
+    def policy_input(self) -> Tensor:
+        """What a policy without a memory judges."""
+        return self.observation
+
+    def keep(self, memory: Tensor | None) -> None:
+        """Take what the policy remembers: nothing."""
+
+    @property
     def observation(self) -> Tensor:
         """The stacked input, [N, S * C, H, W] (oldest frame first), or [N, D]."""
         return torch.cat(self._frames, dim=1) if self._stack_size > 1 else self._frames[0]

@@ -18,6 +18,8 @@ from agents.losses.ppo import (
     value_loss,
 )
 from agents.networks.distributions import ActionDistribution
+from agents.networks.recurrent_actor_critic import PolicyInput
+from agents.recurrent.rollout import EncodedRecurrentRollout, RecurrentRollout
 from agents.representation.policy_features import PolicyFeatures
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
@@ -25,13 +27,14 @@ from agents.rollout import RolloutBuffer, RolloutShape
 
 
 class Minibatch(NamedTuple):
-    """B samples of a rollout; all [B] but observations [B, S * C, H, W] or [B, D].
+    """B samples of a rollout, [B] each.
 
-    `advantages` are the two streams' weighted sum; `returns_*` are the values' targets.
-    `intrinsic` is what the bonus trains on, `views` what the representation head does.
+    `observations` are what the policy is shown of them: [B, S * C, H, W] or [B, D], or for a
+    recurrent one `Sequences` of such. `advantages` are the two streams' weighted sum; `returns_*`
+    are the values' targets. `intrinsic` is what the bonus trains on, `views` what the head does.
     """
 
-    observations: Tensor
+    observations: PolicyInput
     actions: Tensor
     log_probs: Tensor
     advantages: Tensor
@@ -56,7 +59,7 @@ class Learner(nn.Module):
     """Owns everything that is trained; its forward pass returns the named losses.
 
     Args:
-        policy: observations -> PolicyOutput.
+        policy: observations, or sequences of them -> PolicyOutput.
         intrinsic: the bonus, or None for plain PPO.
         bonus_features: makes the policy's features the bonus's input; None = it sees the frames.
         representation: what trains the policy's backbone beside PPO, or None.
@@ -96,10 +99,12 @@ class Learner(nn.Module):
         return Experience(rollout, self.bonus_features.inputs(rollout, self._backbone))
 
     def new_rollout(self, shape: RolloutShape, device: torch.device) -> RolloutBuffer:
-        """Return an empty rollout that keeps what this policy sees."""
+        """Return an empty rollout that keeps what this policy sees, and what it remembers."""
+        remembers = shape.memory_size > 0
         if self.encoder is None:
-            return RolloutBuffer(shape, device)
-        return EncodedRollout(self.encoder, shape, device)
+            return (RecurrentRollout if remembers else RolloutBuffer)(shape, device)
+        kind = EncodedRecurrentRollout if remembers else EncodedRollout
+        return kind(self.encoder, shape, device)
 
     def tie(self) -> None:
         """Let the representation share the policy's backbone; call when the device is settled."""
@@ -134,7 +139,7 @@ class Learner(nn.Module):
         """Return how alive the representation is, on a minibatch."""
         if self.representation is None or batch.views is None:
             return {}
-        with self.precision(batch.observations.device):
+        with self.precision(batch.actions.device):
             return self.representation.diagnose(batch.views)
 
     @property
@@ -148,7 +153,7 @@ class Learner(nn.Module):
             batch: what to learn from.
             diagnose: also return figures that are only watched.
         """
-        with self.precision(batch.observations.device):
+        with self.precision(batch.actions.device):
             losses = self._policy_losses(batch, diagnose=diagnose)
             total = losses.pop("weighted")
             if self.intrinsic is not None and batch.intrinsic is not None:

@@ -1,12 +1,16 @@
 """Which samples an update trains on, drawn beforehand so that ranks agree in one exchange."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from agents.ranks import Ranks
+
+Partition = Callable[[int, torch.Generator], Sequence[Tensor]]
+"""Deals all samples to that many minibatches, from a random stream: [B] each."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,17 @@ class MinibatchPlan:
     advantage_std: Tensor
 
 
+def samples_at_random(
+    num_samples: int, num_minibatches: int, generator: torch.Generator
+) -> Sequence[Tensor]:
+    """Deal samples in a fresh random order; the sizes of minibatches differ by one at most."""
+    order = torch.randperm(num_samples, generator=generator, device=generator.device)
+    return order.tensor_split(num_minibatches)
+
+
 def draw_minibatches(
     advantages: Tensor,
+    partition: Partition | None = None,
     *,
     epochs: int,
     num_minibatches: int,
@@ -40,19 +53,18 @@ def draw_minibatches(
 
     Args:
         advantages: [T * N], for the moments of each minibatch over all ranks.
-        epochs: passes over the samples, each in a fresh random order.
-        num_minibatches: minibatches per epoch; sizes differ by one sample at most, in the same
-            way on every rank, so that ranks enter collectives equally often.
+        partition: deals the samples, anew for each epoch; None: at random.
+        epochs: passes over the samples.
+        num_minibatches: minibatches per epoch, as many on every rank, so that ranks enter
+            collectives equally often.
         predictor_share: probability that a sample trains the predictor; at least one does.
         generator: this rank's stream.
         ranks: all ranks, for one collective over the whole plan.
 
     """
-    device, size = advantages.device, len(advantages)
-    batches: list[Tensor] = []
-    for _ in range(epochs):
-        order = torch.randperm(size, generator=generator, device=device)
-        batches.extend(order.tensor_split(num_minibatches))
+    device = advantages.device
+    partition = partition or partial(samples_at_random, len(advantages))
+    batches = [batch for _ in range(epochs) for batch in partition(num_minibatches, generator)]
     kept = [_draw_kept(len(batch), predictor_share, generator, device) for batch in batches]
     values = [advantages[batch].double() for batch in batches]
     sizes = [[len(batch) for batch in batches], [len(each) for each in kept]]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
+from agents.networks.recurrent_actor_critic import PolicyInput
 
 # One sample in so many of a rollout is looked at. Measured, of an update's CPU time: 0.3 % on
 # Montezuma, 0.6 % on a maze of 75 x 75 pixels, 1.1 to 1.5 % on CartPole and MountainCar.
@@ -25,14 +26,15 @@ class PolicyChange:
     Args:
         policy: the one that the update trains.
         precision: the context in which it computes.
-        observations: [K, ...], what is looked at before and after.
+        inputs: what the policy is shown before and after; a recurrent one remembers the same both
+            times.
     """
 
     def __init__(
-        self, policy: nn.Module, precision: AbstractContextManager[object], observations: Tensor
+        self, policy: nn.Module, precision: AbstractContextManager[object], inputs: PolicyInput
     ) -> None:
         self._policy = policy
-        self._observations = observations
+        self._inputs = inputs
         self._before = self._distribution(precision)
         if isinstance(self._before, DiagonalGaussian):  # its deviation is the parameter itself
             self._before = replace(self._before, log_std=self._before.log_std.detach().clone())
@@ -54,5 +56,5 @@ class PolicyChange:
     @torch.no_grad()
     def _distribution(self, precision: AbstractContextManager[object]) -> ActionDistribution:
         with precision:
-            distribution: ActionDistribution = self._policy(self._observations).distribution
+            distribution: ActionDistribution = self._policy(self._inputs).distribution
         return distribution

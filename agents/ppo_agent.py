@@ -12,6 +12,7 @@ from agents.intrinsic.base import Sampler
 from agents.learner import Learner, Minibatch
 from agents.losses.ppo import explained_variance
 from agents.minibatches import MinibatchPlan, draw_minibatches
+from agents.networks.recurrent_actor_critic import PolicyInput
 from agents.policy_change import SAMPLES_PER_LOOK, PolicyChange
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
@@ -61,10 +62,10 @@ class PPOAgent:
         self._base_rates = [group["lr"] for group in optimizer.param_groups]
         self._progress = 0.0
 
-    def act(self, observations: Tensor) -> Decision:
-        """Sample actions for `observations` [n, S * C, H, W] or [n, D]."""
+    def act(self, inputs: PolicyInput) -> Decision:
+        """Sample actions for what the policy is shown of n environments."""
         precision = self.learner.precision(self.device)
-        return decide(self.learner.policy, precision, observations, self.generator)
+        return decide(self.learner.policy, precision, inputs, self.generator)
 
     @property
     def needs_warm_up(self) -> bool:
@@ -126,7 +127,7 @@ class PPOAgent:
         or more ranks that changes the order of sums. Priming makes a fresh and a resumed run sum
         in the same order, bit for bit.
         """
-        rollout = RolloutBuffer(replace(shape, rollout_steps=2, num_envs=1), self.device)
+        rollout = self.learner.new_rollout(replace(shape, rollout_steps=2, num_envs=1), self.device)
         generator = torch.Generator(self.device)
         sampler = None
         if self.learner.intrinsic is not None:
@@ -142,10 +143,10 @@ class PPOAgent:
         self._steps.rehearse(self._minibatch(rollout, table, sampler, plan, generator))
 
     @torch.no_grad()
-    def values_of(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the extrinsic and the intrinsic value [n] of `observations`."""
+    def values_of(self, inputs: PolicyInput) -> tuple[Tensor, Tensor]:
+        """Return the extrinsic and the intrinsic value [n] of what the policy is shown."""
         with self.learner.precision(self.device):
-            output = self.learner.policy(observations)
+            output = self.learner.policy(inputs)
         return output.value_extrinsic, output.value_intrinsic
 
     @torch.no_grad()
@@ -176,6 +177,7 @@ class PPOAgent:
         plans = list(
             draw_minibatches(
                 targets.advantages,
+                rollout.partition,
                 epochs=settings.epochs,
                 num_minibatches=settings.num_minibatches,
                 predictor_share=settings.predictor_share,
@@ -184,10 +186,9 @@ class PPOAgent:
             )
         )
         table = SampleTable.of(rollout, targets)
-        # The first of the first minibatch: drawn at random already.
-        looked_at = plans[0].samples[: max(1, len(targets.advantages) // SAMPLES_PER_LOOK)]
         policy, precision = self.learner.policy, self.learner.precision
-        change = PolicyChange(policy, precision(self.device), rollout.observations(looked_at))
+        inputs = rollout.single_policy_inputs(self._looked_at(rollout, plans[0].samples))
+        change = PolicyChange(policy, precision(self.device), inputs)
         losses: list[dict[str, Tensor]] = []
         for plan in plans:
             batch = self._minibatch(rollout, table, sampler, plan, self.generator)
@@ -195,6 +196,11 @@ class PPOAgent:
         self._steps.settle()
         means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
         return means | change.figures(precision(self.device)), batch
+
+    def _looked_at(self, rollout: RolloutBuffer, samples: Tensor) -> Tensor:
+        """Return those of a minibatch's samples [B] at which the policy's change is looked at."""
+        count = min(len(samples), max(1, rollout.rewards.numel() // SAMPLES_PER_LOOK))
+        return samples[rollout.positions(count, len(samples), self.generator)]
 
     def _minibatch(
         self,
@@ -212,7 +218,7 @@ class PPOAgent:
         observations = rollout.observations(samples)
         representation = self.learner.representation
         return Minibatch(
-            observations=observations,
+            observations=rollout.policy_inputs(samples, observations),
             actions=actions,
             log_probs=log_probs,
             advantages=advantages,

@@ -6,12 +6,15 @@ of one flat store: first S-1 time slots of history, then t = 0 .. T, then the tr
 of episodes that ended. Stacks are put together when they are asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from agents.minibatches import samples_at_random
+from agents.networks.recurrent_actor_critic import PolicyInput
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class RolloutShape:
         observation_shape: [C, H, W] or [D] of one frame.
         observation_dtype: torch.uint8 for frames, torch.float32 for vectors.
         action_shape: () for discrete actions, (A,) for continuous ones.
+        memory_size: M, numbers that the policy remembers; 0 without a memory.
     """
 
     rollout_steps: int
@@ -31,28 +35,31 @@ class RolloutShape:
     observation_shape: tuple[int, ...]
     observation_dtype: torch.dtype
     action_shape: tuple[int, ...]
+    memory_size: int = 0
 
 
 @dataclass(frozen=True)
 class CarriedState:
     """What one rollout hands to the next: the last S time slots of frames and the ages at t = T.
 
-    `memory` [N, ...] is that of an encoder which has seen them (see EncodedRollout), or None.
+    `memory` [N, ...] is that of an encoder which has seen them (see EncodedRollout), or None, and
+    `policy_memory` [N, M] that of a policy (see RecurrentRollout).
     """
 
     frames: Tensor
     ages: Tensor
     memory: Tensor | None = None
+    policy_memory: Tensor | None = None
 
     @classmethod
     def from_named(cls, named: Mapping[str, Any]) -> "CarriedState":
         """Return what `named` was made of."""
-        return cls(named["frames"], named["ages"], named.get("memory"))
+        memories = (named.get(name) for name in ("memory", "policy_memory"))
+        return cls(named["frames"], named["ages"], *memories)
 
     def named(self) -> dict[str, Tensor]:
         """Return its tensors by name."""
-        named = {"frames": self.frames, "ages": self.ages}
-        return named if self.memory is None else {**named, "memory": self.memory}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 class RolloutBuffer:
@@ -139,8 +146,12 @@ class RolloutBuffer:
         log_probs: Tensor,
         values_extrinsic: Tensor,
         values_intrinsic: Tensor,
+        memory: Tensor | None = None,
     ) -> None:
-        """Keep what the policy chose at time t for the environments `envs` ([n] each)."""
+        """Keep what the policy chose at time t for the environments `envs` ([n] each).
+
+        What it remembers is kept by rollouts of recurrent policies alone.
+        """
         self.actions[t, envs] = actions
         self.log_probs[t, envs] = log_probs
         self.values_extrinsic[t, envs] = values_extrinsic
@@ -197,6 +208,40 @@ class RolloutBuffer:
             return self._gather(samples)
         N = self.shape.num_envs
         return self._stacked(self._stack_rows(samples // N, samples % N))
+
+    def policy_input(self, t: int, envs: slice) -> PolicyInput:
+        """Return what the policy judges at time t; valid as long as `observation`."""
+        return self.observation(t, envs)
+
+    def final_policy_inputs(self, samples: Tensor) -> PolicyInput:
+        """Return what it judges at the true last observations of samples [K] that ended."""
+        return self.final_observations(samples)
+
+    def single_policy_inputs(self, samples: Tensor) -> PolicyInput:
+        """Return what it judged at samples [B], each by itself."""
+        return self.observations(samples)
+
+    def policy_inputs(self, samples: Tensor, observations: Tensor) -> PolicyInput:
+        """Return what it judges of a minibatch.
+
+        Args:
+            samples: [B], one of the parts that `partition` returned.
+            observations: `observations(samples)`.
+        """
+        return observations
+
+    def partition(self, num_minibatches: int, generator: torch.Generator) -> Sequence[Tensor]:
+        """Deal all samples, in a fresh random order, to minibatches; sizes differ by one at most.
+
+        Args:
+            num_minibatches: as many on every rank.
+            generator: this rank's stream.
+        """
+        return samples_at_random(self.rewards.numel(), num_minibatches, generator)
+
+    def positions(self, count: int, total: int, generator: torch.Generator) -> slice | Tensor:
+        """Return where `count` of a minibatch's `total` samples lie, as if drawn at random."""
+        return slice(count)  # their order is random
 
     def frames(self, samples: Tensor) -> Tensor:
         """Return the single frames [B, C, H, W] or vectors [B, D] that samples [B] started from."""

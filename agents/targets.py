@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from agents.losses.returns import generalized_advantages
+from agents.networks.recurrent_actor_critic import PolicyInput
 from agents.rollout import RolloutBuffer
 
-ValuesOf = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Gives the extrinsic and the intrinsic value [B] of observations [B, ...]."""
+ValuesOf = Callable[[PolicyInput], tuple[Tensor, Tensor]]
+"""Gives the extrinsic and the intrinsic value [B] of what the policy is shown."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _next_values(rollout: RolloutBuffer, values_of: ValuesOf) -> tuple[Tensor, T
     intrinsic one at the observation that follows in the never-ending stream.
     """
     T, N = rollout.rewards.shape
-    last = values_of(rollout.observation(T, slice(0, N)))
+    last = values_of(rollout.policy_input(T, slice(0, N)))
     extrinsic, intrinsic = (
         torch.cat([values[1:], end.unsqueeze(0)])
         for values, end in zip(
@@ -122,6 +123,6 @@ def _next_values(rollout: RolloutBuffer, values_of: ValuesOf) -> tuple[Tensor, T
     )
     cut = rollout.truncated_samples()
     if len(cut):
-        at_end, _ = values_of(rollout.final_observations(cut))
+        at_end, _ = values_of(rollout.final_policy_inputs(cut))
         extrinsic.view(-1)[cut] = at_end
     return extrinsic, intrinsic

@@ -20,6 +20,7 @@ def contradictions(config: Config) -> list[str]:
         *_encoder(config),
         *_custom_model(config),
         *_evolution(config),
+        *_memory(config),
         *_run(config),
     ]
 
@@ -30,13 +31,19 @@ def warnings(config: Config) -> list[str]:
 
 
 def _without_effect(config: Config) -> list[str]:
-    intrinsic = config.intrinsic
-    if not intrinsic.use_slow_backbone or intrinsic.rnd_input == "features":
-        return []
-    return [
-        f"UseEmaBackboneForRND = True with RNDInput = {intrinsic.rnd_input}: has no effect, since "
-        "the bonus does not look at the policy's features; set RNDInput = features for that"
-    ]
+    intrinsic, ppo, found = config.intrinsic, config.ppo, []
+    if intrinsic.use_slow_backbone and intrinsic.rnd_input != "features":
+        found.append(
+            f"UseEmaBackboneForRND = True with RNDInput = {intrinsic.rnd_input}: has no effect, "
+            "since the bonus does not look at the policy's features; set RNDInput = features for "
+            "that"
+        )
+    if ppo.memory == "none" and ppo.memory_size != "auto":
+        found.append(
+            f"MemorySize = {ppo.memory_size} with PolicyMemory = none: has no effect; set "
+            "PolicyMemory to GRU or LSTM"
+        )
+    return found
 
 
 def _unsafe(config: Config) -> list[str]:
@@ -301,6 +308,25 @@ def _bonus_of_features(config: Config) -> list[str]:
     ]
 
 
+def _memory(config: Config) -> list[str]:
+    """Refuse what a policy with a memory cannot be."""
+    ppo, found = config.ppo, []
+    if ppo.memory == "none":
+        return []
+    if config.run.num_envs < ppo.num_minibatches:
+        found.append(
+            f"PolicyMemory = {ppo.memory} with NumEnv = {config.run.num_envs} and MiniBatch = "
+            f"{ppo.num_minibatches}: a minibatch is made of whole sequences, one of each "
+            "environment, and each needs at least one; raise NumEnv or lower MiniBatch"
+        )
+    if config.representation.use == "brain_split":
+        found.append(
+            f"PolicyMemory = {ppo.memory} with Representation = brain_split: actor and critics "
+            "share one memory, and so one encoder; set Representation = finetune"
+        )
+    return found
+
+
 def _run(config: Config) -> list[str]:
     run, found = config.run, []
     if run.environment_groups != "auto" and run.environment_groups > run.num_envs:
@@ -331,6 +357,7 @@ def _custom_model(config: Config) -> list[str]:
         return ["CustomModelConfig without CustomModel: name the model that it is for"]
     beside = [
         (f"Backbone = {config.ppo.backbone}", config.ppo.backbone != "own"),
+        (f"PolicyMemory = {config.ppo.memory}", config.ppo.memory != "none"),
         (f"RepresentationLearningParameter = {section.kind}", section.kind != "None"),
         ("FreezeSharedBackbone = True", section.freeze_backbone),
         (f"RNDInput = {config.intrinsic.rnd_input}", config.intrinsic.rnd_input == "features"),

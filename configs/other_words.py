@@ -24,6 +24,8 @@ _WORDS: Mapping[str, str] = {
     "NormalizeAdvantage": "norm_adv",
     "StateStackSize": "frame_stack framestack env_framestack num_stack",
     "FrameSkip": "env_frameskip",
+    "PolicyMemory": "use_lstm lstm use_rnn rnn rnn_type use_gru recurrent recurrent_policy",
+    "MemorySize": "lstm_cell_size lstm_hidden_size lstm_size rnn_size gru_size",
     "saveCkptEvery": "save_freq save_every_steps checkpoint_frequency",
 }
 _FLAG_WORDS: Mapping[str, str] = {
@@ -38,7 +40,14 @@ _FLAG_WORDS: Mapping[str, str] = {
     "--config_path": "config cfg",
 }
 _NOT_A_SIZE = "how many, not how large"
-REMARKS: Mapping[str, str] = {"batchsize": _NOT_A_SIZE, "minibatchsize": _NOT_A_SIZE}
+_BY_NAME = "none, GRU or LSTM"
+REMARKS: Mapping[str, str] = {
+    "batchsize": _NOT_A_SIZE,
+    "minibatchsize": _NOT_A_SIZE,
+    "uselstm": _BY_NAME,
+    "usernn": _BY_NAME,
+    "usegru": _BY_NAME,
+}
 
 
 def plain(word: str) -> str:

@@ -388,6 +388,19 @@ class PPOSection(Section):
         "the keys above describe, encoder:PATH = the encoder that --train_encoder left in the "
         "folder PATH (pixels), with StateHiddenSizes on top of it",
     )
+    memory: Literal["none", "GRU", "LSTM"] = Field(
+        "none",
+        alias="PolicyMemory",
+        description="what the policy remembers of its episode: none, or a GRU or LSTM between "
+        "backbone and heads; it learns from whole rollouts of single environments, so MiniBatch "
+        "is at most NumEnv",
+    )
+    memory_size: Auto | PositiveInt = Field(
+        "auto",
+        alias="MemorySize",
+        description="units of PolicyMemory; auto = the width of the policy's features, FeatureDim "
+        "or the last of StateHiddenSizes",
+    )
 
     custom_model: str = Field(
         "none",

@@ -19,6 +19,11 @@ def with_bonus(text: str, kind: str, more: str = "") -> str:
     return text.replace("IntrinsicReward = RND", f"IntrinsicReward = {kind}\n{more}")
 
 
+def with_memory(text: str, kind: str) -> str:
+    """Return a recipe whose policy remembers."""
+    return text.replace("[PPO]", f"[PPO]\nPolicyMemory = {kind}")
+
+
 COMPONENTS = {
     "BYOL": PONG
     + """
@@ -56,6 +61,9 @@ FreezeSharedBackbone = True
     ),
     "BYOL-Explore on frames": with_bonus(PONG, "BYOL-Explore", "WorldModelSize = 8"),
     "running scaling": CARTPOLE.replace("[PPO]", "[PPO]\nObservationScaling = running"),
+    "a memory": with_memory(CARTPOLE, "GRU"),
+    "a memory and overlap": with_memory(CARTPOLE, "LSTM") + "OverlapCollection = True\n",
+    "a memory of frames": with_memory(PONG, "LSTM") + "EnvironmentGroups = 2\n",
     "overlap": CARTPOLE + "OverlapCollection = True\n",
     "overlap on frames": PONG + "OverlapCollection = True\n",
 }

@@ -10,11 +10,13 @@ import torch
 
 from agents.encoded_frames import EncodedRollout, frame_stack
 from agents.encoders.encoder import Encoder
+from agents.networks.recurrent_actor_critic import PolicyInput, Sequences
 from agents.rollout import RolloutShape
 from configs.loading import config_from_mapping
-from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch, run_calmly
+from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch, run_calmly, with_memory
 from tests.records import checkpoint_path, figures, run_path
 from tests.runs import run_here, write_recipe
+from training.building.memory import memory_size
 from training.checkpoints.encoder import load_encoder
 from training.checkpoints.storage import load_payload, unpack
 from training.exporting import policy_graph
@@ -158,10 +160,13 @@ def test_the_encoders_memory_lies_in_the_checkpoint(frozen: CalmRun) -> None:
     assert memory.abs().sum() > 0
 
 
+@pytest.mark.parametrize("memory", ["none", "GRU"])
 def test_a_run_that_collects_beside_learning_goes_on_exactly(
-    encoders: Path, tmp_path: Path
+    memory: str, encoders: Path, tmp_path: Path
 ) -> None:
+    """Also where the policy remembers what the encoder does not."""
     text = recipe_of("frozen", encoders / "memory") + "OverlapCollection = True\n"
+    text = with_memory(text, memory)
     calm = run_calmly(tmp_path / "calm", text)
     halfway(calm, tmp_path / "half")
     launch(tmp_path / "half", None, f"--config_path={calm.recipe}", "--resume")
@@ -210,15 +215,22 @@ def test_an_export_of_a_policy_with_a_memory_is_refused_in_words(
     assert not (tmp_path / "exported").exists()
 
 
-@pytest.mark.parametrize("use", ["frozen", pytest.param("brain_split", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("use", "memory"),
+    [
+        ("frozen", "none"),
+        pytest.param("brain_split", "none", marks=pytest.mark.slow),
+        ("frozen", "GRU"),
+        pytest.param("finetune", "LSTM", marks=pytest.mark.slow),
+    ],
+)
 def test_an_exported_policy_plays_as_its_checkpoint_does(
-    use: str, encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    use: str, memory: str, encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy_graph, "ONNX_PACKAGES", ("no such package",))
     shutil.copytree(encoders / "stateless", tmp_path / "encoder")
-    recipe = write_recipe(
-        tmp_path, recipe_of(use, tmp_path / "encoder", StateStackSize=2), TotalEnvSteps=32
-    )
+    text = with_memory(recipe_of(use, tmp_path / "encoder", StateStackSize=2), memory)
+    recipe = write_recipe(tmp_path, text, TotalEnvSteps=32)
     launch(tmp_path, None, f"--config_path={recipe}")
     shutil.rmtree(tmp_path / "encoder")
     checkpoint = checkpoint_path(tmp_path, NAME)
@@ -227,7 +239,11 @@ def test_an_exported_policy_plays_as_its_checkpoint_does(
     policy = load_export(tmp_path / "exported")
     program = load_program(tmp_path / "exported")
     frames = torch.randint(0, 256, (3, 2, 64, 64), dtype=torch.uint8)
-    wanted, found = policy.judge(frames), program(frames)
+    inputs: PolicyInput = frames
+    if memory != "none":
+        size = memory_size(policy.config)
+        inputs = Sequences(frames, torch.randn(3, size), torch.tensor([[True, False, False]]))
+    wanted, found = policy.judge(inputs), program(inputs)
     torch.testing.assert_close(found.distribution.mode(), wanted.distribution.mode())
     torch.testing.assert_close(found.value_extrinsic, wanted.value_extrinsic)
     assert run_here(tmp_path, "--eval", *loading, "--episodes=3", "--log_name=judged") == 0

@@ -117,12 +117,12 @@ def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def in_the_fast_suite(names: Iterable[str]) -> list[object]:
-    """Each kind of state once: head, bonus with memory, second rollout, floats, statistics.
+    """Each kind of state once: head, bonus, memory, second rollout, floats, statistics.
 
     Of the environments also an episode that is played again.
     """
     fast = {"BYOL", "BYOL-Explore", "overlap", "continuous actions", "running scaling"}
-    fast.add("a lander")
+    fast |= {"a lander", "a memory and overlap"}
     return [
         pytest.param(name, marks=() if name in fast else pytest.mark.slow, id=name)
         for name in names
@@ -147,6 +147,7 @@ def test_a_run_with_any_component_or_environment_goes_on_as_if_nothing_had_been(
         pytest.param(CARTPOLE, 2, id="cartpole on 2 ranks"),
         pytest.param(CARTPOLE, 3, id="cartpole on 3 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 2, id="pong on 2 ranks", marks=pytest.mark.slow),
+        pytest.param(COMPONENTS["a memory"], 2, id="a memory on 2 ranks", marks=pytest.mark.slow),
         pytest.param(PONG, 3, id="pong on 3 ranks", marks=pytest.mark.slow),
         *(
             pytest.param(text, 3, id=f"{name} on 3 ranks", marks=pytest.mark.slow)

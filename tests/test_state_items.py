@@ -34,6 +34,8 @@ INERT = {
     ("", "environments life_was_lost"): "no life is lost between two steps",
     ("cartpole", "ages"): ONE_FRAME,
     ("continuous actions", "ages"): ONE_FRAME,
+    ("a memory", "ages"): ONE_FRAME,
+    ("a memory and overlap", "ahead ages"): ONE_FRAME,
     ("overlap", "ahead ages"): ONE_FRAME,
     ("overlap on frames", "ahead episodes"): "none ends in that rollout",
     ("cartpole", "environments num_steps"): "no game comes to its limit",

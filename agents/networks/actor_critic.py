@@ -26,11 +26,13 @@ class PolicyOutput(NamedTuple):
         distribution: over the actions.
         value_extrinsic: [B], expected return of the environment's reward.
         value_intrinsic: [B], expected return of the bonus; zeros without an intrinsic head.
+        memory: what a recurrent policy remembers after them; None without a memory.
     """
 
     distribution: ActionDistribution
     value_extrinsic: Float32[Tensor, " B"]
     value_intrinsic: Float32[Tensor, " B"]
+    memory: Tensor | None = None
 
 
 class ActionHead(nn.Module):

@@ -87,7 +87,7 @@ class RepresentationLearning(nn.Module):
         samples: Tensor,
         generator: torch.Generator,
     ) -> ViewPair:
-        """Draw two views of the first of samples [B] (t * N + n), which are in random order.
+        """Draw two views of some of samples [B] (t * N + n).
 
         At least two, as statistics over a batch need them; as many on every rank.
 
@@ -98,7 +98,8 @@ class RepresentationLearning(nn.Module):
             generator: this rank's stream.
         """
         count = max(min(2, len(samples)), round(self._share * len(samples)))
-        samples, observations = samples[:count], observations[:count]
+        chosen = rollout.positions(count, len(samples), generator)
+        samples, observations = samples[chosen], observations[chosen]
         following = rollout.next_observations(samples) if self._neighbours else None
         return draw_views(observations, following, self._view, generator)
 

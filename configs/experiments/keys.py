@@ -188,7 +188,7 @@ MODEL: Mapping[str, Rule] = {
     "no_final_linear": _only((False,), "outputs have a layer of their own here"),
     "use_lstm": Rule("truth value"),
     "lstm_cell_size": Rule("whole number"),
-    "max_seq_len": Rule(note="ignored: without use_lstm it means nothing"),
+    "max_seq_len": Rule("whole number"),
     **_all(_only(_OFF, _LSTM), "lstm_use_prev_action lstm_use_prev_reward"),
     "lstm_use_prev_action_reward": _only((False, None, -1), _LSTM),
     "_time_major": _only((False,), _LSTM),

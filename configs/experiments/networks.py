@@ -9,6 +9,7 @@ from configs.experiments.table import Translation, read_as_truth
 
 # Kernels and strides of the policy's convolutions; the third kernel is ThirdKernel.
 _FORMS = [[([8, 8], 4), ([4, 4], 2), ([size, size], 1)] for size in (3, 4)]
+LSTM_SIZE = 256  # RLlib's own, where a file does not say
 _OWN = ("fcnet_hiddens", "conv_filters", "post_fcnet_hiddens")
 _SHAPE = (
     "three convolutions are read: [[C, [8, 8], 4], [C, [4, 4], 2], [C, [3, 3] or [4, 4], 1]]; "
@@ -64,12 +65,18 @@ def _take_custom_model(model: Mapping[str, Entry], to: Translation) -> None:
 
 
 def _take_memory(model: Mapping[str, Entry], to: Translation) -> None:
-    """Refuse a policy with a memory: there is no key for one yet, of which this is the place."""
+    """Set the policy's memory."""
     entry = model.get("use_lstm", Entry(False, 0))
+    size = model.get("lstm_cell_size", Entry(LSTM_SIZE, 0))
     if entry.value:
-        to.refuse("use_lstm", entry, "no policy has a memory here; stack frames (framestack: true)")
-    elif "lstm_cell_size" in model:
-        to.note("lstm_cell_size", model["lstm_cell_size"], "ignored: without use_lstm it is unused")
+        to.set("PolicyMemory", "LSTM", "use_lstm", entry.line)
+        to.set("MemorySize", size.value, "lstm_cell_size", size.line or entry.line)
+        if "max_seq_len" in model:
+            to.note("max_seq_len", model["max_seq_len"], "ignored: sequences are whole rollouts")
+        return
+    for name in ("lstm_cell_size", "max_seq_len"):
+        if name in model:
+            to.note(name, model[name], "ignored: without use_lstm it is unused")
 
 
 def _take_convolutions(entry: Entry, to: Translation) -> None:

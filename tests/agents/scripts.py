@@ -20,6 +20,7 @@ class Script:
         finals: [T, N, ...] the true last observations; noise where no episode ended.
         rewards, terminated, truncated: [T, N].
         actions, log_probs, values_extrinsic, values_intrinsic: [T, N, ...] the decisions.
+        memories: [T, N, M], what a recurrent policy remembers from then on.
     """
 
     first: Tensor
@@ -32,6 +33,7 @@ class Script:
     log_probs: Tensor
     values_extrinsic: Tensor
     values_intrinsic: Tensor
+    memories: Tensor
 
     @property
     def ended(self) -> Tensor:
@@ -60,6 +62,7 @@ class Script:
                     self.log_probs[t, envs],
                     self.values_extrinsic[t, envs],
                     self.values_intrinsic[t, envs],
+                    self.memories[t, envs],
                 )
                 rollout.store_transition(
                     t,
@@ -100,6 +103,7 @@ def draw_script(shape: RolloutShape, seed: int, end_probability: float = 0.25) -
         log_probs=-1.0 + 0.1 * normal(T, N),
         values_extrinsic=normal(T, N),
         values_intrinsic=normal(T, N),
+        memories=normal(T, N, shape.memory_size),
     )
 
 

@@ -19,11 +19,14 @@ from agents.intrinsic.snd import SelfSupervisedDistillation
 from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.backbones import FrameBackbone, VectorBackbone
+from agents.networks.recurrent_actor_critic import RecurrentActorCritic
+from agents.networks.recurrent_core import CORES, MemoryKind
 from agents.networks.rnd import FrameEncoder, VectorEncoder
 from agents.networks.scaling import BoundScaling, RunningScaling
 from agents.networks.world_model import WorldModel
 from agents.ppo_agent import LearningSettings, PPOAgent
 from agents.ranks import Ranks
+from agents.recurrent.rollout import RecurrentRollout
 from agents.representation.barlow_twins import BarlowTwinsHead
 from agents.representation.byol import BYOLHead
 from agents.representation.head import RepresentationHead
@@ -51,6 +54,7 @@ SETTINGS = LearningSettings(
 FRAME = (1, 36, 36)
 VECTOR = (3,)
 NUM_ACTIONS = 3
+MEMORY_UNITS = 6
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Kind:
     share: float = 1.0  # of a minibatch, for the head
     running: bool = False  # whether states are scaled by running statistics
     custom: bool = False  # whether the policy of vectors is a model of the user's
+    memory: MemoryKind | None = None
 
     @property
     def bonus_shape(self) -> tuple[int, ...]:
@@ -86,6 +91,7 @@ class Kind:
             observation_shape=self.observation_shape,
             observation_dtype=torch.uint8 if frames else torch.float32,
             action_shape=() if self.discrete else (NUM_ACTIONS,),
+            memory_size=MEMORY_UNITS * CORES[self.memory].num_states if self.memory else 0,
         )
 
 
@@ -108,7 +114,9 @@ def make_learner(
     """Build a learner whose values are far from zero, so that a wrong one shows."""
     with drawn_from(seed):
         policy: nn.Module
-        if len(kind.observation_shape) == 3:
+        if kind.memory is not None:
+            policy = make_recurrent_policy(kind)
+        elif len(kind.observation_shape) == 3:
             policy = FrameActorCritic(
                 2,
                 36,
@@ -157,6 +165,36 @@ def make_custom_policy(kind: Kind) -> CustomPolicy:
         source=Path("models/customnet.py"),
         digest="",
     )
+
+
+def make_recurrent_policy(kind: Kind) -> RecurrentActorCritic:
+    """Build a policy that remembers, from the global generator."""
+    assert kind.memory is not None
+    scaling: nn.Module = nn.Identity()
+    backbone: nn.Module
+    if len(kind.observation_shape) == 3:
+        backbone = FrameBackbone(
+            2, 36, 36, conv_channels=(3, 4, 5), third_kernel=3, hidden_size=9, feature_size=8
+        )
+    else:
+        scaling = RunningScaling(3) if kind.running else BoundScaling((-1.0,) * 3, (3.0,) * 3)
+        backbone = VectorBackbone(3, (8,))
+    return RecurrentActorCritic(
+        scaling,
+        backbone,
+        nn.Identity(),
+        CORES[kind.memory](8, MEMORY_UNITS),
+        num_actions=NUM_ACTIONS,
+        discrete=kind.discrete,
+        value_init_gain=1.0,
+        intrinsic_head=kind.bonus,
+    )
+
+
+def rollout_of(shape: RolloutShape) -> RolloutBuffer:
+    """Return an empty rollout, of a policy that remembers where the shape says so."""
+    kind = RecurrentRollout if shape.memory_size else RolloutBuffer
+    return kind(shape, torch.device("cpu"))
 
 
 def make_representation(kind: Kind, policy: nn.Module) -> RepresentationLearning:
@@ -273,7 +311,7 @@ def experience_of(inputs: Tensor) -> Experience:
 
 def filled(script: Script, shape: RolloutShape) -> RolloutBuffer:
     """Return a first rollout of what `script` tells."""
-    rollout = RolloutBuffer(shape, torch.device("cpu"))
+    rollout = rollout_of(shape)
     rollout.start(script.first)
     script.fill(rollout)
     return rollout

@@ -118,6 +118,7 @@ OF_OTHERS = {
     "Backbone",
     "CustomModel",
     "CustomModelConfig",
+    "MemorySize",
 }
 
 
@@ -175,6 +176,16 @@ def test_jcwleos_recipe_is_the_papers_but_for_the_preset() -> None:
 def test_the_recipe_with_512_environments_is_the_papers_but_for_them() -> None:
     paper = values_of("MontezumaRevenge/config_rnd00.conf")
     assert values_of("MontezumaRevenge/config_rnd512.conf") == paper | {"NumEnv": 512}
+
+
+def test_the_recurrent_recipe_is_the_papers_but_for_the_policys_sizes() -> None:
+    """256 units before and within the memory, as in the code of its recurrent policy."""
+    paper = values_of("MontezumaRevenge/config_rnd00.conf")
+    assert values_of("MontezumaRevenge/config_rnd_rnn00.conf") == paper | {
+        "PolicyMemory": "GRU",
+        "MemorySize": 256,
+        "FeatureDim": 256,
+    }
 
 
 FOLDERS = sorted({recipe.parent for recipe in CONFIGS.glob("*/collect.conf")})

@@ -1,5 +1,6 @@
 """What every rank does in the tests of several ranks; the tests compare what came of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from tests.agents.small import (
     make_agent,
     make_learner,
     parameters_of,
+    rollout_of,
     settings_with,
     trained_parameters,
 )
@@ -34,6 +36,8 @@ KINDS = {
     "BYOL": Kind(FRAME, head="BYOL", project_gradient=True),
     "Barlow-Twins": Kind(FRAME, head="Barlow-Twins", bonus_input="features"),
     "slow features": Kind(FRAME, bonus_input="slow features"),
+    "GRU": Kind(discrete=False, memory="GRU"),
+    "LSTM": Kind(FRAME, memory="LSTM", bonus_input="features"),
 }
 PART_OF_A_BATCH = Kind(FRAME, head="Barlow-Twins", share=0.4)  # 6 of the 15 samples of a rank
 WHOLE_BATCH = settings_with(normalize_advantage=True)
@@ -108,7 +112,7 @@ def rollouts_of(ranks: Ranks, kind: Kind, count: int, envs: int) -> tuple[Rollou
     everywhere = kind.rollout_shape(T, envs * ranks.world_size)
     mine = slice(ranks.rank * envs, (ranks.rank + 1) * envs)
     scripts = [draw_script(everywhere, seed).columns(mine) for seed in range(count)]
-    rollout = RolloutBuffer(kind.rollout_shape(T, envs), torch.device("cpu"))
+    rollout = rollout_of(kind.rollout_shape(T, envs))
     rollout.start(scripts[0].first)
     return rollout, scripts
 
@@ -150,7 +154,9 @@ def part_for_the_head(ranks: Ranks) -> dict[str, Tensor]:
 def uneven(ranks: Ranks, kind: Kind) -> dict[str, Tensor]:
     """Train for three updates with Adam; return parameters and merged statistics."""
     learner = make_learner(kind, ENVS)
-    agent = make_agent(ranks, learner, settings=UNEVEN, seed=10 + ranks.rank)
+    few = 2 if kind.memory else UNEVEN.num_minibatches  # of whole environments: 2 and 1
+    settings = replace(UNEVEN, num_minibatches=few)
+    agent = make_agent(ranks, learner, settings=settings, seed=10 + ranks.rank)
     rollout, scripts = rollouts_of(ranks, kind, 3, ENVS)
     agent.prime(rollout.shape)
     for script in scripts:

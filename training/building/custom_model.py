@@ -179,6 +179,7 @@ def _try(policy: CustomPolicy, seen: gymnasium.spaces.Box) -> None:
 
 def _numbers(policy: CustomPolicy, rows: Tensor) -> Tensor:
     """Return all that a policy says of observations, [B, ...]."""
-    distribution, *values = policy(rows)
-    numbers = [part for part in vars(distribution).values() if isinstance(part, Tensor)]
+    said = policy(rows)
+    numbers = [part for part in vars(said.distribution).values() if isinstance(part, Tensor)]
+    values = (said.value_extrinsic, said.value_intrinsic)
     return torch.cat([*numbers, *(value.unsqueeze(1) for value in values)], dim=1)

@@ -9,6 +9,7 @@ from agents.encoders.encoder import Encoder
 from agents.encoders.registry import build_encoder
 from agents.learner import Learner
 from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
+from agents.networks.recurrent_actor_critic import RecurrentActorCritic
 from configs.errors import ConfigurationError
 from configs.schema import Config
 
@@ -24,12 +25,22 @@ def build_encoded_policy(
         config: the run's configuration.
         stack_size: frames in the policy's input.
     """
-    use = config.representation.use
-    module = fresh_encoder(encoder) if use == "scratch" else copy.deepcopy(encoder)
-    backbone = EncoderBackbone(module.requires_grad_(True), stack_size)
-    return EncodedActorCritic(
-        backbone, heads, copy.deepcopy(backbone) if use == "brain_split" else None
-    )
+    backbone = build_encoder_backbone(encoder, config, stack_size)
+    split = config.representation.use == "brain_split"
+    return EncodedActorCritic(backbone, heads, copy.deepcopy(backbone) if split else None)
+
+
+def build_encoder_backbone(encoder: Encoder, config: Config, stack_size: int) -> EncoderBackbone:
+    """Return a backbone that trains its own copy of `encoder`, or a fresh one.
+
+    Args:
+        encoder: as it was trained.
+        config: the run's configuration.
+        stack_size: frames in the policy's input.
+    """
+    scratch = config.representation.use == "scratch"
+    module = fresh_encoder(encoder) if scratch else copy.deepcopy(encoder)
+    return EncoderBackbone(module.requires_grad_(True), stack_size)
 
 
 def fresh_encoder(encoder: Encoder) -> Encoder:
@@ -56,10 +67,17 @@ def frames_policy(learner: Learner, stack_size: int) -> nn.Module:
     return encoded(learner.encoder, learner.policy, stack_size)
 
 
-def encoded(encoder: Encoder, heads: nn.Module, stack_size: int) -> EncodedActorCritic:
+def encoded(
+    encoder: Encoder, policy: nn.Module, stack_size: int
+) -> EncodedActorCritic | RecurrentActorCritic:
     """Return a policy of features behind the frozen encoder that makes them."""
-    assert isinstance(heads, VectorActorCritic)
-    return EncodedActorCritic(EncoderBackbone(encoder, stack_size), heads, None)
+    backbone = EncoderBackbone(encoder, stack_size)
+    if isinstance(policy, RecurrentActorCritic):
+        whole = copy.deepcopy(policy)
+        whole.backbone = backbone
+        return whole
+    assert isinstance(policy, VectorActorCritic)
+    return EncodedActorCritic(backbone, policy, None)
 
 
 def encoder_parameters(policy: nn.Module) -> list[nn.Parameter]:

@@ -12,10 +12,12 @@ from agents.ppo_agent import LearningSettings
 from agents.rollout import RolloutShape
 from agents.targets import Discounting
 from configs.schema import Config
+from training.building.backbones import frame_backbone_sizes
 from training.building.bonuses import build_bonus_features, build_intrinsic
 from training.building.custom_model import build_custom_policy
 from training.building.encoders import build_encoded_policy, encoder_parameters
 from training.building.heads import build_representation
+from training.building.memory import build_recurrent_policy, memory_size
 from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
@@ -65,6 +67,8 @@ def build_policy(
     """
     ppo = config.ppo
     intrinsic_head = config.intrinsic.kind != "none"
+    if ppo.memory != "none":
+        return build_recurrent_policy(config, spec, encoder)
     if encoder is not None:
         size = stack_size(config, spec)
         heads = VectorActorCritic(
@@ -91,15 +95,8 @@ def build_policy(
             value_init_gain=ppo.value_init_gain,
             intrinsic_head=intrinsic_head,
         )
-    channels, height, width = spec.observation_shape
     return FrameActorCritic(
-        channels * stack_size(config, spec),
-        height,
-        width,
-        conv_channels=ppo.conv_channels,
-        third_kernel=ppo.third_kernel,
-        hidden_size=ppo.hidden_size,
-        feature_size=ppo.feature_size,
+        **frame_backbone_sizes(config, spec),
         num_actions=spec.num_actions,
         discrete=spec.discrete,
         value_init_gain=ppo.value_init_gain,
@@ -171,4 +168,5 @@ def rollout_shape(
         observation_shape=spec.observation_shape if encoder is None else (encoder.feature_size,),
         observation_dtype=torch.uint8 if is_frames else torch.float32,
         action_shape=() if spec.discrete else (spec.num_actions,),
+        memory_size=memory_size(config),
     )

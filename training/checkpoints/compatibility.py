@@ -44,6 +44,8 @@ NETWORK_FIELDS = (
     "ppo.backbone",
     "ppo.custom_model",
     "ppo.custom_model_config",
+    "ppo.memory",
+    "ppo.memory_size",
     "intrinsic.kind",
     "intrinsic.rnd_input",
     "intrinsic.use_slow_backbone",
@@ -157,6 +159,8 @@ def _unused(config: Config) -> frozenset[str]:
         unused |= {"intrinsic.conv_channels", "intrinsic.hidden_size"}
     else:
         unused.add("intrinsic.use_slow_backbone")
+    if config.ppo.memory == "none":
+        unused.add("ppo.memory_size")
     if config.ppo.encoder_path is not None:
         unused.discard("ppo.state_hidden_sizes")
         unused |= OWN_BACKBONE_FIELDS

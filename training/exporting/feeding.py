@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from configs.schema import Config
+from training.building.memory import memory_size
 from training.building.stacking import stack_size
+from training.exporting.policy_graph import MEMORY, NEXT_MEMORY
 from training.exporting.reading import spec_to_json
 from workers.environments.base import EnvironmentSpec
 from workers.environments.description import Facts, describe_environment
@@ -29,7 +31,9 @@ def how_to_play(config: Config, spec: EnvironmentSpec) -> Facts:
         }
     actions = _choices(spec, names, values) if spec.discrete else _continuous(spec)
     precision = {"graphs": "float32", "in_training_and_evaluation": config.run.precision}
-    return {**facts, "actions": actions, "precision": precision}
+    size = memory_size(config)
+    memory = {"memory": _memory(config.ppo.memory, size)} if size else {}
+    return {**facts, **memory, "actions": actions, "precision": precision}
 
 
 def in_words(play: Mapping[str, Any]) -> str:
@@ -47,6 +51,15 @@ def in_words(play: Mapping[str, Any]) -> str:
         lines += ["\nWhere gymnasium's wrappers do something else:\n"]
         lines += [f"- {text}" for text in play["differences"]]
     return "\n".join(lines)
+
+
+def _memory(kind: str, size: int) -> Facts:
+    return {
+        "kind": kind,
+        "size": size,
+        "at_start": "zeros, at the first observation of every episode",
+        "from_step_to_step": f"{MEMORY} is what {NEXT_MEMORY} was at the step before",
+    }
 
 
 def _choices(spec: EnvironmentSpec, names: list[str] | None, values: list[int] | None) -> Facts:

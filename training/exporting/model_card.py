@@ -8,9 +8,10 @@ from typing import Any
 
 from configs.reading import printable
 from configs.schema import Config
+from training.building.memory import memory_size
 from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import in_words
-from training.exporting.policy_graph import BATCH, INPUT, output_names
+from training.exporting.policy_graph import BATCH, INPUT, MEMORY, NEXT_MEMORY, output_names
 from training.folders.files import read_json
 from workers.environments.base import EnvironmentSpec
 
@@ -21,6 +22,8 @@ MEANINGS = {
     "action": "the likeliest action, in the environment's units, within its bounds",
     "value_extrinsic": "expected return of the environment's reward",
     "value_intrinsic": "expected return of the bonus; zeros for plain PPO",
+    MEMORY: f"what is remembered of the episode: zeros at its start, then the last `{NEXT_MEMORY}`",
+    NEXT_MEMORY: "what is remembered from now on",
 }
 SEEDS = """\
 `evaluations` in `config.json` holds the score of every game, and for each environment its seed and
@@ -148,8 +151,12 @@ def _interface(facts: Facts) -> str:
     if len(spec.observation_shape) > 1:
         what = "stacked raw frames, 0 to 255, the oldest first"
     rows = [f"| `{INPUT}` | in | {spec.observation_dtype} [{shape}] | {what} |"]
-    for name in output_names(spec):
-        form = BATCH if name.startswith("value") else f"{BATCH}, {spec.num_actions}"
+    size = memory_size(facts.config)
+    widths = {"value_extrinsic": "", "value_intrinsic": "", NEXT_MEMORY: f", {size}"}
+    if size:
+        rows.append(f"| `{MEMORY}` | in | float32 [{BATCH}, {size}] | {MEANINGS[MEMORY]} |")
+    for name in output_names(spec, size):
+        form = BATCH + widths.get(name, f", {spec.num_actions}")
         rows.append(f"| `{name}` | out | float32 [{form}] | {MEANINGS[name]} |")
     table = ["## In and out\n", "| name | | type | meaning |", "|---|---|---|---|", *rows]
     return "\n".join(table) + ("" if spec.discrete else f"\n\n{_sampling(spec)}")

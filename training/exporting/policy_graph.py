@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
+from agents.networks.recurrent_actor_critic import RecurrentActorCritic
 from workers.environments.base import EnvironmentSpec
 
-INPUT = "observation"
+INPUT, MEMORY, NEXT_MEMORY = "observation", "memory", "next_memory"
 BATCH = "batch"
 ONNX_PACKAGES = ("onnx", "onnxscript")
 
@@ -57,19 +59,49 @@ class PolicyGraph(nn.Module):
             logits [B, A], which are normalised, or mean, log_std and action [B, A]; the values
             [B] each.
         """
-        distribution, *values = self.policy(observation)
+        return self.tensors(self.policy(observation))
+
+    def tensors(self, output: PolicyOutput) -> tuple[Tensor, ...]:
+        """Return what a policy said as tensors; without its memory."""
+        distribution, extrinsic, intrinsic, _ = output
         if isinstance(distribution, Categorical):
-            return (distribution.log_probs, *values)
+            return distribution.log_probs, extrinsic, intrinsic
         assert isinstance(distribution, DiagonalGaussian)
         reached = self.offset + self.scale * distribution.mean
         action = torch.minimum(torch.maximum(reached, self.low), self.high)
-        return (distribution.mean, distribution.log_std, action, *values)
+        return distribution.mean, distribution.log_std, action, extrinsic, intrinsic
 
 
-def output_names(spec: EnvironmentSpec) -> tuple[str, ...]:
-    """Return the names of a graph's outputs."""
+class RecurrentPolicyGraph(PolicyGraph):
+    """One step of a policy that remembers: its memory goes in, and comes out as it is after it.
+
+    Args:
+        policy: a RecurrentActorCritic.
+        spec: the environment.
+    """
+
+    def forward(self, observation: Tensor, memory: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """Judge observations as a PolicyGraph does, after `memory` [B, M].
+
+        Returns:
+            those of a PolicyGraph, and the memory [B, M] for the next step of the same episodes.
+        """
+        assert isinstance(self.policy, RecurrentActorCritic)
+        output = self.policy.step(observation, memory)
+        assert output.memory is not None
+        return *self.tensors(output), output.memory
+
+
+def input_names(memory_size: int) -> tuple[str, ...]:
+    """Return the names of a graph's inputs; `memory_size` is 0 without a memory."""
+    return (INPUT, MEMORY) if memory_size else (INPUT,)
+
+
+def output_names(spec: EnvironmentSpec, memory_size: int = 0) -> tuple[str, ...]:
+    """Return the names of a graph's outputs; `memory_size` is 0 without a memory."""
     of_actions = ("logits",) if spec.discrete else ("mean", "log_std", "action")
-    return (*of_actions, "value_extrinsic", "value_intrinsic")
+    names = (*of_actions, "value_extrinsic", "value_intrinsic")
+    return (*names, NEXT_MEMORY) if memory_size else names
 
 
 def input_shape(spec: EnvironmentSpec, stack_size: int) -> tuple[int, ...]:
@@ -78,12 +110,25 @@ def input_shape(spec: EnvironmentSpec, stack_size: int) -> tuple[int, ...]:
     return (channels * stack_size, *rest)
 
 
-def trace(policy: nn.Module, spec: EnvironmentSpec, stack_size: int) -> ExportedProgram:
-    """Return the policy as a program for batches of any size, on the CPU, in float32."""
+def trace(
+    policy: nn.Module, spec: EnvironmentSpec, stack_size: int, memory_size: int = 0
+) -> ExportedProgram:
+    """Return the policy as a program for batches of any size, on the CPU, in float32.
+
+    Args:
+        policy: judges observations.
+        spec: the environment.
+        stack_size: frames in its input.
+        memory_size: what it remembers; then the program is one step, with memory in and out.
+    """
     dtype = torch.uint8 if spec.observation_dtype == "uint8" else torch.float32
     example = torch.zeros(2, *input_shape(spec, stack_size), dtype=dtype)  # 1 would be a constant
-    graph = PolicyGraph(policy, spec).cpu().eval()
-    return torch.export.export(graph, (example,), dynamic_shapes=_any_batch())
+    remembered = (torch.zeros(2, memory_size),) if memory_size else ()
+    kind = RecurrentPolicyGraph if memory_size else PolicyGraph
+    graph = kind(policy, spec).cpu().eval()
+    return torch.export.export(
+        graph, (example, *remembered), dynamic_shapes=_any_batch(memory_size)
+    )
 
 
 def program_bytes(program: ExportedProgram) -> bytes:
@@ -98,14 +143,14 @@ def missing_for_onnx() -> list[str]:
     return [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
 
 
-def onnx_bytes(program: ExportedProgram, spec: EnvironmentSpec) -> bytes:
-    """Return a program as the content of an .onnx file, weights included."""
+def onnx_bytes(program: ExportedProgram, spec: EnvironmentSpec, memory_size: int = 0) -> bytes:
+    """Return a program of `trace` as the content of an .onnx file, weights included."""
     with _quiet():
         model = torch.onnx.export(
             program,
-            input_names=[INPUT],
-            output_names=output_names(spec),
-            dynamic_shapes=_any_batch(),
+            input_names=input_names(memory_size),
+            output_names=output_names(spec, memory_size),
+            dynamic_shapes=_any_batch(memory_size),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -115,8 +160,9 @@ def onnx_bytes(program: ExportedProgram, spec: EnvironmentSpec) -> bytes:
     return content
 
 
-def _any_batch() -> dict[str, dict[int, Dim]]:
-    return {INPUT: {0: Dim(BATCH, min=1)}}
+def _any_batch(memory_size: int) -> dict[str, dict[int, Dim]]:
+    batch = Dim(BATCH, min=1)
+    return {name: {0: batch} for name in input_names(memory_size)}
 
 
 @contextmanager

@@ -17,12 +17,14 @@ from torch import Tensor, nn
 
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
+from agents.networks.recurrent_actor_critic import PolicyInput, Sequences
 from configs.errors import CheckpointError, ConfigurationError
 from configs.former import with_former_values
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from training.building.encoders import encoded
 from training.building.learner import build_policy
+from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import kept_encoder, module_of
@@ -57,8 +59,15 @@ class ExportedPolicy:
 
     def player(self, seed: int, *, greedy: bool = False, judge: Judge | None = None) -> Player:
         """Return the policy at play, or another form of it; `seed` is that of sampled actions."""
-        size = stack_size(self.config, self.spec)
-        return Player(judge or self.judge, self.spec, size, CPU, seed, greedy=greedy)
+        return Player(
+            judge or self.judge,
+            self.spec,
+            stack_size(self.config, self.spec),
+            CPU,
+            seed,
+            greedy=greedy,
+            memory_size=memory_size(self.config),
+        )
 
 
 def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedPolicy:
@@ -105,12 +114,17 @@ def load_program(folder: Path) -> Judge:
     """Read the .pt2 form of a policy. Only your own: torch unpickles what such a file asks for."""
     run = torch.export.load(folder / PROGRAM).module()
 
-    def judge(observations: Tensor) -> PolicyOutput:
-        *of_actions, extrinsic, intrinsic = run(observations)
+    def judge(inputs: PolicyInput) -> PolicyOutput:
+        memory = None
+        if isinstance(inputs, Sequences):  # of one step
+            kept = inputs.memory * ~inputs.starts[0].unsqueeze(1)
+            *of_actions, extrinsic, intrinsic, memory = run(inputs.observations, kept)
+        else:
+            *of_actions, extrinsic, intrinsic = run(inputs)
         if len(of_actions) == 1:
-            return PolicyOutput(Categorical(of_actions[0]), extrinsic, intrinsic)
+            return PolicyOutput(Categorical(of_actions[0]), extrinsic, intrinsic, memory)
         mean, log_std, *_ = of_actions  # environments make an action of what is sampled
-        return PolicyOutput(DiagonalGaussian(mean, log_std), extrinsic, intrinsic)
+        return PolicyOutput(DiagonalGaussian(mean, log_std), extrinsic, intrinsic, memory)
 
     return judge
 
@@ -155,9 +169,9 @@ def _weights(path: Path) -> dict[str, Tensor]:
 def _judge_of(policy: nn.Module, config: Config) -> Judge:
     half = config.run.precision == "bfloat16"
 
-    def judge(observations: Tensor) -> PolicyOutput:
+    def judge(inputs: PolicyInput) -> PolicyOutput:
         with torch.autocast(CPU.type, torch.bfloat16, enabled=half):
-            output: PolicyOutput = policy(observations)
+            output: PolicyOutput = policy(inputs)
         return output
 
     return judge

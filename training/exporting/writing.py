@@ -10,6 +10,7 @@ from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.typed import typed
 from training.building.encoders import frames_policy
+from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.checkpoints.policy_encoder import FACT
 from training.checkpoints.protocol import changes_text
@@ -113,7 +114,7 @@ def _weights(agent: LoadedPPO, facts: Facts, reports: list[dict[str, Any]]) -> d
             "dtype": facts.spec.observation_dtype,
             "shape": [BATCH, *facts.input_shape],
         },
-        outputs=output_names(facts.spec),
+        outputs=output_names(facts.spec, memory_size(agent.config)),
         play=facts.play,
         evaluations=[_without_paths(report) for report in reports],
         versions=facts.exported_with,
@@ -137,9 +138,10 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
 def _graphs(agent: LoadedPPO) -> dict[str, bytes]:
     """Return the graphs that can be made here, by file name."""
     spec = agent.player.spec
-    program = trace(_policy_of(agent), spec, stack_size(agent.config, spec))
+    size = memory_size(agent.config)
+    program = trace(_policy_of(agent), spec, stack_size(agent.config, spec), size)
     graphs = {PROGRAM: program_bytes(program)}
-    return graphs if missing_for_onnx() else graphs | {ONNX: onnx_bytes(program, spec)}
+    return graphs if missing_for_onnx() else graphs | {ONNX: onnx_bytes(program, spec, size)}
 
 
 def _found(folder: Path) -> list[str]:

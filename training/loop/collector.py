@@ -1,7 +1,7 @@
 """Pool + agent -> rollout."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ from training.loop.stopwatch import Stopwatch
 from workers.environment_pool import EnvironmentPool
 from workers.protocol import EpisodeSummary, StepBatch
 
-Policy = Callable[[Tensor], Decision]
-"""Decides for stacked observations [n, ...]."""
+Policy = Callable[[Any], Decision]
+"""Decides for what a policy is shown of n environments, a PolicyInput."""
 
 
 def learning_reward(
@@ -89,7 +89,7 @@ class Collector:
     def _decide(self, t: int, group: int, policy: Policy) -> None:
         envs = self._groups[group]
         with self._stopwatch.measure("act"):
-            decision = policy(self.rollout.observation(t, envs))
+            decision = policy(self.rollout.policy_input(t, envs))
             self.rollout.store_decision(t, envs, *decision)
             actions = decision.actions.cpu().numpy()  # a GPU has answered only when they are here
         self._pool.send(group, actions)

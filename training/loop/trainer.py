@@ -9,6 +9,7 @@ from torch import Tensor
 
 from agents.acting import Decision
 from agents.gradient_steps import NonFiniteGradientError
+from agents.networks.recurrent_actor_critic import PolicyInput, num_rows
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
@@ -233,8 +234,8 @@ def uniform_policy(
 
     """
 
-    def decide(observations: Tensor) -> Decision:
-        n, device = len(observations), generator.device
+    def decide(inputs: PolicyInput) -> Decision:
+        n, device = num_rows(inputs), generator.device
         nothing = torch.zeros(n, device=device)
         if action_bounds is None:
             actions = torch.randint(num_actions, (n,), generator=generator, device=device)

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from agents.controllers.sight import Sight
 from agents.learner import Learner
 from agents.networks.actor_critic import PolicyOutput
+from agents.networks.recurrent_actor_critic import PolicyInput
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from configs.typed import typed
 from training.building.custom_source import warn_if_changed
 from training.building.learner import build_learner
+from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
@@ -140,6 +141,7 @@ def _ppo_player(
             seed,
             greedy=greedy,
             encoder=learner.encoder,
+            memory_size=memory_size(config),
         )
     return player, learner
 
@@ -183,9 +185,9 @@ def _recipe_that_fits(log_name: str) -> str:
 def judge_of(learner: Learner, device: torch.device) -> Judge:
     """Return the learner's policy in the precision that it was trained in."""
 
-    def judge(observations: Tensor) -> PolicyOutput:
+    def judge(inputs: PolicyInput) -> PolicyOutput:
         with learner.precision(device):
-            output: PolicyOutput = learner.policy(observations)
+            output: PolicyOutput = learner.policy(inputs)
         return output
 
     return judge

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.encoded_frames import frame_stack
 from agents.encoders.encoder import Encoder
-from agents.frame_stack import FrameStack
 from agents.networks.actor_critic import PolicyOutput
+from agents.networks.recurrent_actor_critic import PolicyInput
+from agents.recurrent.recollection import Recollection, recollection
 from configs.errors import EnvironmentFailure
 from configs.loading import LoadedConfig
 from configs.schema import Config
@@ -27,8 +27,9 @@ from workers.protocol import EpisodeSummary, StepBatch
 DEFAULT_ENVIRONMENTS = 8
 LONGEST_GAME = 1_000_000  # env steps; ten times the longest one of Atari
 
-Judge = Callable[[Tensor], PolicyOutput]
-"""A policy with its critics: stacked observations [n, S * C, H, W] or vectors [n, D]."""
+Judge = Callable[[PolicyInput], PolicyOutput]
+"""A policy with its critics: of stacked observations [n, S * C, H, W] or vectors [n, D], and for a
+recurrent one what it remembers beside them."""
 
 
 class Witness(Protocol):
@@ -85,6 +86,7 @@ class Player:
         seed: of the sampled actions.
         greedy: take the likeliest action instead of sampling.
         encoder: frozen, on `device`; its features are the policy's input in the place of frames.
+        memory_size: numbers that the policy remembers; 0 without a memory.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Player:
         *,
         greedy: bool,
         encoder: Encoder | None = None,
+        memory_size: int = 0,
     ) -> None:
         self.spec = spec
         self.device = device
@@ -104,22 +107,28 @@ class Player:
         self._stack_size = stack_size
         self._greedy = greedy
         self._encoder = encoder
+        self._memory_size = memory_size
         self._generator = make_generator(seed, "evaluation actions", 0, device)
 
-    def remember(self, observations: Tensor) -> FrameStack:
+    def remember(self, observations: Tensor) -> Recollection:
         """Return the memory of episodes that begin with `observations` [n, ...]."""
-        return frame_stack(self._encoder, observations.to(self.device), self._stack_size)
+        first = observations.to(self.device)
+        return recollection(self._encoder, first, self._stack_size, self._memory_size)
 
-    def act(self, frames: FrameStack) -> Tensor:
+    def act(self, frames: Recollection) -> Tensor:
         """Return the actions [n] or [n, A] for what `frames` remembers, on the CPU."""
         return self.decide(frames).actions
 
     @torch.no_grad()
-    def decide(self, frames: FrameStack) -> Choice:
-        """Return what is done in the face of what `frames` remembers, and what is expected."""
-        distribution, *values = self._policy(frames.observation)
+    def decide(self, frames: Recollection) -> Choice:
+        """Return what is done in the face of what `frames` remembers, and what is expected.
+
+        A policy with a memory remembers it from then on: call once for each step.
+        """
+        distribution, extrinsic, intrinsic, memory = self._policy(frames.policy_input)
+        frames.keep(memory)
         action = distribution.mode() if self._greedy else distribution.sample(self._generator)
-        return Choice(action.cpu(), *(value.cpu() for value in values))
+        return Choice(action.cpu(), extrinsic.cpu(), intrinsic.cpu())
 
 
 def open_environments(

@@ -162,7 +162,7 @@ def test_outputs_are_float32_under_autocast_and_close_to_those_without(make: Mak
     wide = policy(observation)
     with torch.autocast("cpu", torch.bfloat16):
         narrow = policy(observation)
-    for one, other in zip(narrow[1:], wide[1:], strict=True):
+    for one, other in zip(narrow[1:3], wide[1:3], strict=True):
         assert one.dtype == torch.float32
         torch.testing.assert_close(one, other, rtol=0.05, atol=1e-3)
     assert isinstance(narrow.distribution, Categorical)

@@ -201,12 +201,21 @@ def test_atari_is_wrapped_as_there(load: Load) -> None:
     )
 
 
+def test_a_memory_of_rllib_is_one_here(load: Load) -> None:
+    lines = "train_batch_size: 800\nsgd_minibatch_size: 400\nnum_workers: 1\nnum_envs_per_worker: 4"
+    given = keys_of(load(with_config(lines, model="use_lstm: true, lstm_cell_size: 32")))
+    assert (given["PolicyMemory"], given["MemorySize"]) == ("LSTM", "32")
+    usual = keys_of(load(with_config(lines, model="use_lstm: true, max_seq_len: 20")))
+    assert (usual["PolicyMemory"], usual["MemorySize"]) == ("LSTM", "256")
+    assert keys_of(load(with_config(lines, model="lstm_cell_size: 32")))["PolicyMemory"] == "none"
+
+
 def test_all_that_cannot_be_honoured_is_told_at_once_in_the_order_of_the_lines(load: Load) -> None:
     text = with_config(
         "entropy_coef: 0.01\nlr: [[0, 1.0]]\ngamma: 1.5\nkl_coeff: 0.2\nframework: tf\n"
         "train_batch_size: 1001\nlr: 3\nfcnet_hiddens: [4]\nlambda: {grid_search: [0.9, 1]}\n"
         "use_gae: maybe\nnum_gpus: 2",
-        model="use_lstm: true, fcnet_activation: relu, conv_filters: [[1, 2, 3]]",
+        model="use_attention: true, fcnet_activation: relu, conv_filters: [[1, 2, 3]]",
     ).replace("run: PPO", "run: APPO")
     found = refusals(load, text)
     assert [line.split(": ", 1)[0] for line in found] == [

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.frame_stack import FrameStack
+from agents.recurrent.recollection import Recollection
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
@@ -47,7 +48,7 @@ def games_here(folder: Path) -> list[played_by_the_card.Game]:
     actions: list[list[int]] = [[] for _ in range(ENVIRONMENTS)]
     act = player.act
 
-    def noted(frames: FrameStack) -> Tensor:
+    def noted(frames: Recollection) -> Tensor:
         chosen = act(frames)
         for its_actions, action in zip(actions, chosen.tolist(), strict=True):
             its_actions.append(action)

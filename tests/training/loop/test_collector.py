@@ -22,6 +22,7 @@ T, N, S = 7, 5, 3
 FRAME = (1, 3, 4)
 SEED = 40
 LENGTHS = (2, 3, 1, 4)
+DECIDED = Decision._fields[:4]  # without a memory
 SHAPE = RolloutShape(T, N, S, FRAME, torch.uint8, ())
 
 
@@ -85,7 +86,7 @@ class Reference:
             "rewards": torch.tensor([step[1] for step in steps]),
             "terminated": terminated,
             "truncated": truncated,
-            **decision._asdict(),
+            **{name: getattr(decision, name) for name in DECIDED},
         }
 
     def rollout(self) -> dict[str, Tensor]:
@@ -104,7 +105,7 @@ def assert_holds(rollout: RolloutBuffer, expected: dict[str, Tensor]) -> None:
     ended = (expected["terminated"] | expected["truncated"]).flatten().nonzero().flatten()
     assert len(ended) > N
     assert torch.equal(rollout.final_observations(ended), after[ended])
-    for name in ("rewards", "terminated", "truncated", *Decision._fields):
+    for name in ("rewards", "terminated", "truncated", *DECIDED):
         assert torch.equal(getattr(rollout, name), expected[name]), name
 
 

@@ -1,0 +1,73 @@
+"""From a configuration to a policy that remembers."""
+
+from torch import nn
+
+from agents.encoders.encoder import Encoder
+from agents.networks.backbones import FrameBackbone, VectorBackbone
+from agents.networks.recurrent_actor_critic import RecurrentActorCritic
+from agents.networks.recurrent_core import CORES
+from configs.schema import Config
+from training.building.backbones import frame_backbone_sizes
+from training.building.encoders import build_encoder_backbone
+from training.building.scaling import build_scaling
+from training.building.stacking import stack_size
+from workers.environments.base import EnvironmentSpec
+
+
+def build_recurrent_policy(
+    config: Config, spec: EnvironmentSpec, encoder: Encoder | None
+) -> RecurrentActorCritic:
+    """Build backbone, memory and heads; on a frozen encoder, of features from the rollout.
+
+    Args:
+        config: the run's configuration, with a PolicyMemory.
+        spec: the environment.
+        encoder: that of Backbone = encoder:PATH; None without one.
+    """
+    ppo = config.ppo
+    assert ppo.memory != "none"
+    scaling, backbone, trunk, width = _below_memory(config, spec, encoder)
+    return RecurrentActorCritic(
+        scaling,
+        backbone,
+        trunk,
+        CORES[ppo.memory](width, _units(config)),
+        num_actions=spec.num_actions,
+        discrete=spec.discrete,
+        value_init_gain=ppo.value_init_gain,
+        intrinsic_head=config.intrinsic.kind != "none",
+    )
+
+
+def memory_size(config: Config) -> int:
+    """Return how many numbers the policy remembers; 0 without a memory."""
+    kind = config.ppo.memory
+    return 0 if kind == "none" else CORES[kind].num_states * _units(config)
+
+
+def _units(config: Config) -> int:
+    ppo = config.ppo
+    if ppo.memory_size != "auto":
+        return ppo.memory_size
+    own_frames = config.observes_pixels and ppo.encoder_path is None
+    return ppo.feature_size if own_frames else ppo.state_hidden_sizes[-1]
+
+
+def _below_memory(
+    config: Config, spec: EnvironmentSpec, encoder: Encoder | None
+) -> tuple[nn.Module, nn.Module, nn.Module, int]:
+    """Return scaling, backbone, and trunk of a RecurrentActorCritic, and the width of the last."""
+    hidden_sizes, nothing = config.ppo.state_hidden_sizes, nn.Identity()
+    if encoder is not None:
+        size = stack_size(config, spec)
+        trunk = VectorBackbone(size * encoder.feature_size, hidden_sizes)
+        backbone: nn.Module = nn.Identity()
+        if not config.learns_from_features:
+            backbone = build_encoder_backbone(encoder, config, size)
+        return nothing, backbone, trunk, hidden_sizes[-1]
+    if len(spec.observation_shape) == 1:
+        scaling = build_scaling(config, spec)
+        vectors = VectorBackbone(spec.observation_shape[0], hidden_sizes)
+        return scaling, vectors, nothing, hidden_sizes[-1]
+    frames = FrameBackbone(**frame_backbone_sizes(config, spec))
+    return nothing, frames, nothing, frames.feature_size
