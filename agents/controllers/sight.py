@@ -115,8 +115,9 @@ class Seen:
             begins = _padded(starts.to(device)).view(-1, *[1] * (fresh.dim() - 1))
             self._eyes = torch.where(begins, fresh, self._eyes)
         frames = _padded(observations.to(device))
+        eyes = self._eyes
         parts = [
-            encode_frames(encoder, frames[rows], None if self._eyes is None else self._eyes[rows])
+            encode_frames(encoder, frames[rows], None if eyes is None else eyes[rows].clone())
             for rows in _batches(len(frames))
         ]
         if self._eyes is not None:
@@ -127,7 +128,9 @@ class Seen:
         latents = memory.encoder.preprocessing(_padded(self._latents))
         inputs = torch.cat([latents, memory.embed(_padded(actions))], dim=-1)
         parts = [
-            memory.remember(inputs[rows].clone(), tuple(part[rows] for part in self._memory))
+            memory.remember(
+                inputs[rows].clone(), tuple(part[rows].clone() for part in self._memory)
+            )
             for rows in _batches(len(inputs))
         ]
         self._memory = tuple(torch.cat(part) for part in zip(*parts, strict=True))
