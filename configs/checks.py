@@ -12,6 +12,8 @@ _KERNELS_AND_STRIDES = ((8, 4), (4, 2))
 
 def contradictions(config: Config) -> list[str]:
     """Return one message for each pair of values that cannot stand together."""
+    if config.run.agent == "CMA-ES":  # which has no policy, bonus or head
+        return [*_environment(config), *_evolution(config), *_run(config)]
     return [
         *_environment(config),
         *_optimisation(config),
@@ -19,7 +21,6 @@ def contradictions(config: Config) -> list[str]:
         *_representation(config),
         *_encoder(config),
         *_custom_model(config),
-        *_evolution(config),
         *_memory(config),
         *_run(config),
     ]
@@ -108,7 +109,9 @@ def _colour(config: Config) -> list[str]:
             f"FrameColour = rgb with EnvType = {environment.env_type}: its frames are grey; "
             "set FrameColour = grey"
         ]
-    if intrinsic.kind in ("none", "BYOL-Explore") or intrinsic.rnd_input == "features":
+    if config.run.agent == "CMA-ES" or intrinsic.kind in ("none", "BYOL-Explore"):
+        return []
+    if intrinsic.rnd_input == "features":
         return []
     return [
         f"FrameColour = rgb with IntrinsicReward = {intrinsic.kind}: this bonus looks at grey "
@@ -373,8 +376,6 @@ def _custom_model(config: Config) -> list[str]:
 def _evolution(config: Config) -> list[str]:
     """Refuse what controllers cannot look through, and populations that learn nothing."""
     section, found = config.evolution, []
-    if config.run.agent != "CMA-ES":
-        return []
     if section.population_size < SMALLEST_POPULATION:
         found.append(
             f"PopulationSize = {section.population_size} with Agent = CMA-ES: so few learn next to "

@@ -59,20 +59,19 @@ class Seen:
     @torch.inference_mode()
     def __init__(self, sight: Sight, observations: Tensor) -> None:
         self._sight = sight
-        self._eyes = (
-            None
-            if sight.encoder is None
-            else sight.encoder.initial_memory(_filled(len(observations)))
-        )
+        self._eyes: Tensor | None = None
         self._memory: State = ()
+        rows = _filled(len(observations))
+        if sight.encoder is not None:
+            self._eyes = sight.encoder.initial_memory(rows)
         if sight.memory is not None:
-            self._memory = sight.memory.initial_state(_filled(len(observations)))
+            self._memory = sight.memory.initial_state(rows)
         starts = torch.ones(len(observations), dtype=torch.bool)
         self._latents = self._before = self._encoded(observations, starts)
 
     @property
     def num_environments(self) -> int:
-        """N."""
+        """How many there are, n."""
         return len(self._latents)
 
     @torch.inference_mode()
@@ -109,15 +108,16 @@ class Seen:
     def _encoded(self, observations: Tensor, starts: Tensor) -> Tensor:
         encoder, device = self._sight.encoder, self._sight.device
         if encoder is None:
-            return observations.to(device, torch.float32)
+            return observations.to(device, torch.float32, copy=True)
         if self._eyes is not None:
             fresh = encoder.initial_memory(len(self._eyes))
             assert fresh is not None
             begins = _padded(starts.to(device)).view(-1, *[1] * (fresh.dim() - 1))
             self._eyes = torch.where(begins, fresh, self._eyes)
         frames = _padded(observations.to(device))
+        eyes = self._eyes
         parts = [
-            encode_frames(encoder, frames[rows], None if self._eyes is None else self._eyes[rows])
+            encode_frames(encoder, frames[rows], None if eyes is None else eyes[rows].clone())
             for rows in _batches(len(frames))
         ]
         if self._eyes is not None:
@@ -128,7 +128,9 @@ class Seen:
         latents = memory.encoder.preprocessing(_padded(self._latents))
         inputs = torch.cat([latents, memory.embed(_padded(actions))], dim=-1)
         parts = [
-            memory.remember(inputs[rows].clone(), tuple(part[rows] for part in self._memory))
+            memory.remember(
+                inputs[rows].clone(), tuple(part[rows].clone() for part in self._memory)
+            )
             for rows in _batches(len(inputs))
         ]
         self._memory = tuple(torch.cat(part) for part in zip(*parts, strict=True))

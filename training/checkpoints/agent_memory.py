@@ -1,6 +1,7 @@
 """The model of sequences whose memory an agent sees: read for a new run, kept in checkpoints."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.checkpoints.storage import Payload, pack, unpack
 from training.ranks.agreement import on_first_rank
 
 FACT = "memory"  # among a checkpoint's facts
+_LOG = logging.getLogger(__name__)
 NONE = "none"  # of MemoryModel
 
 
@@ -99,7 +101,7 @@ def _read(path: Path, config: Config) -> Payload:
 
 
 def _check(trained: TrainedDynamics, config: Config) -> None:
-    """Refuse a model of other latents than the agent's, or of other steps."""
+    """Refuse a model of other latents than the agent's; say if it learnt other steps."""
     if config.encoder_path is not None:
         check_pair(load_encoder(Path(config.encoder_path)), trained)
     elif trained.encoder_digest is not None:
@@ -109,8 +111,10 @@ def _check(trained: TrainedDynamics, config: Config) -> None:
         )
     repeat = int(trained.environment.get("ActionRepeat", 1))
     if repeat != config.environment.action_repeat:
-        raise ConfigurationError(
-            f"{trained.path}: learnt steps of ActionRepeat = {repeat}, and this run's are of "
-            f"ActionRepeat = {config.environment.action_repeat}; set the same, or collect and "
-            "train anew"
+        _LOG.warning(
+            "%s learnt steps of ActionRepeat = %d, and this run's are of ActionRepeat = %d, which "
+            "it does not know; collect with the same, and train anew",
+            trained.path,
+            repeat,
+            config.environment.action_repeat,
         )

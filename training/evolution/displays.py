@@ -8,7 +8,6 @@ import torch
 
 from agents.controllers.controller import Controller
 from configs.loading import dump_config, render_conf
-from training.building.displays import title_of
 from training.building.notes import crowded_cores, undone_nohup
 from training.evolution.showing import SUBJECT
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -62,7 +61,7 @@ def open_displays(
         config.evolution.generations,
         1,
         clock.updates,
-        title=title_of(parts, pool.num_environments),
+        title=f"{parts.options.log_name}  {pool.spec.env_id}  CMA-ES",
         subject=SUBJECT,
     )
     progress.recall(parts.folder.path / "metrics.jsonl")

@@ -40,7 +40,7 @@ class EpisodeRecord:
 
     @property
     def num_steps(self) -> int:
-        """Env steps of the episode."""
+        """Steps of the simulator in the episode."""
         return len(self._actions)
 
     def pack(self) -> bytes:

@@ -10,6 +10,7 @@ from agents.controllers.sight import Sight
 from agents.dynamics.dynamics import Dynamics
 from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import FramePreprocessing
+from agents.encoders.reward_induced import RecurrentEncoder
 from agents.encoders.vae import VAEEncoder
 from tests.agents.dynamics.walks import KINDS, A, D, make, task
 from tests.agents.small import drawn_from
@@ -18,30 +19,39 @@ CPU = torch.device("cpu")
 N, STEPS = 9, 14  # environments; more steps than a window of the transformer has
 
 
-def encoder() -> Encoder:
+LOOKS: dict[str, type[VAEEncoder] | type[RecurrentEncoder] | None] = {
+    "vectors": None,
+    "frames": VAEEncoder,
+    "frames that are remembered": RecurrentEncoder,
+}
+
+
+def encoder(looks: str) -> Encoder | None:
+    kind = LOOKS[looks]
     with drawn_from(1):
-        return VAEEncoder(FramePreprocessing(64, 64, 1, layout="CHW"), feature_size=D)
+        frames = FramePreprocessing(64, 64, 1, layout="CHW")
+        return None if kind is None else kind(frames, feature_size=D)
 
 
-def sight_of(memory: Dynamics | None, *, with_change: bool, looks: bool) -> Sight:
+def sight_of(memory: Dynamics | None, *, with_change: bool, looks: str) -> Sight:
     hidden = 0 if memory is None else memory.feature_size
     inputs = ControllerInputs(D, hidden_size=hidden, with_change=with_change)
     controller = Controller(inputs, BoxActions([-1.0] * A, [1.0] * A))
-    return Sight(controller, CPU, encoder=encoder() if looks else None, memory=memory)
+    return Sight(controller, CPU, encoder=encoder(looks), memory=memory)
 
 
-def observations(looks: bool) -> tuple[Tensor, Tensor, Tensor]:
+def observations(looks: str) -> tuple[Tensor, Tensor, Tensor]:
     """Return observations [STEPS, N, ...], where episodes begin [STEPS, N], parameters [N, ...]."""
     draw = torch.Generator().manual_seed(5)
     starts = torch.rand(STEPS, N, generator=draw) < 0.15
-    if looks:
+    if LOOKS[looks] is not None:
         seen = torch.randint(0, 256, (STEPS, N, 1, 64, 64), dtype=torch.uint8, generator=draw)
     else:
         seen = torch.randn(STEPS, N, D, generator=draw)
     return seen, starts, torch.randn(N, 500, generator=draw)
 
 
-def acted(sight: Sight, rows: list[int], looks: bool) -> Tensor:
+def acted(sight: Sight, rows: list[int], looks: str) -> Tensor:
     """Return the actions [STEPS, rows, A] where these environments are all there are."""
     seen, starts, parameters = observations(looks)
     parameters = parameters[rows, : sight.controller.num_parameters]
@@ -53,9 +63,9 @@ def acted(sight: Sight, rows: list[int], looks: bool) -> Tensor:
     return torch.stack(actions)
 
 
-@pytest.mark.parametrize("looks", [False, True], ids=["vectors", "frames"])
+@pytest.mark.parametrize("looks", LOOKS)
 @pytest.mark.parametrize("kind", [None, *KINDS])
-def test_actions_are_the_same_alone_and_among_others(kind: str | None, looks: bool) -> None:
+def test_actions_are_the_same_alone_and_among_others(kind: str | None, looks: str) -> None:
     memory = None if kind is None else make(kind, task(steps=6))
     sight = sight_of(memory, with_change=True, looks=looks)
     together = acted(sight, list(range(N)), looks)
@@ -66,10 +76,10 @@ def test_actions_are_the_same_alone_and_among_others(kind: str | None, looks: bo
 def test_a_controller_sees_latents_their_change_and_what_was_before() -> None:
     """Against the same steps one by one, written from the paper's text."""
     memory = make("mdn_rnn", task(steps=6))
-    sight = sight_of(memory, with_change=True, looks=False)
-    seen, starts, parameters = observations(looks=False)
+    sight = sight_of(memory, with_change=True, looks="vectors")
+    seen, starts, parameters = observations(looks="vectors")
     parameters = parameters[:, : sight.controller.num_parameters]
-    found = acted(sight, list(range(N)), looks=False)
+    found = acted(sight, list(range(N)), looks="vectors")
     for row in range(N):
         module = sight.controller.module(parameters[row])
         before, state = seen[0, row], memory.initial_state(1)
@@ -85,7 +95,7 @@ def test_a_controller_sees_latents_their_change_and_what_was_before() -> None:
 
 
 def test_what_was_in_another_episode_is_forgotten() -> None:
-    sight = sight_of(make("mdn_rnn", task(steps=6)), with_change=True, looks=False)
+    sight = sight_of(make("mdn_rnn", task(steps=6)), with_change=True, looks="vectors")
     parameters = torch.randn(1, sight.controller.num_parameters)
     first, later = torch.randn(1, D), torch.randn(1, D)
     fresh = sight.open(later).act(parameters)

@@ -17,9 +17,6 @@ EnvType = classic_control
 EnvID = CartPole-v1
 MaxStepPerEpisode = 60
 
-[Intrinsic]
-IntrinsicReward = none
-
 [Evolution]
 PopulationSize = 8
 TrialsPerMember = 2
@@ -45,9 +42,6 @@ PreProcWidth = 64
 SPRITES = (
     FRAMES
     + """
-[Intrinsic]
-IntrinsicReward = none
-
 [Evolution]
 PopulationSize = 8
 TrialsPerMember = 2
