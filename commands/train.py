@@ -74,5 +74,9 @@ def _algorithm(agent: str) -> "Algorithm":
             from training.assembly import PPO
 
             return PPO
+        case "TD3":
+            from training.off_policy.assembly import TD3
+
+            return TD3
         case _:
             raise NotImplementedError(agent)

@@ -17,6 +17,7 @@ def contradictions(config: Config) -> list[str]:
         *_bonus(config),
         *_representation(config),
         *_encoder(config),
+        *_td3(config),
         *_run(config),
     ]
 
@@ -255,6 +256,36 @@ def _bonus_of_features(config: Config) -> list[str]:
         "Representation = frozen: rollouts hold the encoder's features there, no frames; set "
         "IntrinsicReward to none, RND or DRND, with RNDInput = features"
     ]
+
+
+def _td3(config: Config) -> list[str]:
+    """Refuse what TD3 has no place for."""
+    if config.run.agent != "TD3":
+        return []
+    scaling, use = config.ppo.observation_scaling, config.representation.use
+    refused = (
+        ("IntrinsicReward", config.intrinsic.kind, "none", config.intrinsic.kind != "none"),
+        (
+            "RepresentationLearningParameter",
+            config.representation.kind,
+            "None",
+            config.representation.kind != "None",
+        ),
+        ("OverlapCollection", True, "False", config.run.overlap_collection),
+        ("Representation", use, "finetune", use == "brain_split"),
+        ("ObservationScaling", scaling, "bounds or none", scaling == "running"),
+    )
+    found = [
+        f"{key} = {value} with Agent = TD3: that is there for PPO alone; set {key} = {instead}"
+        for key, value, instead, is_set in refused
+        if is_set
+    ]
+    if config.run.num_envs > config.td3.replay_size:
+        found.append(
+            f"ReplaySize = {config.td3.replay_size} with NumEnv = {config.run.num_envs}: a step of "
+            "all environments does not fit; raise ReplaySize"
+        )
+    return found
 
 
 def _run(config: Config) -> list[str]:

@@ -19,6 +19,7 @@ from configs.schema import (
     RepresentationSection,
     RunSection,
     Section,
+    TD3Section,
 )
 
 SECTIONS: Mapping[str, type[Section]] = {
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "Intrinsic": IntrinsicSection,
     "Representation": RepresentationSection,
     "Encoder": EncoderSection,
+    "TD3": TD3Section,
     "Run": RunSection,
 }
 
