@@ -53,6 +53,8 @@ NETWORK_FIELDS = (
     "representation.barlow_projection_sizes",
     "representation.freeze_backbone",
     "representation.use",
+    "td3.actor_hidden_sizes",
+    "td3.critic_hidden_sizes",
 )
 # A run may freeze what an earlier one trained; what was frozen has lost its head, and stays so.
 FREEZING = "representation.freeze_backbone"
@@ -146,9 +148,12 @@ def _unused(config: Config) -> frozenset[str]:
 
 
 def _belongs_elsewhere(name: str, config: Config) -> bool:
-    """Whether a field is about another bonus or another head than those of `config`."""
+    """Whether a field is about another agent, another bonus or another head than `config`'s."""
     bonus, head = config.intrinsic.kind, config.representation.kind
     section, field = name.split(".")
+    from_replay = config.run.agent == "TD3"
+    if section == "td3" or name == "ppo.state_hidden_sizes":
+        return from_replay != (section == "td3")
     if section == "intrinsic" and field != "kind":
         needs = {"num_targets": "DRND", "belief_size": "BYOL-Explore"}
         return bonus == "none" or needs.get(field, bonus) != bonus
@@ -173,7 +178,7 @@ def value_of(config: Config, name: str) -> str:
     section, field = name.split(".")
     value = getattr(getattr(config, section), field)
     if name == "ppo.observation_scaling" and value == "auto":
-        return "bounds"
+        return "none" if config.run.agent == "TD3" else "bounds"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -6,12 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.encoded_frames import frame_stack
-from agents.frame_stack import FrameStack
 from configs.errors import CheckpointError
-from training.building.stacking import stack_size
-from training.playing.loaded_agent import LoadedPPO, judge_of
-from training.playing.player import spec_from_text
+from training.playing.loaded_agent import LoadedAgent
+from training.playing.player import GamePlayer, Memory
 from workers.environments.actions import in_units
 from workers.environments.base import EnvironmentSpec
 
@@ -25,40 +22,34 @@ class CheckpointPolicy:
     there are, and an episode would hang on what is played beside it.
     """
 
-    def __init__(self, agent: LoadedPPO, device: torch.device, *, greedy: bool) -> None:
-        spec = spec_from_text(agent.payload["facts"]["spec"])
-        self._judge, self._encoder = judge_of(agent.learner, device), agent.learner.encoder
-        self._stack_size = stack_size(agent.config, spec)
-        self._spec, self._device, self._greedy = spec, device, greedy
-        self._frames: FrameStack | None = None
-        self._generator = torch.Generator(device)
+    def __init__(self, player: GamePlayer) -> None:
+        self._player = player
+        self._memory: Memory | None = None
 
     def reset(self, seed: int) -> None:
         """Forget the last frames, and sample from `seed` from now on."""
-        self._frames = None
-        self._generator.manual_seed(seed)
+        self._memory = None
+        self._player = self._player.reseeded(seed)
 
-    @torch.no_grad()
     def act(self, observation: NDArray[Any]) -> Any:
         """Return the policy's action in the environment's units."""
-        seen = torch.from_numpy(observation[np.newaxis]).to(self._device)
-        if self._frames is None:
-            self._frames = frame_stack(self._encoder, seen, self._stack_size)
+        player = self._player
+        seen = torch.from_numpy(observation[np.newaxis]).to(player.device)
+        if self._memory is None:
+            self._memory = player.remember(seen)
         else:
-            self._frames.push(seen, _NOT_ENDED.to(self._device))
-        distribution = self._judge(self._frames.observation)[0]
-        action = distribution.mode() if self._greedy else distribution.sample(self._generator)
-        action = action[0].cpu()
-        return int(action) if self._spec.discrete else in_units(self._spec, action.numpy())
+            self._memory.push(seen, _NOT_ENDED.to(player.device))
+        action = player.act(self._memory)[0]
+        return int(action) if player.spec.discrete else in_units(player.spec, action.numpy())
 
 
-def check_spec(agent: LoadedPPO, spec: EnvironmentSpec) -> None:
+def check_spec(agent: LoadedAgent, spec: EnvironmentSpec) -> None:
     """Refuse environments that the policy was not made for.
 
     Raises:
         CheckpointError: their observations or actions are others.
     """
-    trained = spec_from_text(agent.payload["facts"]["spec"])
+    trained = agent.player.spec
     names = ("observation_shape", "observation_dtype", "discrete", "num_actions")
     differing = [name for name in names if getattr(trained, name) != getattr(spec, name)]
     if differing:

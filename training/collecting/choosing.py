@@ -17,7 +17,7 @@ from training.collecting.policies import (
     RandomPolicy,
     own_policy,
 )
-from training.playing.loaded_agent import load_agent, ppo_of
+from training.playing.loaded_agent import load_agent
 from training.ranks.distributed import Place, choose_device
 from workers.environments.base import EnvironmentSpec
 
@@ -62,12 +62,12 @@ def choose_policy(options: CollectOptions, loaded: LoadedConfig, place: Place) -
 
 def _checkpoint(path: Path, options: CollectOptions, loaded: LoadedConfig, place: Place) -> Choice:
     device = choose_device(place, options.gpu_id)
-    agent = ppo_of(load_agent(path, loaded, device, greedy=options.greedy), "--policy CHECKPOINT")
+    agent = load_agent(path, loaded, device, greedy=options.greedy)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     name = f"checkpoint {digest}, {'likeliest' if options.greedy else 'sampled'} actions"
 
     def make(spec: EnvironmentSpec) -> Policy:
         check_spec(agent, spec)
-        return CheckpointPolicy(agent, device, greedy=options.greedy)
+        return CheckpointPolicy(agent.player)
 
     return Choice(name, agent.config, make)

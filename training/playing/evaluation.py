@@ -20,8 +20,8 @@ from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
 from training.options import RunOptions
-from training.playing.film import make_film, why_no_film
-from training.playing.loaded_agent import LoadedAgent, load_agent, ppo_of, run_name
+from training.playing.film import filmed, make_film, why_no_film
+from training.playing.loaded_agent import LoadedAgent, load_agent, run_name
 from training.playing.player import (
     DEFAULT_ENVIRONMENTS,
     environment_seeds,
@@ -186,7 +186,7 @@ def _saver(
 def film_of(agent: LoadedAgent, path: Path, seed: int) -> Path | None:
     """Make the film, if the environment draws all of the game; say what came of it."""
     try:
-        film = make_film(ppo_of(agent, "a film"), path, seed)
+        film = make_film(filmed(agent), path, seed)
     except ConfigurationError as error:
         final_message(f"no video    {error}")
         return None

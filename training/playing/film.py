@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.errors import ScoutError
+from configs.errors import ConfigurationError, ScoutError
 from configs.schema import Config
 from training.building.learner import rollout_shape
 from training.building.seeding import stream_seed
@@ -15,7 +15,7 @@ from training.figures.axes import axis_names
 from training.figures.lettering import Colour, Picture
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
-from training.playing.loaded_agent import LoadedPPO
+from training.playing.loaded_agent import LoadedAgent, LoadedPPO, LoadedTD3
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import Curve, Note, Part, blank
 from training.playing.recording import Recording, record_game
@@ -35,7 +35,25 @@ EXTRINSIC: Colour = (96, 208, 190)
 INTRINSIC: Colour = (190, 150, 255)
 
 
-def make_film(agent: LoadedPPO, path: Path, seed: int) -> Path:
+Filmed = LoadedPPO | LoadedTD3
+"""An agent that says what it expects of what it sees."""
+
+
+def filmed(agent: LoadedAgent) -> Filmed:
+    """Return the agent as one that can be filmed.
+
+    Raises:
+        ConfigurationError: it is another.
+    """
+    if isinstance(agent, LoadedPPO | LoadedTD3):
+        return agent
+    raise ConfigurationError(
+        f"{agent.path}: its Agent = {agent.config.run.agent}, and a film shows what an agent "
+        "expects, which this one does not say"
+    )
+
+
+def make_film(agent: Filmed, path: Path, seed: int) -> Path:
     """Play one game and write it as an mp4; return the path.
 
     The game is played first and judged as a whole, so that all curves have their final scale.
@@ -113,7 +131,7 @@ def captioned(recording: Recording, name: str, moment: int) -> Picture:
 
 
 def make_parts(
-    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
+    agent: Filmed, recording: Recording, environment: Environment, height: int
 ) -> list[Part]:
     """Return the parts of the column beside the screen, at most `height` pixels high together."""
     map_height = round(MAP_SHARE * height)
@@ -123,7 +141,7 @@ def make_parts(
     return [*curves, room_map] if room_map else curves
 
 
-def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Part]:
+def _make_curves(agent: Filmed, recording: Recording, height: int) -> list[Part]:
     values = Curve(
         "value, extrinsic",
         recording.values_extrinsic,
@@ -131,6 +149,8 @@ def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Pa
         width=WIDTH,
         colour=EXTRINSIC,
     )
+    if isinstance(agent, LoadedTD3):
+        return [Note("TD3: the value is its first critic's", NOTE_HEIGHT, WIDTH), values]
     title = describe_bonus(agent.config)
     shape = rollout_shape(agent.config, agent.player.spec, 1, agent.learner.encoder)
     bonuses = judge_episode(agent.learner, recording.lived, shape, agent.player.device)
@@ -145,7 +165,7 @@ def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Pa
 
 
 def _make_map(
-    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
+    agent: Filmed, recording: Recording, environment: Environment, height: int
 ) -> Part | None:
     if environment.room_rows:
         rows = environment.room_rows

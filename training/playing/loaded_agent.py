@@ -15,6 +15,7 @@ from configs.schema import Config
 from configs.typed import typed
 from training.building.learner import build_learner
 from training.building.stacking import stack_size
+from training.building.td3 import build_td3_learner
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
 from training.checkpoints.payload_form import check_form, laid_out
@@ -23,6 +24,7 @@ from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
+from training.playing.deterministic_player import DeterministicPlayer
 from training.playing.player import GamePlayer, Judge, Player, spec_from_text
 
 
@@ -57,6 +59,13 @@ class LoadedPPO(LoadedAgent):
     learner: Learner
 
 
+@dataclass(frozen=True)
+class LoadedTD3(LoadedAgent):
+    """One of TD3."""
+
+    player: DeterministicPlayer
+
+
 def load_agent(
     path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool
 ) -> LoadedAgent:
@@ -76,6 +85,9 @@ def load_agent(
     check_import(loaded.config, config, path)
     protocol = asked_protocol(loaded, config)
     seed = loaded.config.run.seed
+    if config.run.agent == "TD3":
+        actor = _td3_player(path, payload, config, device, seed, greedy=greedy)
+        return LoadedTD3(path, protocol.config, protocol.changes, payload, actor)
     player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
     return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
 
@@ -112,6 +124,20 @@ def _ppo_player(
             encoder=learner.encoder,
         )
     return player, learner
+
+
+def _td3_player(
+    path: Path, payload: Payload, config: Config, device: torch.device, seed: int, *, greedy: bool
+) -> DeterministicPlayer:
+    """Lay out an actor of TD3; the seed is that of the noise on its actions."""
+    encoder = kept_encoder(payload["facts"], config, path)
+    with laid_out("policy", path):
+        spec = spec_from_text(payload["facts"]["spec"])
+        learner = build_td3_learner(config, spec, module_of(encoder)).to(device)
+        learner.load_state_dict(payload["learner"])
+        noise = 0.0 if greedy else config.td3.exploration_noise
+        size = stack_size(config, spec)
+        return DeterministicPlayer(learner, spec, size, device, seed, noise=noise)
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.playing.curiosity import Lived, Step
-from training.playing.player import Choice, Player
+from training.playing.player import Choice, GamePlayer
 from workers.environments.base import Environment
 
 Screen = NDArray[np.uint8]  # [H, W, 3], RGB
@@ -75,8 +75,15 @@ class Recording:
         self.lived.steps.append(step)
 
 
+class Expecting(GamePlayer, Protocol):
+    """A player that says what it expects."""
+
+    def decide(self, memory: Any) -> Choice:
+        """Return what is done in the face of what `memory` remembers, and what is expected."""
+
+
 def record_game(
-    environment: Environment, player: Player, seed: int, longest: int = LONGEST
+    environment: Environment, player: Expecting, seed: int, longest: int = LONGEST
 ) -> Recording:
     """Play one full game and record it; lost lives that end an episode do not end the game.
 
