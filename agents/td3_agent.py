@@ -111,8 +111,13 @@ class TD3Agent:
         self._gradient_steps += 1
         if self._gradient_steps % self._settings.policy_delay == 0:
             losses |= self._train_actor(features)
-            torch._foreach_lerp_(self._slow, self._followed, self._settings.target_tau)
+            self._move_slow_copies()
         return losses
+
+    @torch.no_grad()
+    def _move_slow_copies(self) -> None:
+        """θ' ← τ θ + (1 - τ) θ', for critics and actor (algorithm 1, line 13)."""
+        torch._foreach_lerp_(self._slow, self._followed, self._settings.target_tau)
 
     @torch.no_grad()
     def _targets(self, batch: Batch, noise: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from configs.options import all_options
+from configs.options import all_options, option_values, value_text
 from configs.presets import PresetValue
 from configs.schema import Config
 
@@ -32,6 +32,8 @@ _TAKEN_BY_TD3 = frozenset(
 def without_meaning(config: Config, sources: Mapping[str, str]) -> list[str]:
     """Return a message on keys that were set and mean nothing to the agent, if there are any.
 
+    A key that says its default changes nothing anyway: a run's own recipe names all keys.
+
     Args:
         config: the checked configuration.
         sources: where each key's value comes from, see LoadedConfig.
@@ -39,10 +41,11 @@ def without_meaning(config: Config, sources: Mapping[str, str]) -> list[str]:
     agent = config.run.agent
     if agent == "CMA-ES":
         return []
+    values = option_values(config)
     idle = [
         option.key
         for option in all_options().values()
-        if sources[option.key] in ("file", "command line", "preset")
+        if sources[option.key] != "default" and value_text(values[option.key]) != option.default
         if _is_idle(option.key, option.section, agent)
     ]
     if not idle:
