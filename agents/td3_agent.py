@@ -110,7 +110,7 @@ class TD3Agent:
         losses, features = self._train_critics(batch, self._targets(batch, noise))
         self._gradient_steps += 1
         if self._gradient_steps % self._settings.policy_delay == 0:
-            losses |= self._train_actor(features)
+            losses |= self._train_actor(features, batch.observations)
             self._move_slow_copies()
         return losses
 
@@ -131,7 +131,7 @@ class TD3Agent:
                 settings.target_noise,
                 settings.target_noise_clip,
             )
-            values = learner.slow_critic.twin(torch.cat([features, actions], dim=1))
+            values = learner.slow_critic.judge(features, batch.next_observations, actions)
         return clipped_double_q_target(batch.rewards, batch.continues, values, settings.gamma)
 
     def _train_critics(self, batch: Batch, targets: Tensor) -> tuple[Losses, Tensor]:
@@ -142,10 +142,10 @@ class TD3Agent:
         _take_step(self.critic_optimizer, loss)
         return {"critic": loss.detach(), "value": values[0].detach().mean()}, features
 
-    def _train_actor(self, features: Tensor) -> Losses:
+    def _train_actor(self, features: Tensor, observations: Tensor) -> Losses:
         """Take a step of the actor (algorithm 1, line 12)."""
         with self.learner.precision(self.device):
-            values = self.learner.critic.first(features, self._actor(features))
+            values = self.learner.critic.first(features, observations, self._actor(features))
         loss = actor_loss(values)
         _take_step(self.actor_optimizer, loss)
         return {"actor": loss.detach()}

@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from agents.encoders.encoder import Encoder
+from agents.foresight import Foresight
 from agents.networks.deterministic_actor import DeterministicActor
 from agents.networks.twin_critic import TwinCritic
 
@@ -16,23 +18,38 @@ class Critic(nn.Module):
 
     Args:
         backbone: observations [B, ...] -> features [B, D].
-        twin: features and actions side by side, [B, D + A] -> values [2, B].
+        twin: features, actions and what is foreseen side by side, [B, D + A + F] -> values [2, B].
+        foresight: what follows the actions [B, F] by a model, which the critics see too, or None.
     """
 
-    def __init__(self, backbone: nn.Module, twin: TwinCritic) -> None:
+    def __init__(
+        self, backbone: nn.Module, twin: TwinCritic, foresight: Foresight | None = None
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.twin = twin
+        self.foresight = foresight
 
     def forward(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values [2, B], and the features [B, D] without a gradient."""
         features = self.backbone(observations)
-        values: Tensor = self.twin(torch.cat([features, actions], dim=1))
-        return values, features.detach()
+        return self.judge(features, observations, actions), features.detach()
 
-    def first(self, features: Tensor, actions: Tensor) -> Tensor:
-        """Return Q_1 [B] of features and actions, with a gradient to the actions alone."""
-        return self.twin.first(torch.cat([features, actions], dim=1))
+    def judge(self, features: Tensor, observations: Tensor, actions: Tensor) -> Tensor:
+        """Return both values [2, B]; `features` are those of the observations."""
+        parts = [features, actions]
+        if self.foresight is not None:
+            parts.append(self.foresight(observations, actions))
+        values: Tensor = self.twin(torch.cat(parts, dim=1))
+        return values
+
+    def first(self, features: Tensor, observations: Tensor, actions: Tensor) -> Tensor:
+        """Return Q_1 [B], with a gradient to the actions and to no weight of the critic."""
+        parts = [features, actions]
+        if self.foresight is not None:
+            fixed = {name: p.detach() for name, p in self.foresight.named_parameters()}
+            parts.append(functional_call(self.foresight, fixed, (observations, actions)))
+        return self.twin.first(torch.cat(parts, dim=1))
 
 
 class TD3Learner(nn.Module):

@@ -226,7 +226,7 @@ def _encoder(config: Config) -> list[str]:
 def _encoder_alone(config: Config) -> list[str]:
     """Refuse what an encoder cannot be used with."""
     section, backbone, found = config.representation, config.ppo.backbone, []
-    if not config.observes_pixels:
+    if not config.observes_pixels and config.run.agent == "PPO":
         found.append(
             f"Backbone = {backbone} with state observations: encoders see frames; set "
             "ObservationType = pixels, or Representation = oracle and Backbone = own"
@@ -280,6 +280,18 @@ def _td3(config: Config) -> list[str]:
         for key, value, instead, is_set in refused
         if is_set
     ]
+    path = config.td3.transition_path
+    if path and config.observes_pixels and not config.learns_from_features:
+        found.append(
+            f"TransitionModel = {path} with frames: it foretells state vectors, or a frozen "
+            "encoder's features; set ObservationType = state, or Backbone = encoder:PATH and "
+            "Representation = frozen"
+        )
+    if path and config.observes_pixels and config.environment.stack_size > 1:
+        found.append(
+            f"TransitionModel = {path} with StateStackSize = {config.environment.stack_size}: it "
+            "foretells the features of one frame; set StateStackSize = 1"
+        )
     if config.run.num_envs > config.td3.replay_size:
         found.append(
             f"ReplaySize = {config.td3.replay_size} with NumEnv = {config.run.num_envs}: a step of "

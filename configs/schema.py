@@ -551,7 +551,8 @@ class EncoderSection(Section):
         alias="Model",
         pattern=r"^[A-Za-z][\w.-]*$",
         description="what is trained: vae (or vae.Vae), conv_autoencoder, simclr, byol, "
-        "barlow_twins, temporal_barlow, reward_induced, state_decoder, transition",
+        "barlow_twins, temporal_barlow, reward_induced, state_decoder, state_autoencoder, "
+        "transition",
     )
     representation_size: int = Field(
         32,
@@ -705,6 +706,23 @@ class TD3Section(Section):
         description="env steps of each environment in an update, after which a run may be saved or "
         "stopped and figures be written; it changes nothing that is learnt",
     )
+    transition_model: str = Field(
+        "none",
+        alias="TransitionModel",
+        pattern=r"^(none|\S.*)$",
+        description="what the critics see beside observation and action: none, or what follows, as "
+        "the model foretells it that --train_encoder --model transition left in this folder",
+    )
+    transition_use: Literal["frozen", "finetune"] = Field(
+        "frozen",
+        alias="TransitionUse",
+        description="whether the critics' loss trains that model further (finetune)",
+    )
+
+    @property
+    def transition_path(self) -> str | None:
+        """The folder of TransitionModel; None without one."""
+        return None if self.transition_model == "none" else self.transition_model
 
 
 class RunSection(Section):
@@ -853,5 +871,5 @@ class Config(BaseModel):
 
     @property
     def learns_from_features(self) -> bool:
-        """Whether rollouts hold the features of a frozen encoder in the place of frames."""
-        return self.representation.use == "frozen"
+        """Whether what is remembered holds a frozen encoder's features in the place of frames."""
+        return self.representation.use == "frozen" and self.observes_pixels

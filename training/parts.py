@@ -7,6 +7,7 @@ from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.checkpoints.policy_encoder import PolicyEncoder
+from training.checkpoints.policy_transition import PolicyTransition
 from training.folders.run_folder import RunFolder
 from training.options import RunOptions
 from training.session import Session
@@ -16,7 +17,8 @@ from training.session import Session
 class Parts:
     """What everything else is made from.
 
-    `stop` is asked at every env step whether to stop; `encoder` is that of Backbone = encoder:PATH.
+    `stop` is asked at every env step whether to stop; `encoder` is that of Backbone = encoder:PATH,
+    `transition` that of TransitionModel.
     """
 
     session: Session
@@ -26,6 +28,7 @@ class Parts:
     ranks: Ranks
     stop: Callable[[], bool]
     encoder: PolicyEncoder | None = None
+    transition: PolicyTransition | None = None
 
     @property
     def config(self) -> Config:

@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from agents.adam import FusedAdam
-from agents.encoders.backbone import EncoderBackbone
+from agents.encoders.backbone import EncoderBackbone, VectorEncoderBackbone
 from agents.encoders.encoder import Encoder
+from agents.encoders.transition import Transition
+from agents.foresight import Foresight
 from agents.networks.backbones import FrameBackbone
 from agents.networks.deterministic_actor import DeterministicActor
 from agents.networks.scaling import BoundScaling, NoScaling
@@ -23,13 +25,17 @@ from configs.schema import Config
 from training.building.encoders import encoder_parameters, fresh_encoder
 from training.building.seeding import make_generator
 from training.building.stacking import stack_size
+from training.checkpoints.policy_transition import check_transition
 from workers.environments.base import EnvironmentSpec
 
 ADAM_EPSILON = 1e-8  # torch's own, as in the paper's code
 
 
 def build_td3_learner(
-    config: Config, spec: EnvironmentSpec, encoder: Encoder | None = None
+    config: Config,
+    spec: EnvironmentSpec,
+    encoder: Encoder | None = None,
+    transition: Transition | None = None,
 ) -> TD3Learner:
     """Build actor, critics and their slow copies on the CPU, from the global generator.
 
@@ -37,18 +43,21 @@ def build_td3_learner(
         config: the run's configuration.
         spec: the environment.
         encoder: that of Backbone = encoder:PATH; None without one.
+        transition: that of TransitionModel; None without one.
 
     Raises:
-        ConfigurationError: the environment's actions are choices.
+        ConfigurationError: the environment's actions are choices, or a model is of others.
     """
     check_continuous(spec)
     section = config.td3
     frozen = encoder.requires_grad_(False) if encoder and config.learns_from_features else None
     backbone, size = _backbone(config, spec, encoder)
-    twin = TwinCritic(size + spec.num_actions, section.critic_hidden_sizes)
+    foresight = _foresight(config, spec, encoder, transition)
+    seen = size + spec.num_actions + (0 if foresight is None else foresight.size)
+    twin = TwinCritic(seen, section.critic_hidden_sizes)
     actor = DeterministicActor(size, section.actor_hidden_sizes, spec.num_actions)
     autocast = torch.bfloat16 if config.run.precision == "bfloat16" else None
-    return TD3Learner(Critic(backbone, twin), actor, autocast, frozen)
+    return TD3Learner(Critic(backbone, twin, foresight), actor, autocast, frozen)
 
 
 def check_continuous(spec: EnvironmentSpec) -> None:
@@ -145,6 +154,8 @@ def _backbone(
     frames = stack_size(config, spec)
     if encoder is not None and config.learns_from_features:
         return NoScaling(), frames * encoder.feature_size
+    if encoder is not None and len(spec.observation_shape) == 1:
+        return _state_backbone(config, spec, encoder)
     if encoder is not None:
         scratch = config.representation.use == "scratch"
         module = fresh_encoder(encoder) if scratch else copy.deepcopy(encoder)
@@ -165,6 +176,38 @@ def _backbone(
         feature_size=config.ppo.feature_size,
     )
     return own, own.feature_size
+
+
+def _state_backbone(
+    config: Config, spec: EnvironmentSpec, encoder: Encoder
+) -> tuple[nn.Module, int]:
+    """Return an encoder of state vectors as the backbone, trained or at rest; and D."""
+    use, size = config.representation.use, spec.observation_shape[0]
+    if encoder.preprocessing.shape != (size,):
+        raise ConfigurationError(
+            f"Backbone = {config.ppo.backbone}: the encoder sees "
+            f"{encoder.preprocessing.shape[0]} numbers, and {spec.env_id} shows {size}; train one "
+            "on rollouts of this environment"
+        )
+    module = fresh_encoder(encoder) if use == "scratch" else copy.deepcopy(encoder)
+    backbone = VectorEncoderBackbone(module.requires_grad_(use != "frozen"))
+    return backbone, backbone.feature_size
+
+
+def _foresight(
+    config: Config, spec: EnvironmentSpec, encoder: Encoder | None, transition: Transition | None
+) -> Foresight | None:
+    """Return what the critics foresee, if anything, trained further or at rest."""
+    if transition is None:
+        return None
+    size = _vector_size(config, spec, encoder if config.learns_from_features else None)
+    check_transition(transition, spec, size, config.td3.transition_model)
+    model = copy.deepcopy(transition).requires_grad_(False)
+    if config.td3.transition_use == "finetune":
+        model.transition.requires_grad_(True)
+    offset = spec.action_offset or (0.0,) * spec.num_actions
+    scale = spec.action_scale or (1.0,) * spec.num_actions
+    return Foresight(model.eval(), offset, scale)
 
 
 def _critic_optimizer(config: Config, critic: Critic) -> FusedAdam:

@@ -55,6 +55,8 @@ NETWORK_FIELDS = (
     "representation.use",
     "td3.actor_hidden_sizes",
     "td3.critic_hidden_sizes",
+    "td3.transition_model",
+    "td3.transition_use",
 )
 # A run may freeze what an earlier one trained; what was frozen has lost its head, and stays so.
 FREEZING = "representation.freeze_backbone"

@@ -9,8 +9,9 @@ import torch
 from agents.replay.replay import Replay
 from agents.td3_agent import TD3Agent
 from configs.errors import ConfigurationError
+from training import assembly
 from training.algorithm import Algorithm, Train
-from training.assembly import checkpoint_facts, env_steps_of, follow, look, make_pool
+from training.assembly import checkpoint_facts, env_steps_of, make_pool
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.intervals import updates_per_row
 from training.building.seeding import stream_seed
@@ -23,7 +24,9 @@ from training.building.td3 import (
     replay_bytes,
 )
 from training.checkpoints.action_mapping import say_mapping
+from training.checkpoints.continuation import Start
 from training.checkpoints.policy_encoder import module_of
+from training.checkpoints.policy_transition import FACT, choose_transition, kept_transition
 from training.checkpoints.storage import Payload, Saver
 from training.loop.episodes import EpisodeLog
 from training.loop.reporting import Reporter
@@ -68,6 +71,8 @@ def assemble(
         keeps_states=visits.num_cells > 0,
     )
     episodes, facts = EpisodeLog(), checkpoint_facts(parts, pool)
+    if parts.transition is not None:
+        facts[FACT] = parts.transition.facts
     state = OffPolicyState(
         agent=agent,
         experience=experience,
@@ -103,6 +108,24 @@ def assemble(
     return functools.partial(trainer.run, beginning)
 
 
+def look(parts: Parts, start: Start) -> Parts:
+    """Read the encoder and the model of transitions that critics are to look at.
+
+    Raises:
+        CheckpointError: one of them cannot be used.
+    """
+    parts = assembly.look(parts, start)
+    return replace(parts, transition=choose_transition(parts.ranks, start, parts.config))
+
+
+def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
+    """Keep of a checkpoint what the recipe leaves open, and the models of its critics."""
+    parts = assembly.follow(parts, start, payload)
+    assert start.source is not None
+    kept = kept_transition(payload["facts"], parts.config, start.source)
+    return replace(parts, transition=kept)
+
+
 def open_environments(parts: Parts, steps_before: int) -> EnvironmentPool:
     """Start this rank's environments, all in one group.
 
@@ -122,7 +145,8 @@ def _build_agent(parts: Parts, pool: EnvironmentPool, steps_before: int) -> TD3A
     """Build the agent; every rank starts from the same weights."""
     config, device = parts.config, parts.session.device
     torch.manual_seed(stream_seed(config.run.seed, "weights"))
-    learner = build_td3_learner(config, pool.spec, module_of(parts.encoder)).to(device)
+    transition = None if parts.transition is None else parts.transition.module
+    learner = build_td3_learner(config, pool.spec, module_of(parts.encoder), transition).to(device)
     return build_td3_agent(config, learner, parts.ranks.rank, steps_before, device)
 
 

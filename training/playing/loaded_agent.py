@@ -20,6 +20,7 @@ from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
 from training.checkpoints.payload_form import check_form, laid_out
 from training.checkpoints.policy_encoder import kept_encoder, module_of
+from training.checkpoints.policy_transition import kept_transition
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
@@ -131,9 +132,11 @@ def _td3_player(
 ) -> DeterministicPlayer:
     """Lay out an actor of TD3; the seed is that of the noise on its actions."""
     encoder = kept_encoder(payload["facts"], config, path)
+    kept = kept_transition(payload["facts"], config, path)
+    transition = None if kept is None else kept.module
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
-        learner = build_td3_learner(config, spec, module_of(encoder)).to(device)
+        learner = build_td3_learner(config, spec, module_of(encoder), transition).to(device)
         learner.load_state_dict(payload["learner"])
         noise = 0.0 if greedy else config.td3.exploration_noise
         size = stack_size(config, spec)
