@@ -154,6 +154,14 @@ def test_what_cannot_be_is_refused_in_words(
     assert words in capsys.readouterr().err
 
 
+def test_a_profile_of_ppos_loop_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, STATES)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--pytorch_profiling") == 2
+    assert "--pytorch_profiling with Agent = TD3" in capsys.readouterr().err
+
+
 def test_a_buffer_that_has_no_room_is_refused_with_one_that_has(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

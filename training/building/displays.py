@@ -110,6 +110,7 @@ def pages_of(parts: Parts, versions: Mapping[str, str]) -> Pages:
             has_bonus=config.intrinsic.kind != "none",
             has_head=config.representation.kind != "None",
             has_rooms="Montezuma" in config.environment.env_id,
+            from_replay=config.run.agent == "TD3",
             num_ranks=parts.ranks.world_size,
         ),
     )

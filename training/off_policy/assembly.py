@@ -9,6 +9,7 @@ import torch
 from agents.replay.replay import Replay
 from agents.td3_agent import TD3Agent
 from configs.errors import ConfigurationError
+from configs.typed import typed
 from training import assembly
 from training.algorithm import Algorithm, Train
 from training.assembly import checkpoint_facts, env_steps_of, make_pool
@@ -113,7 +114,13 @@ def look(parts: Parts, start: Start) -> Parts:
 
     Raises:
         CheckpointError: one of them cannot be used.
+        ConfigurationError: the command line asks for what is there for PPO alone.
     """
+    if parts.options.pytorch_profiling:
+        raise ConfigurationError(
+            f"{typed('--pytorch_profiling')} with Agent = TD3: that is there for PPO alone; "
+            f"{typed('--profile_updates', 2)} ends a run for other profilers"
+        )
     parts = assembly.look(parts, start)
     return replace(parts, transition=choose_transition(parts.ranks, start, parts.config))
 
