@@ -34,6 +34,10 @@ SMALL_RECIPE: Mapping[str, str] = {
     "BYOL_projectionHiddenSize": "16",
     "BYOL_projectionSize": "8",
     "BarlowTwinsProjectionSizes": "16, 8",
+    "ActorHiddenSizes": "16",
+    "CriticHiddenSizes": "16",
+    "RandomSteps": "64",
+    "ReplayBatchSize": "16",
     "TotalEnvSteps": "512",
     "NumEnv": "2",
 }
