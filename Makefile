@@ -49,11 +49,11 @@ profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --confi
 
 # What runs main.py or a study ends with a sentence, and make's own last line would be "Error 2". So these recipes
 # leave the sentence of a failure in a file and end well; then make says it, and fails.
-.PHONY: train continue_training train_with_specific_gpu eval export slurm report study plots scalene_profiling pytorch_profiling line_profiling
-train continue_training train_with_specific_gpu eval export slurm report study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
+.PHONY: train continue_training train_with_specific_gpu eval export slurm report study td3_study plots scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export slurm report study td3_study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
 	@$(call fail_if,$(said))
 
-run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report study plots %_profiling,$(MAKECMDGOALS))
+run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report study td3_study plots %_profiling,$(MAKECMDGOALS))
 last_word := $(if $(run_goals),$(shell mktemp))
 said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
 fail_if    = $(if $(1),$(error $(1)))
@@ -61,7 +61,7 @@ in_turn    = $(PY) -m training.doctor.in_turn "$(last_word)"
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-zA-Z_]+:.*## / {sub(/^run_/, ""); printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-zA-Z_0-9]+:.*## / {sub(/^run_/, ""); printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
 	@echo "  of slurm:  STAGE NODES GPUS NPROC TASKS CPUS TIME MOST_STARTS FILE (docs/multinode.md)"
@@ -233,6 +233,10 @@ $(PEERS_VENV)/.installed: requirements.txt requirements-study.txt requirements-p
 .PHONY: run_study
 run_study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, write study.md
 	@$(in_turn) $(PY) -m benchmarks.study $(ARGS)
+
+.PHONY: run_td3_study
+run_td3_study: $(READY) ## train TD3 with four kinds of critics over seeds, write td3_study.md
+	@$(in_turn) $(PY) -m benchmarks.td3_study $(ARGS)
 
 .PHONY: run_plots
 run_plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: LOG_NAME's, into logs/plot.png)

@@ -110,6 +110,22 @@ class EncodedFrameStack(FrameStack):
         features, self._memory = encode_frames(self._encoder, observations, memory)
         super().push(features, ended)
 
+    def ahead(self, observations: Tensor) -> Tensor:
+        """Return what the stacked features would be if frames [N, C, H, W] came next."""
+        features, _ = encode_frames(self._encoder, observations, self._memory)
+        return super().ahead(features)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that is remembered, the encoder's memory too."""
+        known = super().state()
+        return known if self._memory is None else {**known, "memory": self._memory}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Remember what `state` returned of a stack of the same size."""
+        super().restore(state)
+        if self._memory is not None:
+            self._memory = state["memory"].to(self._memory.device, copy=True)
+
 
 def frame_stack(encoder: Encoder | None, first: Tensor, stack_size: int) -> FrameStack:
     """Return a policy's input at the first observations: of frames, or of a frozen encoder's."""

@@ -26,6 +26,10 @@ class FrameStack:
         ]
         self._frames = [*older, observations.clone()]
 
+    def ahead(self, observations: Tensor) -> Tensor:
+        """Return what the stacked input would be if `observations` [N, ...] came next."""
+        return self._stacked([*self._frames[1:], observations.clone()])
+
     @property
     def policy_input(self) -> Tensor:
         """What a policy without a memory judges."""
@@ -37,7 +41,19 @@ class FrameStack:
     @property
     def observation(self) -> Tensor:
         """The stacked input, [N, S * C, H, W] (oldest frame first), or [N, D]."""
-        return torch.cat(self._frames, dim=1) if self._stack_size > 1 else self._frames[0]
+        return self._stacked(self._frames)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that is remembered."""
+        return {"frames": torch.stack(self._frames)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Remember what `state` returned of a stack of the same size."""
+        device = self._frames[0].device
+        self._frames = [frame.to(device, copy=True) for frame in state["frames"]]
+
+    def _stacked(self, frames: list[Tensor]) -> Tensor:
+        return torch.cat(frames, dim=1) if self._stack_size > 1 else frames[0]
 
 
 def _like(flags: Tensor, values: Tensor) -> Tensor:

@@ -102,5 +102,9 @@ def _algorithm(agent: str) -> "Algorithm":
             from training.evolution.assembly import CMA_ES
 
             return CMA_ES
+        case "TD3":
+            from training.off_policy.assembly import TD3
+
+            return TD3
         case _:
             raise NotImplementedError(agent)

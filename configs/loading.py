@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from configs.agents import IMPLIED, without_meaning
 from configs.checks import contradictions, warnings
 from configs.older_files import restate
 from configs.options import SECTIONS, all_options, nearest, option_values, value_text
@@ -87,12 +88,14 @@ def load_settings(
     given = in_file | in_line
     named = given["Preset"].value if "Preset" in given else "paper"
     preset = PRESETS.get(named.casefold(), {})
-    config = _validated(preset, given, problems, f"{place}: ")
+    agent = given["Agent"].value if "Agent" in given else ""
+    implied = IMPLIED.get(agent.casefold(), {})
+    config = _validated({**implied, **preset}, given, problems, f"{place}: ")
     sources = dict.fromkeys((option.key for option in all_options().values()), "default")
     sources |= dict.fromkeys(preset, "preset")
     sources |= dict.fromkeys(in_file, "file")
     sources |= dict.fromkeys(in_line, "command line")
-    unwise = (f"{place}: {text}" for text in warnings(config))
+    unwise = (f"{place}: {text}" for text in (*warnings(config), *without_meaning(config, sources)))
     return LoadedConfig(config, sources, (*file_notes, *line_notes, *unwise))
 
 

@@ -21,6 +21,7 @@ from configs.schema import (
     RepresentationSection,
     RunSection,
     Section,
+    TD3Section,
 )
 
 SECTIONS: Mapping[str, type[Section]] = {
@@ -31,6 +32,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "Encoder": EncoderSection,
     "Dynamics": DynamicsSection,
     "Evolution": EvolutionSection,
+    "TD3": TD3Section,
     "Run": RunSection,
 }
 

@@ -22,7 +22,7 @@ from training.checkpoints.storage import load_payload, unpack
 from training.collecting.checkpoint_policy import CheckpointPolicy
 from training.exporting import policy_graph
 from training.exporting.reading import load_export, load_program
-from training.playing.loaded_agent import load_agent, ppo_of
+from training.playing.loaded_agent import load_agent
 from training.playing.player import Player, open_environments, play_episodes, spec_from_text
 from trajectories.reader import open_dataset
 from workers.protocol import StepBatch
@@ -143,8 +143,8 @@ def test_in_evaluation_memory_begins_anew_with_every_episode_and_goes_on_within_
 
 
 def test_a_policy_that_collects_forgets_at_reset(cartpole: CalmRun) -> None:
-    agent = ppo_of(load_agent(cartpole.end, load_config(cartpole.recipe), CPU, greedy=True), "this")
-    policy = CheckpointPolicy(agent, CPU, greedy=False)
+    agent = load_agent(cartpole.end, load_config(cartpole.recipe), CPU, greedy=False)
+    policy = CheckpointPolicy(agent.player)
     seen = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     games = []
     for _ in range(2):

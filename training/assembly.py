@@ -170,16 +170,17 @@ def env_steps_of(payload: Payload | None) -> int:
     return 0 if payload is None else int(payload["env_steps"])
 
 
-def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
+def make_pool(parts: Parts, steps_before: int, num_groups: int | None = None) -> EnvironmentPool:
     """Start this rank's environments.
 
     Args:
         parts: what everything is made from.
         steps_before: env steps of the checkpoint that is continued; environments that cannot go on
             exactly must not see the run's first random streams again.
+        num_groups: in the place of EnvironmentGroups.
     """
     ranks, run = parts.ranks, parts.config.run
-    groups = run.environment_groups
+    groups = num_groups or run.environment_groups
     if groups == "auto":
         groups = 2 if ranks.device.type == "cuda" else 1
     sizes = Sizes(

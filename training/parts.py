@@ -8,6 +8,7 @@ from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.checkpoints.agent_memory import AgentMemory
 from training.checkpoints.policy_encoder import PolicyEncoder
+from training.checkpoints.policy_transition import PolicyTransition
 from training.folders.run_folder import RunFolder
 from training.options import RunOptions
 from training.session import Session
@@ -18,7 +19,8 @@ class Parts:
     """What everything else is made from.
 
     `stop` is asked at every env step whether to stop; `encoder` is what the agent looks
-    through (Backbone = encoder:PATH, VisionModel), `memory` what it remembers by (MemoryModel).
+    through (Backbone = encoder:PATH, VisionModel), `memory` what it remembers by (MemoryModel),
+    `transition` what its critics foretell by (TransitionModel).
     """
 
     session: Session
@@ -29,6 +31,7 @@ class Parts:
     stop: Callable[[], bool]
     encoder: PolicyEncoder | None = None
     memory: AgentMemory | None = None
+    transition: PolicyTransition | None = None
 
     @property
     def config(self) -> Config:

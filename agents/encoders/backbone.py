@@ -33,6 +33,23 @@ class EncoderBackbone(nn.Module):
         return features.reshape(-1, self.feature_size)
 
 
+class VectorEncoderBackbone(nn.Module):
+    """State vectors [B, S] -> their features [B, D].
+
+    Args:
+        encoder: of state vectors.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder.eval()
+        self.feature_size = encoder.feature_size
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Encode vectors [B, S], as the environment shows them, as [B, D]."""
+        return self.encoder.frame_features(states)
+
+
 @torch.no_grad()
 def encode_frames(
     encoder: Encoder, frames: Tensor, memory: Tensor | None

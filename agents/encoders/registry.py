@@ -13,6 +13,7 @@ from agents.encoders.frame_decoder import FrameDecoder
 from agents.encoders.objective import Objective
 from agents.encoders.preprocessing import build_preprocessing
 from agents.encoders.reward_induced import RecurrentEncoder, RewardInduced
+from agents.encoders.state_autoencoder import StateAutoencoder, VectorEncoder
 from agents.encoders.state_decoder import StateDecoder
 from agents.encoders.temporal_barlow import TemporalBarlow
 from agents.encoders.transition import Transition
@@ -21,7 +22,14 @@ from configs.errors import ConfigurationError
 
 ENCODERS: dict[str, type[Encoder]] = {
     each.kind: each
-    for each in (VAEEncoder, ConvolutionEncoder, PooledEncoder, RecurrentEncoder, StateEncoder)
+    for each in (
+        VAEEncoder,
+        ConvolutionEncoder,
+        PooledEncoder,
+        RecurrentEncoder,
+        StateEncoder,
+        VectorEncoder,
+    )
 }
 OBJECTIVES: dict[str, type[Objective]] = {
     each.kind: each
@@ -33,6 +41,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         TemporalBarlow,
         ConvAutoencoder,
         StateDecoder,
+        StateAutoencoder,
         RewardInduced,
         FrameDecoder,
         Transition,

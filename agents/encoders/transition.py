@@ -25,6 +25,9 @@ class Transition(Objective):
         encoder: of states, or of frames; frozen here.
         action_size: A numbers of an action, or choices.
         discrete_actions: whether actions are choices, which enter one-hot.
+
+    Attributes:
+        action_size: A.
     """
 
     kind = "transition"
@@ -34,7 +37,7 @@ class Transition(Objective):
         super().__init__(encoder, settings)
         encoder.requires_grad_(False).eval()
         self.transition = ResidualTransition(encoder.feature_size, action_size, HIDDEN_SIZES)
-        self._action_size, self._discrete = action_size, discrete_actions
+        self.action_size, self._discrete = action_size, discrete_actions
 
     @classmethod
     def create(cls, shapes: DataShapes) -> Self:
@@ -71,7 +74,7 @@ class Transition(Objective):
     def predict(self, features: Tensor, actions: Tensor) -> Tensor:
         """Return what follows features [B, D] under actions [B, A] or choices [B], as features."""
         following: Tensor = self.transition(
-            features, embedded(actions, self._action_size, discrete=self._discrete)
+            features, embedded(actions, self.action_size, discrete=self._discrete)
         )
         return following
 

@@ -3,9 +3,13 @@
     python -m benchmarks.small
     python -m benchmarks.small --checkout ../scout-before --repeats 5
 
+    python -m benchmarks.small --tasks TD3 --env_steps 4000
+
 CartPole by the shipped recipe, beside stable-baselines3 with the same numbers where it is installed
 (`make peers_venv`), and the demo of MountainCar; both also by an earlier checkout, where one is
-named. Programs take turns; ratios are taken turn by turn.
+named. TD3 is Pendulum-v1 by its recipe, learnt from after 1,000 env steps, beside stable-baselines3
+with the same networks, batches and gradient steps. Programs take turns; ratios are taken turn by
+turn.
 """
 
 import argparse
@@ -23,8 +27,18 @@ from benchmarks.measuring import spread
 from benchmarks.runs import PROJECT
 
 PACKAGES = ("torch", "numpy", "gymnasium", "tensorboard")
-RECIPES = {"CartPole": "configs/CartPole/config_ppo00.conf", "demo": "configs/demo_config.conf"}
+RECIPES = {
+    "CartPole": "configs/CartPole/config_ppo00.conf",
+    "demo": "configs/demo_config.conf",
+    "TD3": "configs/Pendulum/td3.conf",
+}
+BESIDE_RECIPES = {"TD3": ("--set", "RandomSteps=1000")}
+OTHERS = {
+    "CartPole": "benchmarks.small.stable_baselines3_cartpole",
+    "TD3": "benchmarks.small.stable_baselines3_td3",
+}
 SCOUT, BEFORE, OTHER = "Scout", "the checkout", "stable-baselines3"
+HALVED = "Scout, bfloat16"
 PEERS = PROJECT / ".venv-peers" / "bin" / "python"
 
 
@@ -40,8 +54,10 @@ def programs(options: argparse.Namespace, task: str, seed: int) -> dict[str, lis
     commands = {SCOUT: _scout(PROJECT, task, options.env_steps, seed)}
     if options.checkout is not None:
         commands[BEFORE] = _scout(options.checkout, task, options.env_steps, seed)
-    if task == "CartPole" and options.peers.exists():
-        module = "benchmarks.small.stable_baselines3_cartpole"
+    if task == "TD3":
+        commands[HALVED] = [*commands[SCOUT], "--set", "Precision=bfloat16"]
+    if task in OTHERS and options.peers.exists():
+        module = OTHERS[task]
         commands[OTHER] = [str(options.peers), "-m", module, str(options.env_steps), str(seed)]
     return commands
 
@@ -49,7 +65,7 @@ def programs(options: argparse.Namespace, task: str, seed: int) -> dict[str, lis
 def _scout(tree: Path, task: str, env_steps: int, seed: int) -> list[str]:
     recipe = [f"--config_path={tree / RECIPES[task]}", f"--max_env_steps={env_steps}"]
     run = [sys.executable, str(tree / "main.py"), "--train", "--log_name=small"]
-    return [*run, *recipe, f"--seed={seed}"]
+    return [*run, *recipe, f"--seed={seed}", *BESIDE_RECIPES.get(task, ())]
 
 
 def cost_of(command: Sequence[str]) -> Cost:
@@ -105,7 +121,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--tasks", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--tasks", nargs="+", choices=RECIPES, default=["CartPole", "demo"])
     parser.add_argument("--env_steps", type=int, default=100_000, help="of a run (%(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="turns, a seed each (%(default)s)")
     parser.add_argument("--checkout", type=Path, help="another checkout of Scout to run beside")

@@ -11,7 +11,7 @@ from tests.architecture.test_floors import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-TARGET = re.compile(r"^([a-zA-Z_]+(?: [a-zA-Z_]+)*):", re.MULTILINE)
+TARGET = re.compile(r"^([a-zA-Z_0-9]+(?: [a-zA-Z_0-9]+)*):", re.MULTILINE)
 SHELL_BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 
 
@@ -34,7 +34,7 @@ def test_every_make_target_that_a_document_names_exists() -> None:
     named = {
         (path.name, name)
         for path in DOCUMENTS
-        for name in re.findall(r"(?:`|^)make ([a-z][a-zA-Z_]*)", path.read_text(), re.MULTILINE)
+        for name in re.findall(r"(?:`|^)make ([a-z][a-zA-Z_0-9]*)", path.read_text(), re.MULTILINE)
     }
     assert {(path, name) for path, name in named if name not in targets} == set()
 
@@ -42,7 +42,7 @@ def test_every_make_target_that_a_document_names_exists() -> None:
 def test_every_target_says_what_it_does() -> None:
     makefile = (ROOT / "Makefile").read_text()
     phony = {name for line in re.findall(r"\.PHONY: (.*)", makefile) for name in line.split()}
-    described = set(re.findall(r"^([a-zA-Z_]+):.*## \S", makefile, re.MULTILINE))
+    described = set(re.findall(r"^([a-zA-Z_0-9]+):.*## \S", makefile, re.MULTILINE))
     ends = {name.removeprefix("run_") for name in described if name.startswith("run_")}
     assert phony - described == ends
 

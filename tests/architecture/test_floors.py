@@ -36,6 +36,7 @@ TRAINING_FLOORS = {
     "launch": 6,
     "exporting": 6,
     "collecting": 6,
+    "off_policy": 6,
     "assembly": 5,
     "playing": 5,
     "offline": 5,

@@ -17,18 +17,24 @@ from training.building.notes import (
     lone_samples,
     undone_nohup,
 )
+from training.building.td3 import replay_bytes
+from training.checkpoints.policy_encoder import module_of
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
-from training.live.banner import banner_rows
+from training.live.banner import banner_rows, rollout_bytes
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.parts import Parts
 from training.ranks.restarts import launcher
 from workers.environment_pool import EnvironmentPool
+
+# What makes an update shorter, of small networks and of large ones.
+LESS_ROLLOUT = ("fewer Epoch or MiniBatch", "fewer Epoch")
+LESS_REPLAY = ("a lower GradientSteps or ReplayBatchSize",) * 2
 
 
 def open_displays(
@@ -53,7 +59,9 @@ def open_displays(
         seed=config.run.seed,
         launcher=launcher(),
     )
-    rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device)
+    rows = banner_rows(
+        parts.loaded, parts.options, pool, parts.ranks, parts.session.device, _held(parts, pool)
+    )
     total_envs = pool.num_environments * parts.ranks.world_size
     started = (
         *crowded_cores(parts.session.place),
@@ -81,6 +89,15 @@ def open_displays(
     return metrics, progress
 
 
+def _held(parts: Parts, pool: EnvironmentPool) -> tuple[str, int]:
+    """Return what a rank holds of its play, in words, and its bytes when it is full."""
+    config = parts.config
+    if config.run.agent == "TD3":
+        encoder = module_of(parts.encoder) if config.learns_from_features else None
+        return "full replay buffer", replay_bytes(config, pool.spec, encoder)
+    return "rollout", rollout_bytes(config, pool)
+
+
 def pages_of(parts: Parts, versions: Mapping[str, str]) -> Pages:
     """Return what stands beside the run's curves."""
     config = parts.config
@@ -94,6 +111,7 @@ def pages_of(parts: Parts, versions: Mapping[str, str]) -> Pages:
             has_bonus=config.intrinsic.kind != "none",
             has_head=config.representation.kind != "None",
             has_rooms="Montezuma" in config.environment.env_id,
+            from_replay=config.run.agent == "TD3",
             num_ranks=parts.ranks.world_size,
         ),
     )
@@ -111,6 +129,7 @@ def setup_of(parts: Parts, pool: EnvironmentPool, learner: torch.nn.Module) -> S
         parameters=sum(parameter.numel() for parameter in learner.parameters()),
         checkpoint_every=run.checkpoint_every,
         log_every=updates_per_row(parts.config, parts.ranks.world_size),
+        less_work=LESS_REPLAY if run.agent == "TD3" else LESS_ROLLOUT,
     )
 
 
@@ -118,6 +137,7 @@ def title_of(parts: Parts, num_envs: int) -> str:
     """Return the run in a few words: its name, what it learns, with what, on how much."""
     config = parts.config
     words = [parts.options.log_name, config.environment.env_id]
+    words += [config.run.agent] if config.run.agent != "PPO" else []
     words += [config.intrinsic.kind] if config.intrinsic.kind != "none" else []
     words += [config.representation.kind] if config.representation.kind != "None" else []
     ranks = f"{parts.ranks.world_size} ranks x " if parts.ranks.world_size > 1 else ""

@@ -4,7 +4,7 @@ import copy
 
 from torch import nn
 
-from agents.encoders.backbone import EncoderBackbone
+from agents.encoders.backbone import EncoderBackbone, VectorEncoderBackbone
 from agents.encoders.encoder import Encoder
 from agents.encoders.registry import build_encoder
 from agents.learner import Learner
@@ -85,7 +85,7 @@ def encoder_parameters(policy: nn.Module) -> list[nn.Parameter]:
     return [
         parameter
         for part in policy.modules()
-        if isinstance(part, EncoderBackbone)
+        if isinstance(part, EncoderBackbone | VectorEncoderBackbone)
         for parameter in part.parameters()
         if parameter.requires_grad
     ]

@@ -10,5 +10,5 @@ def updates_per_row(config: Config, world_size: int) -> int:
     run = config.run
     if run.log_every != "auto":
         return run.log_every
-    env_steps = config.ppo.rollout_steps * run.num_envs * world_size
+    env_steps = config.steps_per_update * run.num_envs * world_size
     return max(1, round(ENV_STEPS_PER_ROW / env_steps))

@@ -62,6 +62,10 @@ NETWORK_FIELDS = (
     "representation.barlow_projection_sizes",
     "representation.freeze_backbone",
     "representation.use",
+    "td3.actor_hidden_sizes",
+    "td3.critic_hidden_sizes",
+    "td3.transition_model",
+    "td3.transition_use",
 )
 # Of Agent = CMA-ES, which has none of the others.
 CONTROLLER_FIELDS = ("evolution.hidden_units", "evolution.inputs")
@@ -171,9 +175,12 @@ def _unused(config: Config) -> frozenset[str]:
 
 
 def _belongs_elsewhere(name: str, config: Config) -> bool:
-    """Whether a field is about another bonus or another head than those of `config`."""
+    """Whether a field is about another agent, another bonus or another head than `config`'s."""
     bonus, head = config.intrinsic.kind, config.representation.kind
     section, field = name.split(".")
+    from_replay = config.run.agent == "TD3"
+    if section == "td3" or name == "ppo.state_hidden_sizes":
+        return from_replay != (section == "td3")
     if section == "intrinsic" and field != "kind":
         needs = {"num_targets": "DRND", "belief_size": "BYOL-Explore"}
         return bonus == "none" or needs.get(field, bonus) != bonus
@@ -198,7 +205,7 @@ def value_of(config: Config, name: str) -> str:
     section, field = name.split(".")
     value = getattr(getattr(config, section), field)
     if name == "ppo.observation_scaling" and value == "auto":
-        return "bounds"
+        return "none" if config.run.agent == "TD3" else "bounds"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -95,6 +95,14 @@ def check_encoder(trained: TrainedEncoder, config: Config) -> None:
         "channels": 1 if environment.frame_colour == "grey" else 3,
         "dtype": "uint8",
     }
+    of_frames = isinstance(preprocessing, FramePreprocessing)
+    if of_frames != config.observes_pixels and config.run.agent == "TD3":
+        raise ConfigurationError(
+            f"{trained.path}: this encoder sees {_kind(of_frames)}, and the run shows "
+            f"{_kind(config.observes_pixels)}; choose another ObservationType, or another encoder"
+        )
+    if config.run.agent == "TD3" and not of_frames:
+        return  # the size of its vectors is known when the environments are
     if not isinstance(preprocessing, FramePreprocessing):
         raise ConfigurationError(
             f"{trained.path}: this encoder sees vectors, and an agent's encoder sees frames; for "
@@ -116,6 +124,10 @@ def check_encoder(trained: TrainedEncoder, config: Config) -> None:
             + "\nchange EnvType, PreProcHeight, PreProcWidth or FrameColour, or train an encoder "
             "on rollouts of this environment"
         )
+
+
+def _kind(of_frames: bool) -> str:  # noqa: FBT001 - a word for each
+    return "frames" if of_frames else "state vectors"
 
 
 def _read(path: Path, config: Config) -> Payload:

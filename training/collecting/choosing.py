@@ -19,7 +19,7 @@ from training.collecting.policies import (
     RandomPolicy,
     own_policy,
 )
-from training.playing.loaded_agent import LoadedController, check_spec, load_agent, ppo_of
+from training.playing.loaded_agent import LoadedController, check_spec, load_agent
 from training.ranks.distributed import Place, choose_device
 from workers.environments.base import EnvironmentSpec
 
@@ -81,11 +81,10 @@ def _checkpoint(path: Path, loaded: LoadedConfig, device: torch.device, *, greed
             return ControllerPolicy(actor)
 
         return Choice(name, agent.config, make_controller)
-    policy = ppo_of(agent, "--policy CHECKPOINT")
     name = f"checkpoint {digest}, {'likeliest' if greedy else 'sampled'} actions"
 
     def make(spec: EnvironmentSpec) -> Policy:
-        check_spec(policy, spec)
-        return CheckpointPolicy(policy, device, greedy=greedy)
+        check_spec(agent, spec)
+        return CheckpointPolicy(agent.player)
 
     return Choice(name, agent.config, make)

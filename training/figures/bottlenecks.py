@@ -30,6 +30,7 @@ class Setup:
         on_gpu: whether the networks are on one.
         parameters: of all networks.
         checkpoint_every, log_every: updates between two of each.
+        less_work: what makes an update shorter, of small networks and of large ones.
     """
 
     environments: int
@@ -40,6 +41,7 @@ class Setup:
     parameters: int
     checkpoint_every: int
     log_every: int
+    less_work: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,9 @@ def _workers(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
 def _learner(share: str, ranks: Sequence[TimeSplit], setup: Setup) -> str:
     where = "on the GPU" if setup.on_gpu else f"on the CPU, {_count(setup.threads, 'thread')}"
     if setup.parameters < LARGE_NETWORK:
-        remedy = "fewer Epoch or MiniBatch"
+        remedy = setup.less_work[0]
     else:
-        remedy = "fewer Epoch, a smaller network" + ("" if setup.on_gpu else ", or a GPU")
+        remedy = f"{setup.less_work[1]}, a smaller network" + ("" if setup.on_gpu else ", or a GPU")
     idle = "the workers wait meanwhile" if setup.workers else "no environment steps meanwhile"
     return (
         f"learning is the bottleneck: {share} ({where}{_per_rank(ranks)}), and {idle}; {remedy} "

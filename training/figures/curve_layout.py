@@ -23,6 +23,9 @@ _POLICY = {
 _LOSSES = {
     "policy": ("losses/policy",),
     "values": ("losses/value_extrinsic", "losses/value_intrinsic"),
+    "critics": ("losses/critic",),
+    "actor": ("losses/actor",),
+    "value of the first critic": ("losses/value",),
     "predictor": ("losses/predictor",),
     "representation": ("losses/representation",),
     "norm of the gradient": ("losses/grad_norm",),
@@ -53,9 +56,15 @@ _CATEGORIES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def curve_layout(*, has_bonus: bool, has_head: bool, has_rooms: bool, num_ranks: int) -> Layout:
+_OF_REPLAY = {"losses/critic", "losses/actor", "losses/value"}
+_OF_ROLLOUTS = {tag for tags in (_POLICY | _LOSSES).values() for tag in tags} - _OF_REPLAY
+
+
+def curve_layout(
+    *, has_bonus: bool, has_head: bool, has_rooms: bool, from_replay: bool, num_ranks: int
+) -> Layout:
     """Return the charts of a run; those that it has no curves for are left out."""
-    missing = set()
+    missing = set(_OF_ROLLOUTS if from_replay else _OF_REPLAY)
     if not has_bonus:
         missing |= {
             "intrinsic/mean",

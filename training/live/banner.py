@@ -7,6 +7,7 @@ import torch
 
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
+from configs.schema import Config
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
@@ -19,13 +20,19 @@ def banner_rows(
     pool: EnvironmentPool,
     ranks: Ranks,
     device: torch.device,
+    held: tuple[str, int],
 ) -> list[tuple[str, str]]:
-    """Return the rows of the start table: what, how much, where, and what was set by hand."""
+    """Return the rows of the start table: what, how much, where, and what was set by hand.
+
+    `held` is what a rank holds of its play, in words, and its bytes.
+    """
     config, spec = loaded.config, pool.spec
     total_envs = pool.num_environments * ranks.world_size
     steps = config.run.total_env_steps
-    per_update = config.ppo.rollout_steps * total_envs
+    per_update = config.steps_per_update * total_envs
     bonus = "no bonus" if config.intrinsic.kind == "none" else f"bonus {config.intrinsic.kind}"
+    if config.run.agent != "PPO":
+        bonus = config.run.agent
     head = config.representation.kind
     if head != "None":
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
@@ -48,7 +55,7 @@ def banner_rows(
         ("computes on", f"{_device(device)}, {config.run.precision}"),
         (
             "memory",
-            f"{_rollout_bytes(loaded, pool) / 1e6:,.0f} MB for a rank's rollout; "
+            f"{held[1] / 1e6:,.0f} MB for a rank's {held[0]}; "
             f"{available_memory() / 1e9:,.1f} GB free",
         ),
         ("seed", str(config.run.seed)),
@@ -110,10 +117,10 @@ def _device(device: torch.device) -> str:
     return f"the CPU, {torch.get_num_threads()} thread(s)"
 
 
-def _rollout_bytes(loaded: LoadedConfig, pool: EnvironmentPool) -> int:
+def rollout_bytes(config: Config, pool: EnvironmentPool) -> int:
     """Return the size of the frames of a rollout, each kept once, or of both that overlap."""
     size = 1 if pool.spec.observation_dtype == "uint8" else 4
-    slots = loaded.config.ppo.rollout_steps + loaded.config.environment.stack_size
-    rollouts = 2 if loaded.config.run.overlap_collection else 1
+    slots = config.ppo.rollout_steps + config.environment.stack_size
+    rollouts = 2 if config.run.overlap_collection else 1
     numbers = slots * pool.num_environments * math.prod(pool.spec.observation_shape)
     return rollouts * numbers * size

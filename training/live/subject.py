@@ -66,6 +66,9 @@ PLAY = Subject(
     ),
     losses={
         "losses/policy": "policy",
+        "losses/actor": "actor",
+        "losses/critic": "critics",
+        "losses/value": "value",
         "losses/value_extrinsic": "value",
         "losses/value_intrinsic": "bonus value",
         "losses/predictor": "predictor",

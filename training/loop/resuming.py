@@ -1,7 +1,7 @@
 """How a run begins: from nothing, or from what a checkpoint holds of it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from configs.former import ACTION_MAPPING, with_former_values
 from configs.loading import config_from_mapping, dump_config
@@ -9,17 +9,27 @@ from configs.typed import typed
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.storage import Payload
 from training.loop.episodes import EpisodeLog
-from training.loop.run_state import RunState
+from training.loop.run_state import Restored
 from training.loop.trainer import Beginning
 from training.ranks.agreement import differing_keys
-from training.session import Session
+from training.session import Clock, Session
 
 WORKER_BACKEND = "WorkerBackend"
 
 
+class RestorableState(Protocol):
+    """What a run is, see RunState."""
+
+    def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
+        """Lay out what all ranks share."""
+
+    def restore_rank(self, payload: Payload) -> Restored:
+        """Lay out this rank's own part (a collective)."""
+
+
 def lay_out(
     payload: Payload | None,
-    state: RunState,
+    state: RestorableState,
     session: Session,
     episodes: EpisodeLog,
     facts: dict[str, Any],

@@ -84,13 +84,18 @@ class VisitRecorder:
             return
         samples = torch.arange(rollout.rewards.numel(), device=rollout.device)
         if self._coverage is not None:
-            self.cells = self._coverage.cells(rollout.next_frames(samples).cpu().numpy())
-            self._coverage.add_cells(self.cells)
+            self.add_states(rollout.next_frames(samples).cpu().numpy())
         elif self._frame_cells is not None:
             chunks = samples.split(CHUNK_SIZE)
             parts = [self._frame_cells(rollout.next_frames(chunk)) for chunk in chunks]
             self.cells = np.concatenate(parts)
             self._table += np.bincount(self.cells, minlength=NUM_CELLS)
+
+    def add_states(self, states: NDArray[np.float32]) -> None:
+        """Count state vectors [n, D]; only where state vectors are counted."""
+        if self._coverage is not None:
+            self.cells = self._coverage.cells(states)
+            self._coverage.add_cells(self.cells)
 
     def save(self) -> None:
         """Write the grid of all ranks (a collective)."""

@@ -1,7 +1,7 @@
 """Players that know nothing, for whose score a policy's has to be looked at."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -27,6 +27,10 @@ class Nothing:
         self.spec = spec
         self.device = CPU
         self._generator = make_generator(seed, "actions at random", 0, CPU)
+
+    def reseeded(self, seed: int) -> Self:
+        """Return the same player with draws from `seed`."""
+        return type(self)(self.spec, seed)
 
     def remember(self, observations: Tensor) -> "_Count":
         """Return how many episodes there are."""

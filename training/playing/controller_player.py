@@ -1,5 +1,7 @@
 """A controller at play, outside of training. It draws nothing."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -21,6 +23,11 @@ class ControllerPlayer:
         self.device = sight.device
         self.sight = sight
         self._parameters = parameters.to(sight.device, torch.float32)
+
+    def reseeded(self, seed: int) -> Self:
+        """Return this player: it draws nothing."""
+        del seed
+        return self
 
     def remember(self, observations: Tensor) -> Seen:
         """Return what is seen of episodes that begin with `observations` [n, ...]."""

@@ -18,7 +18,7 @@ from training.live.console import final_message
 from training.loop.visits import visits_until
 from training.playing.curiosity import describe_bonus, judge_episode
 from training.playing.eyes import controller_parts
-from training.playing.loaded_agent import LoadedAgent, LoadedController, LoadedPPO, ppo_of
+from training.playing.loaded_agent import LoadedAgent, LoadedController, LoadedPPO, LoadedTD3
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import Curve, Note, Part, blank
 from training.playing.recording import Recording, record_game
@@ -36,6 +36,10 @@ NOTE_HEIGHT = 28
 BONUS: Colour = (255, 196, 84)
 EXTRINSIC: Colour = (96, 208, 190)
 INTRINSIC: Colour = (190, 150, 255)
+
+
+Filmed = LoadedPPO | LoadedTD3
+"""An agent that says what it expects of what it sees."""
 
 
 def make_film(agent: LoadedAgent, path: Path, seed: int) -> Path:
@@ -135,7 +139,7 @@ def make_parts(
     """Return the parts of the column beside the screen, at most `height` pixels high together."""
     if isinstance(agent, LoadedController):
         return controller_parts(agent, recording, height, WIDTH)
-    agent = ppo_of(agent, "a film")
+    assert isinstance(agent, LoadedPPO | LoadedTD3)
     map_height = round(MAP_SHARE * height)
     room_map = _make_map(agent, recording, environment, map_height)
     left = height - (map_height if room_map else 0)
@@ -143,7 +147,7 @@ def make_parts(
     return [*curves, room_map] if room_map else curves
 
 
-def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Part]:
+def _make_curves(agent: Filmed, recording: Recording, height: int) -> list[Part]:
     values = Curve(
         "value, extrinsic",
         recording.values_extrinsic,
@@ -151,6 +155,8 @@ def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Pa
         width=WIDTH,
         colour=EXTRINSIC,
     )
+    if isinstance(agent, LoadedTD3):
+        return [Note("TD3: the value is its first critic's", NOTE_HEIGHT, WIDTH), values]
     title = describe_bonus(agent.config)
     shape = rollout_shape(agent.config, agent.player.spec, 1, agent.learner.encoder)
     bonuses = judge_episode(agent.learner, recording.lived, shape, agent.player.device)
@@ -165,7 +171,7 @@ def _make_curves(agent: LoadedPPO, recording: Recording, height: int) -> list[Pa
 
 
 def _make_map(
-    agent: LoadedPPO, recording: Recording, environment: Environment, height: int
+    agent: Filmed, recording: Recording, environment: Environment, height: int
 ) -> Part | None:
     if environment.room_rows:
         rows = environment.room_rows

@@ -18,16 +18,19 @@ from training.building.custom_source import warn_if_changed
 from training.building.learner import build_learner
 from training.building.memory import memory_size
 from training.building.stacking import stack_size
+from training.building.td3 import build_td3_learner
 from training.checkpoints.compatibility import CHANGE, check_fit
 from training.checkpoints.continuation import stored_config
 from training.checkpoints.controller import Models, kept_controller, kept_models
 from training.checkpoints.payload_form import check_form, laid_out
 from training.checkpoints.policy_encoder import kept_encoder, module_of
+from training.checkpoints.policy_transition import kept_transition
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
 from training.checkpoints.storage import Payload, load_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
 from training.playing.controller_player import ControllerPlayer
+from training.playing.deterministic_player import DeterministicPlayer
 from training.playing.player import GamePlayer, Judge, Player, spec_from_text
 from workers.environments.base import EnvironmentSpec
 
@@ -77,6 +80,13 @@ class LoadedController(LoadedAgent):
     models: Models
 
 
+@dataclass(frozen=True)
+class LoadedTD3(LoadedAgent):
+    """One of TD3."""
+
+    player: DeterministicPlayer
+
+
 def load_agent(
     path: Path, loaded: LoadedConfig, device: torch.device, *, greedy: bool
 ) -> LoadedAgent:
@@ -96,10 +106,15 @@ def load_agent(
     protocol = asked_protocol(loaded, config)
     check_import(loaded.config, protocol.config, path)
     if config.run.agent == "CMA-ES":
-        actor, models = _controller_player(path, payload, config, device)
-        return LoadedController(path, protocol.config, protocol.changes, payload, actor, models)
+        controller, models = _controller_player(path, payload, config, device)
+        return LoadedController(
+            path, protocol.config, protocol.changes, payload, controller, models
+        )
     warn_if_changed(payload["facts"], config, path)
     seed = loaded.config.run.seed
+    if config.run.agent == "TD3":
+        actor = _td3_player(path, payload, config, device, seed, greedy=greedy)
+        return LoadedTD3(path, protocol.config, protocol.changes, payload, actor)
     player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
     return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
 
@@ -158,6 +173,22 @@ def _controller_player(
             controller, device, encoder=models.encoder_module, memory=models.memory_module
         )
     return ControllerPlayer(sight, parameters, spec), models
+
+
+def _td3_player(
+    path: Path, payload: Payload, config: Config, device: torch.device, seed: int, *, greedy: bool
+) -> DeterministicPlayer:
+    """Lay out an actor of TD3; the seed is that of the noise on its actions."""
+    encoder = kept_encoder(payload["facts"], config, path)
+    kept = kept_transition(payload["facts"], config, path)
+    transition = None if kept is None else kept.module
+    with laid_out("policy", path):
+        spec = spec_from_text(payload["facts"]["spec"])
+        learner = build_td3_learner(config, spec, module_of(encoder), transition).to(device)
+        learner.load_state_dict(payload["learner"])
+        noise = 0.0 if greedy else config.td3.exploration_noise
+        size = stack_size(config, spec)
+        return DeterministicPlayer(learner, spec, size, device, seed, noise=noise)
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:

@@ -1,9 +1,10 @@
 """A policy at play, outside of training."""
 
+import copy
 import json
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -74,6 +75,9 @@ class GamePlayer(Protocol):
     def act(self, memory: Any) -> Tensor:
         """Return the actions [n] or [n, A], on the CPU."""
 
+    def reseeded(self, seed: int) -> Self:
+        """Return the same player with a random stream of its own, from `seed`."""
+
 
 class Player:
     """A policy with the frames it needs to remember.
@@ -118,6 +122,12 @@ class Player:
     def act(self, frames: Recollection) -> Tensor:
         """Return the actions [n] or [n, A] for what `frames` remembers, on the CPU."""
         return self.decide(frames).actions
+
+    def reseeded(self, seed: int) -> Self:
+        """Return the same player with a random stream of its own, from `seed`."""
+        other = copy.copy(self)
+        other._generator = torch.Generator(self.device).manual_seed(seed)
+        return other
 
     @torch.no_grad()
     def decide(self, frames: Recollection) -> Choice:

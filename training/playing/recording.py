@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.playing.curiosity import Lived, Step
-from training.playing.player import Choice, GamePlayer, Player
+from training.playing.player import Choice, GamePlayer
 from workers.environments.base import Environment
 
 Screen = NDArray[np.uint8]  # [H, W, 3], RGB
@@ -76,6 +76,14 @@ class Recording:
         self.lived.steps.append(step)
 
 
+@runtime_checkable
+class Expecting(GamePlayer, Protocol):
+    """A player that says what it expects."""
+
+    def decide(self, memory: Any) -> Choice:
+        """Return what is done in the face of what `memory` remembers, and what is expected."""
+
+
 def record_game(
     environment: Environment, player: GamePlayer, seed: int, longest: int = LONGEST
 ) -> Recording:
@@ -117,7 +125,7 @@ def record_game(
 
 def _decided(player: GamePlayer, memory: Any) -> Choice:
     """Return what is done, and what a policy with critics expects."""
-    if isinstance(player, Player):
+    if isinstance(player, Expecting):
         return player.decide(memory)
     nothing = torch.full((1,), torch.nan)
     return Choice(player.act(memory), nothing, nothing)

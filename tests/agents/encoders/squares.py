@@ -51,6 +51,7 @@ KINDS: dict[str, Callable[[], Objective]] = {
     "barlow_twins": lambda: BarlowTwins(convolutions(), projection_sizes=(8, 5), **PLAIN),  # type: ignore[arg-type]
     "temporal_barlow": lambda: OBJECTIVES["temporal_barlow"].create(SHAPES),
     "conv_autoencoder": lambda: ConvAutoencoder.create(SHAPES),
+    "state_autoencoder": lambda: OBJECTIVES["state_autoencoder"].create(SHAPES),
     "state_decoder": lambda: OBJECTIVES["state_decoder"].create(SHAPES),
     "reward_induced": lambda: OBJECTIVES["reward_induced"](recurrent(), labels=LABELS, steps=4),  # type: ignore[call-arg]
     "frame_decoder": lambda: FrameDecoder(recurrent(), steps=4),

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.small.command import OTHER, SCOUT, Cost, cost_of, main, parse, programs, table
+from benchmarks.small.command import (
+    HALVED,
+    OTHER,
+    SCOUT,
+    Cost,
+    cost_of,
+    main,
+    parse,
+    programs,
+    table,
+)
 
 BURN = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}], check=True)"
@@ -33,6 +43,7 @@ def test_the_other_trainer_takes_part_where_it_is_installed(tmp_path: Path) -> N
     options.peers = Path(sys.executable)
     assert set(programs(options, "CartPole", 1)) == {SCOUT, OTHER}
     assert set(programs(options, "demo", 1)) == {SCOUT}
+    assert set(programs(options, "TD3", 1)) == {SCOUT, HALVED, OTHER}
 
 
 def test_a_small_run_is_measured_and_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ SETUP = Setup(
     parameters=3_000_000,
     checkpoint_every=10,
     log_every=1,
+    less_work=("fewer Epoch or MiniBatch", "fewer Epoch"),
 )
 WAITING = TimeSplit(collect=0.7, act=0.08, learn=0.28, sync=0.0, save=0.01)
 LEARNING = TimeSplit(collect=0.25, act=0.05, learn=0.71, sync=0.0, save=0.01)

@@ -22,7 +22,9 @@ from training.figures.curve_pages import Pages, configuration_page, hparams_of, 
 from training.figures.metrics import MetricsWriter
 from training.folders.run_folder import RunFolder
 
-LAYOUT = curve_layout(has_bonus=True, has_head=False, has_rooms=True, num_ranks=2)
+LAYOUT = curve_layout(
+    has_bonus=True, has_head=False, has_rooms=True, from_replay=False, num_ranks=2
+)
 
 
 def pages(tmp_path: Path) -> Pages:
@@ -104,11 +106,23 @@ def test_a_resumed_run_doubles_and_loses_no_point(
 
 
 def test_a_run_has_charts_for_its_curves_alone() -> None:
-    bare = curve_layout(has_bonus=False, has_head=False, has_rooms=False, num_ranks=1)
+    bare = curve_layout(
+        has_bonus=False, has_head=False, has_rooms=False, from_replay=False, num_ranks=1
+    )
     titles = [title for charts in bare.values() for title in charts]
     assert not {"rooms", "intrinsic reward", "predictor", "representation"} & set(titles)
     assert bare["3 losses"]["values"] == ["Multiline", [r"losses/value_extrinsic$"]]
-    full = curve_layout(has_bonus=True, has_head=True, has_rooms=True, num_ranks=2)
+    full = curve_layout(
+        has_bonus=True, has_head=True, has_rooms=True, from_replay=False, num_ranks=2
+    )
     assert "4 representation" in full
     kinds = [chart[0] for chart in full["5 machine"].values()]
     assert kinds == ["Multiline", "Multiline", "Multiline", "Margin", "Margin"]
+
+
+def test_charts_of_an_agent_that_learns_from_a_replay_buffer_are_its_own() -> None:
+    layout = curve_layout(
+        has_bonus=False, has_head=False, has_rooms=False, from_replay=True, num_ranks=1
+    )
+    assert "2 policy" not in layout
+    assert list(layout["3 losses"]) == ["critics", "actor", "value of the first critic"]

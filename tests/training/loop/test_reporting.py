@@ -29,6 +29,7 @@ SETUP = Setup(
     parameters=3_000_000,
     checkpoint_every=10,
     log_every=1,
+    less_work=("fewer Epoch or MiniBatch", "fewer Epoch"),
 )
 
 

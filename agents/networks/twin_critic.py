@@ -1,0 +1,84 @@
+"""Two critics of one shape, computed side by side."""
+
+import itertools
+import math
+
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+
+class TwinLinear(nn.Module):
+    """Two linear layers, each for its own input: one batched product in the place of two.
+
+    Weights and biases start as those of `torch.nn.Linear`: evenly within ±1/√in_features.
+
+    Args:
+        in_features: I.
+        out_features: O.
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2, in_features, out_features))
+        self.bias = nn.Parameter(torch.empty(2, 1, out_features))
+        bound = 1.0 / math.sqrt(in_features)
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, inputs: Float[Tensor, "2 B I"]) -> Float[Tensor, "2 B O"]:
+        """Map both inputs [2, B, I] to [2, B, O], each by its own layer."""
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+    def first(self, inputs: Float[Tensor, "B I"]) -> Float[Tensor, "B O"]:
+        """Map [B, I] by the first layer, whose weights get no gradient by that."""
+        return torch.addmm(self.bias[0].detach(), inputs, self.weight[0].detach())
+
+
+class FullPrecisionTwinLinear(TwinLinear):
+    """Two linear layers in float32 whatever the precision around them; see FullPrecisionLinear."""
+
+    def forward(self, inputs: Float[Tensor, "2 B I"]) -> Float32[Tensor, "2 B O"]:
+        """Map both inputs [2, B, I] to float32 [2, B, O], each by its own layer."""
+        with torch.autocast(inputs.device.type, enabled=False):
+            return super().forward(inputs.float())
+
+    def first(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, "B O"]:
+        """Map [B, I] by the first layer, whose weights get no gradient by that."""
+        with torch.autocast(inputs.device.type, enabled=False):
+            return super().first(inputs.float())
+
+
+class TwinCritic(nn.Module):
+    """Q_1(s, a) and Q_2(s, a): two multilayer perceptrons with rectifiers.
+
+    Fujimoto et al. 2018, arXiv 1802.09477, appendix C.
+
+    Args:
+        in_features: I, numbers of what is known of state and action together.
+        hidden_sizes: widths of the hidden layers.
+    """
+
+    def __init__(self, in_features: int, hidden_sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TwinLinear(before, after)
+            for before, after in itertools.pairwise((in_features, *hidden_sizes))
+        )
+        self.head = FullPrecisionTwinLinear(hidden_sizes[-1], 1)
+
+    def forward(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, "2 B"]:
+        """Return both values [2, B] of states and actions side by side, [B, I]."""
+        hidden = inputs.expand(2, *inputs.shape)
+        for layer in self.layers:
+            hidden = torch.relu(layer(hidden))
+        values: Tensor = self.head(hidden)
+        return values.squeeze(2)
+
+    def first(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, " B"]:
+        """Return Q_1 [B], with a gradient to the inputs and none to the critic."""
+        hidden = inputs
+        for layer in self.layers:
+            assert isinstance(layer, TwinLinear)
+            hidden = torch.relu(layer.first(hidden))
+        return self.head.first(hidden).squeeze(1)

@@ -1,0 +1,143 @@
+"""The plan: which models are trained on play, which runs there are, what each is started with.
+
+models/data, models/encoder, models/transition      play without a policy, and what it taught
+logs/runs/        the runs, one for each arm and seed; checkpoints/ beside it
+output/           what all of these printed
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.runs import PROJECT
+from training.folders.files import read_json
+from training.reports.rows import RUNS
+
+RECIPES: Mapping[str, Path] = {
+    "pendulum": PROJECT / "configs/Pendulum/td3.conf",
+    "lunar_lander": PROJECT / "configs/LunarLander/td3.conf",
+}
+# What the critics see; M1 is an encoder, M2 a model of transitions.
+ARMS: Mapping[str, tuple[bool, bool]] = {
+    "Q(s, a)": (False, False),
+    "Q(M1(s), a)": (True, False),
+    "Q(s, a, M2(s, a))": (False, True),
+    "Q(M1(s), a, M2(s, a))": (True, True),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: an arm with a seed."""
+
+    arm: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The run's name under logs/runs."""
+        encoded, predicted = ARMS[self.arm]
+        words = [*(["encoded"] if encoded else []), *(["predicted"] if predicted else [])]
+        return f"{'_'.join(words) or 'plain'}_seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study.
+
+    Attributes:
+        folder: holds everything; absolute.
+        environment: a key of RECIPES.
+        arms, seeds: every arm runs with every seed.
+        env_steps: of each run.
+        policy: what plays before, "random" or "brownian".
+        rollouts: episodes of that.
+        model_steps: optimiser steps of either model.
+        use: "frozen", or "finetune": the critics' loss trains the models further.
+        episodes: of the evaluation at the end.
+        overrides: Key=Value set in all runs.
+    """
+
+    folder: Path
+    environment: str
+    arms: Sequence[str]
+    seeds: Sequence[int]
+    env_steps: int
+    policy: str
+    rollouts: int
+    model_steps: int
+    use: str
+    episodes: int
+    overrides: Sequence[str] = ()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Every run, seed by seed, so that all arms have some before one has all."""
+        return [Job(arm, seed) for seed in self.seeds for arm in self.arms]
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What may not differ within a study."""
+        return {
+            "environment": self.environment,
+            "policy": self.policy,
+            "rollouts": self.rollouts,
+            "model_steps": self.model_steps,
+            "use": self.use,
+            "set": list(self.overrides),
+        }
+
+    def models(self) -> dict[str, list[str]]:
+        """Return what makes each folder of models/: main.py's flags, in the order they are run."""
+        data, recipe = "models/data", str(RECIPES[self.environment])
+        collect = ["--collect", "--config_path", recipe, "--policy", self.policy]
+        commands = {"data": [*collect, "--num_rollouts", str(self.rollouts), "--out_dir", data]}
+        for name, model in (("encoder", "state_autoencoder"), ("transition", "transition")):
+            commands[name] = [
+                *("--train_encoder", "--dataset", data, "--model", model),
+                *("--train_steps", str(self.model_steps), "--model_dir", f"models/{name}"),
+            ]
+        return commands
+
+    def training(self, job: Job) -> list[str]:
+        """Return main.py's flags for a run, which starts or goes on."""
+        encoded, predicted = ARMS[job.arm]
+        settings = ["LearnerThreads=1", *self.overrides]
+        if encoded:
+            settings += ["Backbone=encoder:models/encoder", f"Representation={self.use}"]
+        if predicted:
+            settings += ["TransitionModel=models/transition", f"TransitionUse={self.use}"]
+        return [
+            *("--train", "--config_path", str(RECIPES[self.environment])),
+            *(part for setting in settings for part in ("--set", setting)),
+            *("--seed", str(job.seed), "--max_env_steps", str(self.env_steps)),
+            *("--log_name", job.name, "--save_model_path", self.checkpoint(job), "--resume"),
+        ]
+
+    def evaluation(self, job: Job) -> list[str]:
+        """Return main.py's flags for the evaluation of a run."""
+        return [
+            *("--eval", "--config_path", f"{RUNS}/{job.name}/config.conf"),
+            *("--log_name", job.name, "--load_model_path", self.checkpoint(job)),
+            *("--greedy", "--episodes", str(self.episodes)),
+        ]
+
+    def checkpoint(self, job: Job) -> str:
+        """Return where a run saves, from the study's folder."""
+        return f"checkpoints/{job.name}.ckpt"
+
+    def run_folder(self, job: Job) -> Path:
+        """Return the folder of a run's figures."""
+        return self.folder / RUNS / job.name
+
+    def is_trained(self, job: Job) -> bool:
+        """Whether a run has come to its end, and to as many env steps as asked for."""
+        status = read_json(self.run_folder(job) / "status.json") or {}
+        return status.get("code") == 0 and status.get("env_steps", 0) >= self.env_steps
+
+    def score(self, job: Job) -> float | None:
+        """Return the mean score of a run's last evaluation; None before there is one."""
+        reports = sorted((self.run_folder(job) / "evaluation").glob("*greedy*.json"))
+        found = [read_json(path) or {} for path in reports]
+        means = {each.get("env_steps_trained", 0): each["score"]["mean"] for each in found if each}
+        return float(means[max(means)]) if means else None

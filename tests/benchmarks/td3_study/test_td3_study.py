@@ -1,0 +1,127 @@
+"""The study of TD3's critics: which runs it starts, what it skips and refuses, and its page."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.td3_study.command import main, prepare
+from benchmarks.td3_study.plan import ARMS, RECIPES, Job, Plan
+from benchmarks.td3_study.report import arms_table, write_report
+from commands.run_options import collect_overrides
+from commands.verbs import build_parser
+from configs.errors import ConfigurationError
+from configs.loading import load_config
+from tests.benchmarks.records import leave_rows, leave_status, row
+
+PLAN = Plan(
+    folder=Path("study"),
+    environment="pendulum",
+    arms=list(ARMS),
+    seeds=[1, 2],
+    env_steps=1000,
+    policy="random",
+    rollouts=3,
+    model_steps=10,
+    use="finetune",
+    episodes=2,
+    overrides=["RandomSteps=50"],
+)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return dataclasses.replace(PLAN, folder=tmp_path / "study")
+
+
+def leave_run(plan: Plan, job: Job, score: float) -> None:
+    rows = [row(500 * n, score * n / 2) for n in (1, 2)]
+    leave_status(leave_rows(plan.run_folder(job), rows), 0, rows[-1]["env_steps"])
+    folder = plan.run_folder(job) / "evaluation"
+    folder.mkdir()
+    report = {"env_steps_trained": 1000, "score": {"mean": score}}
+    (folder / "x_1000_greedy_seed1.json").write_text(json.dumps(report))
+
+
+def test_the_four_critics_of_the_question_run_with_every_seed() -> None:
+    assert set(ARMS.values()) == {(one, two) for one in (False, True) for two in (False, True)}
+    assert [job.name for job in PLAN.jobs][:4] == [
+        "plain_seed1",
+        "encoded_seed1",
+        "predicted_seed1",
+        "encoded_predicted_seed1",
+    ]
+
+
+@pytest.mark.parametrize("environment", RECIPES)
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_run_is_started_with_flags_and_keys_that_are_known(environment: str, arm: str) -> None:
+    plan = dataclasses.replace(PLAN, environment=environment)
+    arguments = build_parser().parse_args(plan.training(Job(arm, 3)))
+    config = load_config(arguments.config_path, collect_overrides(arguments)).config
+    encoded, predicted = ARMS[arm]
+    assert config.run.seed == 3
+    assert config.td3.random_steps == 50
+    assert config.ppo.encoder_path == ("models/encoder" if encoded else None)
+    assert config.td3.transition_path == ("models/transition" if predicted else None)
+    assert (config.representation.use == "finetune") == encoded
+    assert (config.td3.transition_use == "finetune") == predicted
+
+
+def test_models_are_trained_on_play_that_is_there_by_then() -> None:
+    commands = PLAN.models()
+    assert list(commands) == ["data", "encoder", "transition"]
+    for command in (*commands.values(), PLAN.evaluation(Job("Q(s, a)", 1))):
+        build_parser().parse_args(command)
+
+
+def test_a_run_is_done_at_its_env_steps_and_has_the_score_of_its_evaluation(plan: Plan) -> None:
+    job = plan.jobs[0]
+    assert not plan.is_trained(job)
+    assert plan.score(job) is None
+    leave_run(plan, job, -150.0)
+    assert plan.is_trained(job)
+    assert plan.score(job) == -150.0
+    assert not dataclasses.replace(plan, env_steps=2000).is_trained(job)
+
+
+def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
+    prepare(plan)
+    prepare(dataclasses.replace(plan, seeds=[1, 2, 3], env_steps=2000))
+    with pytest.raises(ConfigurationError, match="name another --folder"):
+        prepare(dataclasses.replace(plan, use="frozen"))
+
+
+def test_the_page_has_a_row_for_each_arm_and_run_and_its_picture(plan: Plan) -> None:
+    pytest.importorskip("matplotlib")
+    for job in plan.jobs:
+        leave_run(plan, job, -100.0 * job.seed)
+    page = write_report(plan, plan.jobs).read_text()
+    assert "| Q(s, a) | 2 | -150.0 [-200.0, -100.0] | -200.0 | -100.0 |" in page
+    assert "| predicted_seed2 | Q(s, a, M2(s, a)) | -200.0 |" in page
+    assert (plan.folder / "td3_study.png").stat().st_size > 0
+    only = {"Q(s, a)": plan.jobs[:1]}
+    assert len(arms_table(plan, only).splitlines()) == 3
+
+
+def test_a_mistake_on_the_command_line_ends_with_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--env_steps", "0"])
+    assert "must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_small_study_runs_and_is_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ("--env_steps", "200", "--rollouts", "2", "--model_steps", "4", "--episodes", "1")
+    keys = ("RandomSteps=60", "ActorHiddenSizes=8", "CriticHiddenSizes=8", "ReplayBatchSize=8")
+    sets = [part for key in keys for part in ("--set", key)]
+    command = ["--seeds", "1", *sizes, *sets, "--folder", str(tmp_path / "study")]
+    assert main(command) == 0
+    assert capsys.readouterr().out.count("--train: done") == len(ARMS)
+    assert main(command) == 0
+    assert "--train" not in capsys.readouterr().out

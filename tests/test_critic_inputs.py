@@ -1,0 +1,186 @@
+"""Critics of TD3 that look through an encoder, at what a model foretells, or at both."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch
+from tests.off_policy_runs import FRAMES, STATES
+from tests.records import checkpoint_path, state_of
+from tests.runs import run_here, write_recipe
+from training.checkpoints.encoder import load_encoder, load_model
+from training.checkpoints.storage import load_payload
+
+pytestmark = pytest.mark.timeout(300)
+LARGER = FRAMES.replace("Height = 40", "Height = 64").replace("Width = 40", "Width = 64")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data of random play, and what was trained on it."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, text in (("states", STATES), ("frames", LARGER)):
+        recipe = write_recipe(folder / name, text)
+        out = f"--out_dir={folder / name / 'data'}"
+        command = ("--collect", f"--config_path={recipe}", "--num_rollouts=6", out)
+        assert run_here(folder, *command) == 0
+    for model, data in (("transition", "states"), ("state_autoencoder", "states")):
+        train(folder, model, data, "--representation_size=5")
+    train(folder, "simclr", "frames", "--representation_size=5")
+    return folder
+
+
+def train(folder: Path, model: str, data: str, *more: str) -> None:
+    command = ("--train_encoder", f"--model={model}", f"--dataset={folder / data / 'data'}")
+    out = f"--model_dir={folder / model}"
+    assert run_here(folder, *command, out, "--train_steps=4", "--batch_size=16", *more) == 0
+
+
+def with_keys(text: str, **sections: str) -> str:
+    for section, lines in sections.items():
+        if f"[{section}]" in text:
+            text = text.replace(f"[{section}]", f"[{section}]\n{lines}")
+        else:
+            text = f"[{section}]\n{lines}\n\n{text}"
+    return text
+
+
+def kinds(models: Path) -> dict[str, str]:
+    """Return a recipe for each of the critics, by what they see."""
+    encoder = f"Backbone = encoder:{models / 'state_autoencoder'}"
+    foresight = f"TransitionModel = {models / 'transition'}"
+    of_frames = LARGER.replace("StateStackSize = 3", "StateStackSize = 2")
+    through = f"Backbone = encoder:{models / 'simclr'}"
+    return {
+        "encoded": with_keys(STATES, PPO=encoder, Representation="Representation = frozen"),
+        "predicted": with_keys(STATES, TD3=foresight),
+        "both": with_keys(
+            STATES,
+            PPO=encoder,
+            Representation="Representation = finetune",
+            TD3=foresight + "\nTransitionUse = finetune",
+        ),
+        "frozen frames": with_keys(
+            of_frames, PPO=through, Representation="Representation = frozen"
+        ),
+        "trained frames": with_keys(
+            of_frames, PPO=through, Representation="Representation = finetune"
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encoded",
+        "predicted",
+        "both",
+        pytest.param("frozen frames", marks=pytest.mark.slow),
+        pytest.param("trained frames", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_resumed_halfway_equals_the_calm_run(models: Path, tmp_path: Path, name: str) -> None:
+    text = kinds(models)[name]
+    recipe = write_recipe(tmp_path / "calm", text, TotalEnvSteps=8 * 32)
+    launch(tmp_path / "calm", None, f"--config_path={recipe}")
+    calm = CalmRun(tmp_path / "calm", text, None)
+    halfway(calm, tmp_path / "other")
+    launch(tmp_path / "other", None, f"--config_path={recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path / "other")
+    play = ("--eval", f"--config_path={recipe}", f"--load_model_path={calm.end}", "--greedy")
+    assert run_here(calm.folder, *play, "--episodes=1") == 0
+
+
+def weights(folder: Path, part: str) -> dict[str, torch.Tensor]:
+    learner = load_payload(checkpoint_path(folder, NAME))["learner"]
+    return {
+        name.removeprefix(part): value for name, value in learner.items() if name.startswith(part)
+    }
+
+
+@pytest.mark.parametrize(("name", "trained"), [("encoded", False), ("both", True)])
+def test_an_encoder_is_trained_only_where_it_is_asked_for(
+    models: Path,
+    tmp_path: Path,
+    name: str,
+    trained: bool,
+) -> None:
+    recipe = write_recipe(tmp_path, kinds(models)[name], TotalEnvSteps=96)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    before = load_encoder(models / "state_autoencoder").encoder.state_dict()
+    found = weights(tmp_path, "critic.backbone.encoder.")
+    assert found.keys() == before.keys()
+    same = [torch.equal(found[name], before[name]) for name in before]
+    assert all(same) != trained
+
+
+@pytest.mark.parametrize(("name", "trained"), [("predicted", False), ("both", True)])
+def test_a_model_of_transitions_is_trained_only_where_it_is_asked_for(
+    models: Path,
+    tmp_path: Path,
+    name: str,
+    trained: bool,
+) -> None:
+    recipe = write_recipe(tmp_path, kinds(models)[name], TotalEnvSteps=96)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    before = load_model(models / "transition").objective.state_dict()
+    found = weights(tmp_path, "critic.foresight.model.")
+    assert found.keys() == before.keys()
+    same = [torch.equal(found[name], before[name]) for name in before if "change" in name]
+    assert any(same) != trained
+
+
+def test_a_frozen_encoder_of_frames_is_remembered_by_its_features(
+    models: Path, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, kinds(models)["frozen frames"], TotalEnvSteps=96)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    (part,) = state_of(checkpoint_path(tmp_path, NAME))["ranks"]
+    stacked = 2 * 5
+    assert part["replay"]["rows"].shape == (90, 2 * stacked + 1 + 2)
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "words"),
+    [
+        ("TD3", "TransitionModel = MODELS/state_autoencoder", "holds a state_autoencoder"),
+        ("TD3", "TransitionModel = MODELS/none", "cannot be read"),
+        ("PPO", "Backbone = encoder:MODELS/simclr", "this encoder sees frames"),
+    ],
+)
+def test_another_model_is_refused_in_words(
+    models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    section: str,
+    line: str,
+    words: str,
+) -> None:
+    text = with_keys(STATES, **{section: line.replace("MODELS", str(models))})
+    if section == "PPO":
+        text = with_keys(text, Representation="Representation = frozen")
+    recipe = write_recipe(tmp_path, text)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}") in (2, 3)
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("model", ["transition", "state_autoencoder"])
+def test_a_model_of_another_environment_is_refused_in_words(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    name = "predicted" if model == "transition" else "encoded"
+    text = kinds(models)[name].replace("Pendulum-v1", "MountainCarContinuous-v0")
+    recipe = write_recipe(tmp_path, text)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}") == 2
+    assert "on rollouts of this environment" in capsys.readouterr().err
+
+
+def test_frames_have_no_transitions_without_a_frozen_encoder(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, FRAMES)
+    model = f"--set=TransitionModel={models / 'transition'}"
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", model) == 2
+    assert "it foretells state vectors, or a frozen encoder's features" in capsys.readouterr().err

@@ -1,0 +1,215 @@
+"""Runs of TD3: exact resumption, stops, plays, and what is refused."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from configs.errors import STOPPED_EXIT_CODE
+from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch
+from tests.off_policy_runs import FRAMES, STATES
+from tests.records import checkpoint_path, differences, last_row, read_status, state_of
+from tests.runs import run_here, run_main, started, write_recipe
+from training.checkpoints.storage import load_payload
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def calm_run(folder: Path, text: str, ranks: int | None = None) -> CalmRun:
+    """Train for 8 updates, saved after 4 as well."""
+    recipe = write_recipe(folder, text, TotalEnvSteps=8 * 16 * 2 * (ranks or 1))
+    launch(folder, ranks, f"--config_path={recipe}")
+    return CalmRun(folder, text, ranks)
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> CalmRun:
+    return calm_run(tmp_path_factory.mktemp("states"), STATES)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> CalmRun:
+    return calm_run(tmp_path_factory.mktemp("frames"), FRAMES)
+
+
+@pytest.mark.parametrize("name", ["states", "frames"])
+def test_a_run_resumed_halfway_equals_the_calm_run(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    calm: CalmRun = request.getfixturevalue(name)
+    halfway(calm, tmp_path)
+    launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, tmp_path)
+
+
+@pytest.mark.slow
+def test_two_ranks_resumed_halfway_equal_the_calm_run(tmp_path: Path) -> None:
+    calm = calm_run(tmp_path / "calm", STATES, ranks=2)
+    other = tmp_path / "other"
+    halfway(calm, other)
+    launch(other, 2, f"--config_path={calm.recipe}", "--resume")
+    assert_equal_runs(calm, other)
+    one, two = (part["replay"]["rows"] for part in state_of(calm.end)["ranks"])
+    assert one.shape == two.shape
+    assert not (one == two).all()
+
+
+def test_a_stopped_run_is_saved_whole_and_goes_on_exactly(states: CalmRun, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, STATES, TotalEnvSteps=10_000_000, StepsPerUpdate=16)
+    with started(tmp_path, "--train", f"--config_path={recipe}", f"--log_name={NAME}") as run:
+        run.wait_for_rows(NAME, 3)
+        run.process.send_signal(signal.SIGTERM)
+        ended = run.wait()
+    assert ended.code == STOPPED_EXIT_CODE, ended.output
+    saved = load_payload(checkpoint_path(tmp_path, NAME))
+    assert saved["env_steps"] == saved["updates"] * 32
+    longer = saved["env_steps"] + 4 * 32
+    launch(tmp_path, None, f"--config_path={recipe}", "--resume", f"--max_env_steps={longer}")
+    calm = tmp_path / "calm"
+    recipe = write_recipe(calm, STATES, TotalEnvSteps=longer)
+    launch(calm, None, f"--config_path={recipe}")
+    whole = state_of(checkpoint_path(calm, NAME))
+    assert differences(whole, state_of(checkpoint_path(tmp_path, NAME))) == []
+    assert read_status(tmp_path, NAME)["code"] == 0
+
+
+def test_with_other_environments_networks_and_experience_go_on(
+    states: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (f"--config_path={states.recipe}", f"--load_model_path={states.end}")
+    launch(tmp_path, None, *command, "--num_env_per_process=1", "--max_env_steps=272")
+    assert "not exact: num_envs 2 -> 1" in capsys.readouterr().out
+    before, after = (
+        state_of(p)["ranks"][0]["replay"] for p in (states.end, checkpoint_path(tmp_path, NAME))
+    )
+    assert (after["rows"][:-16] == before["rows"][16:]).all()
+
+
+def test_frames_of_other_environments_are_forgotten_with_a_word(
+    frames: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = (f"--config_path={frames.recipe}", f"--load_model_path={frames.end}")
+    launch(tmp_path, None, *command, "--num_env_per_process=1", "--max_env_steps=272")
+    assert "the replay buffer begins empty" in capsys.readouterr().out
+    assert state_of(checkpoint_path(tmp_path, NAME))["ranks"][0]["replay"]["num_added"] == 16
+
+
+def test_figures_of_the_losses_are_written(states: CalmRun) -> None:
+    row = last_row(states.folder, NAME)
+    assert {"losses/critic", "losses/actor", "losses/value", "charts/episodic_return"} <= row.keys()
+
+
+@pytest.mark.parametrize("name", ["states", pytest.param("frames", marks=pytest.mark.slow)])
+def test_a_checkpoint_is_evaluated_greedily_or_with_its_noise(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    calm: CalmRun = request.getfixturevalue(name)
+    command = ("--eval", f"--config_path={calm.recipe}", f"--load_model_path={calm.end}")
+    scores = {}
+    for way, flags in (("greedy", ("--greedy", "--video")), ("sampled", ())):
+        assert run_here(calm.folder, *command, "--episodes=2", *flags) == 0
+        (report,) = (calm.folder / f"logs/runs/{NAME}/evaluation").glob(f"*{way}*.json")
+        scores[way] = json.loads(report.read_text())["scores"]
+    assert scores["greedy"] != scores["sampled"]
+    (film,) = (calm.folder / f"logs/runs/{NAME}/evaluation").glob("*greedy*.mp4")
+    assert film.stat().st_size > 0
+
+
+def test_a_checkpoint_collects_the_same_episodes_however_many_play_at_once(
+    states: CalmRun, tmp_path: Path
+) -> None:
+    for n in (1, 2):
+        command = ("--collect", f"--config_path={states.recipe}", f"--policy={states.end}")
+        out = f"--out_dir={tmp_path / str(n)}"
+        assert run_here(states.folder, *command, "--num_rollouts=3", out, f"--parallelism={n}") == 0
+    one, two = (sorted((tmp_path / str(n)).rglob("*.npy")) for n in (1, 2))
+    assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
+
+
+def test_an_export_is_refused_in_words(states: CalmRun, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("--export", f"--config_path={states.recipe}", f"--load_model_path={states.end}")
+    assert run_here(states.folder, *command) == 2
+    assert "its Agent = TD3, and an export is there for PPO alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("EnvID=CartPole-v1", "its actions are 2 choices, and TD3's are numbers"),
+        ("IntrinsicReward=RND", "IntrinsicReward = RND with Agent = TD3"),
+        ("OverlapCollection=True", "OverlapCollection = True with Agent = TD3"),
+        ("ObservationScaling=running", "ObservationScaling = running with Agent = TD3"),
+        ("ReplaySize=1", "ReplaySize = 1 with NumEnv = 2"),
+        ("GradientSteps=0", "GradientSteps=0: is out of bounds"),
+        ("TargetTua=1", "did you mean TargetTau?"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    change: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, STATES)
+    code = run_here(tmp_path, "--train", f"--config_path={recipe}", f"--set={change}")
+    assert code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_profile_of_ppos_loop_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, STATES)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--pytorch_profiling") == 2
+    assert "--pytorch_profiling with Agent = TD3" in capsys.readouterr().err
+
+
+def test_a_buffer_that_has_no_room_is_refused_with_one_that_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, FRAMES, TotalEnvSteps=10**11, ReplaySize=10**9)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}") == 2
+    assert "would fill all of that" in capsys.readouterr().err
+
+
+def test_keys_without_meaning_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = write_recipe(tmp_path, STATES, TotalEnvSteps=32)
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--set=NumStep=64") == 0
+    assert "NumStep: has no effect with Agent = TD3" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_ppo_is_no_start_for_td3(
+    states: CalmRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = STATES.replace("Agent = TD3", "Agent = PPO").replace("[TD3]", "[Encoder]")
+    kept = "\n".join(
+        line
+        for line in text.splitlines()
+        if not line.startswith(("Actor", "Critic", "Random", "Replay", "Gradient", "StepsPer"))
+    )
+    recipe = write_recipe(tmp_path, kept + "\n[Intrinsic]\nIntrinsicReward = none\n")
+    command = ("--train", f"--config_path={recipe}", f"--load_model_path={states.end}")
+    assert run_here(tmp_path, *command) == 3
+    assert "Agent" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_pendulum_is_learnt(tmp_path: Path) -> None:
+    text = STATES.replace("MaxStepPerEpisode = 24", "MaxStepPerEpisode = auto")
+    values = {
+        "ActorHiddenSizes": "64, 64",
+        "CriticHiddenSizes": "64, 64",
+        "RandomSteps": 1_000,
+        "ReplaySize": 20_000,
+        "ReplayBatchSize": 128,
+        "GradientSteps": 1,
+        "NumEnv": 1,
+        "TotalEnvSteps": 8_000,
+        "saveCkptEvery": 1_000,
+    }
+    recipe = write_recipe(tmp_path, text, **values)
+    ended = run_main(tmp_path, "--train", f"--config_path={recipe}", f"--log_name={NAME}")
+    assert ended.code == 0, ended.output
+    path = checkpoint_path(tmp_path, NAME)
+    command = ("--eval", f"--config_path={recipe}", f"--load_model_path={path}", "--greedy")
+    assert run_here(tmp_path, *command, "--episodes=20") == 0
+    (report,) = (tmp_path / f"logs/runs/{NAME}/evaluation").glob("*.json")
+    assert json.loads(report.read_text())["score"]["mean"] > -300  # random play: about -1,230

@@ -1,0 +1,1 @@
+"""Training from a replay buffer: act, remember, learn, then the clocks."""

@@ -1,0 +1,141 @@
+"""Everything a run from a replay buffer is, gathered into one checkpoint and laid out again.
+
+Networks and optimisers are the same on every rank. A rank's own part is its random streams, what
+its policy remembers, its replay buffer, its visit counts, and a snapshot of each environment: all
+of one moment, in one file that is replaced as a whole.
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents.ranks import Ranks, bytes_tensor
+from agents.td3_agent import TD3Agent
+from training.checkpoints.storage import Payload, Saver, pack, unpack
+from training.loop.episodes import EpisodeLog
+from training.loop.patient_saver import PatientSaver
+from training.loop.run_state import Restored
+from training.loop.visits import VisitRecorder
+from training.off_policy.experience import Experience
+from training.ranks.agreement import on_first_rank
+from training.session import Clock
+from workers.environment_pool import EnvironmentPool
+
+_LOG = logging.getLogger(__name__)
+
+
+class OffPolicyState:
+    """Saves and restores a run, between two updates.
+
+    Args:
+        agent, experience, pool, visits, ranks: the parts that hold state.
+        saver: writes the file; used on rank 0 alone.
+        facts: what a checkpoint tells of its run (configuration, spec, versions), as text.
+        on_saved: called on rank 0 after each save, with the path.
+    """
+
+    def __init__(
+        self,
+        *,
+        agent: TD3Agent,
+        experience: Experience,
+        pool: EnvironmentPool,
+        visits: VisitRecorder,
+        ranks: Ranks,
+        saver: Saver,
+        facts: dict[str, Any],
+        on_saved: Callable[[Path], None],
+    ) -> None:
+        self._agent = agent
+        self._experience = experience
+        self._pool = pool
+        self._visits = visits
+        self._ranks = ranks
+        self._saver = PatientSaver(saver, on_saved)
+        self._facts = facts
+        self._best_score = float("-inf")
+
+    def save(self, clock: Clock, episodes: EpisodeLog, *, is_last: bool) -> None:
+        """Write a checkpoint of now (a collective).
+
+        Raises:
+            StorageError: on all ranks, at the third failure in a row or where `is_last`.
+        """
+        parts = self._ranks.gather_bytes(pack(self._rank_payload()))
+        on_first_rank(self._ranks, lambda: self._write(parts, clock, episodes, is_last=is_last))
+
+    def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
+        """Lay out networks, optimisers and replay; the payload must fit (see compatibility).
+
+        With another number of ranks each takes the experience of one that there was.
+        """
+        clock.updates = payload["updates"]
+        clock.env_steps = payload["env_steps"]
+        self._best_score = payload["best_score"]
+        episodes.restore(payload["episodes"])
+        self._agent.learner.load_state_dict(payload["learner"])
+        self._agent.resume()
+        for name, optimizer in self._optimizers.items():
+            # The settings are the configuration's, which a user may have changed.
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({**payload["optimizer"][name], "param_groups": groups})
+        parts = payload["ranks"]
+        part = self._unpacked(parts[self._ranks.rank % len(parts)])
+        if not self._experience.replay.restore(part["replay"]):
+            _LOG.warning(
+                "not exact: the replay buffer begins empty, since it holds frames by environment "
+                "and NumEnv or ReplaySize is another one; it is filled before anything is learnt"
+            )
+
+    def restore_rank(self, payload: Payload) -> Restored:
+        """Lay out this rank's own part (a collective)."""
+        part = self._unpacked(payload["ranks"][self._ranks.rank])
+        self._agent.acting.set_state(part["acting"])
+        self._agent.sampling.set_state(part["sampling"])
+        self._visits.restore(part["visits"])
+        snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
+        can_go_on = self._pool.spec.can_snapshot and all(snapshots)
+        if self._ranks.any(flag=not can_go_on):
+            return Restored(in_their_episodes=False, every_rollout=True)
+        self._experience.restore(part["policy"])
+        self._pool.restore(snapshots)
+        return Restored(in_their_episodes=True, every_rollout=True)
+
+    @property
+    def _optimizers(self) -> dict[str, Any]:
+        return {"critic": self._agent.critic_optimizer, "actor": self._agent.actor_optimizer}
+
+    def _rank_payload(self) -> Payload:
+        policy = {name: value.cpu() for name, value in self._experience.state().items()}
+        return {
+            "acting": self._agent.acting.get_state(),
+            "sampling": self._agent.sampling.get_state(),
+            "policy": policy,
+            "replay": self._experience.replay.state(),
+            "visits": self._visits.state(),
+            "environments": [bytes_tensor(snapshot or b"") for snapshot in self._pool.snapshot()],
+        }
+
+    def _write(
+        self, parts: list[bytes], clock: Clock, episodes: EpisodeLog, *, is_last: bool
+    ) -> None:
+        score = episodes.full_mean_score
+        is_best = score is not None and score > self._best_score
+        if score is not None:
+            self._best_score = max(self._best_score, score)
+        self._agent.settle()
+        payload: Payload = {
+            "facts": self._facts,
+            "updates": clock.updates,
+            "env_steps": clock.env_steps,
+            "best_score": self._best_score,
+            "episodes": episodes.state(),
+            "learner": self._agent.learner.state_dict(),
+            "optimizer": {name: each.state_dict() for name, each in self._optimizers.items()},
+            "ranks": [bytes_tensor(part) for part in parts],
+        }
+        self._saver.save(payload, is_best=is_best, is_last=is_last)
+
+    def _unpacked(self, part: Any) -> Payload:
+        return unpack(part.numpy().tobytes())
