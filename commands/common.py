@@ -89,7 +89,9 @@ def add_continuing(parser: Parser) -> None:
     """Add --resume and --overwrite, unless another verb has done so."""
     if parser.knows("--resume"):
         return
-    group = parser.group("what is there already (--train, --collect, --train_encoder)")
+    group = parser.group(
+        "what is there already (--train, --collect, --train_encoder, --train_dynamics)"
+    )
     group.add_argument(
         "--resume",
         action="store_true",

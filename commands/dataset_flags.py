@@ -6,8 +6,8 @@ from commands.common import path
 from commands.parser import Parser
 
 LONGEST_ENDING = "-00000-of-00000"  # which --encode adds to --out_name
-TITLE = "models and datasets (--train_encoder, --encode, --probe)"
-MODEL_TITLE = "which model (--train_encoder, --encode, --probe, --visualise)"
+TITLE = "models and datasets (--train_encoder, --train_dynamics, --encode, --probe)"
+MODEL_TITLE = "which model (--train_encoder, --train_dynamics, --encode, --probe, --visualise)"
 
 
 def add_dataset_flags(parser: Parser) -> None:
@@ -17,7 +17,10 @@ def add_dataset_flags(parser: Parser) -> None:
         return
     group = parser.group(TITLE)
     group.add_argument(
-        "--dataset", metavar="DIR", help="rollouts: their folder, or a pattern that several match"
+        *("--dataset", "--rollouts_dataset"),
+        dest="dataset",
+        metavar="DIR",
+        help="rollouts: their folder, or a pattern that several match",
     )
     group.add_argument(
         "--split",
@@ -34,8 +37,8 @@ def add_model(parser: Parser) -> None:
         "--model",
         nargs="+",
         metavar="NAME",
-        help="what is trained, such as vae or vae.Vae (key Model); elsewhere the folder of a "
-        "trained model, and of several to --probe them side by side",
+        help="what is trained, such as vae or vae.Vae (key Model), or mdn_rnn (key DynamicsModel); "
+        "elsewhere the folder of a trained model, and of several to --probe them side by side",
     )
 
 
@@ -79,7 +82,9 @@ def add_environment(parser: Parser) -> None:
     """Add --environment, unless another verb has done so."""
     if parser.knows("--environment"):
         return
-    parser.group("which environment (--collect, --train_encoder, --visualise)").add_argument(
+    parser.group(
+        "which environment (--collect, --train_encoder, --train_dynamics, --visualise)"
+    ).add_argument(
         "--environment",
         metavar="ID",
         help="Gymnasium's id or its name in capitals, such as CAR_RACING (default: the recipe's); "

@@ -2,24 +2,13 @@
 
 import argparse
 
-from commands.common import (
-    add_continuing,
-    note_recipe,
-    path,
-    positive_int,
-    typed_recipe,
-)
-from commands.dataset_flags import (
-    add_dataset_flags,
-    add_environment,
-    check_dataset,
-    check_one_model,
-)
+from commands.common import positive_int
+from commands.offline_training import add_offline_flags, check_offline, train_from_flags
 from commands.parser import VERBS_TITLE, Parser
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
-    from configs.loading import LoadedConfig
+    from training.offline.spec import Trained
 
 EXAMPLE = """\
   python main.py --train_encoder --config_path=configs/CarRacing/vae.conf \\
@@ -44,66 +33,26 @@ def add_flags(parser: Parser) -> None:
         action="store_true",
         help="learn a representation of observations from rollouts on disk",
     )
-    add_dataset_flags(parser)
-    add_continuing(parser)
-    add_environment(parser)
+    add_offline_flags(parser)
     group = parser.group("learning a representation (--train_encoder)")
-    group.add_argument(
-        "--model_dir", type=path, metavar="DIR", help="where the model and its curves are kept"
-    )
     for flag, key in (
-        ("--train_steps", "TrainSteps"),
         ("--representation_size", "RepresentationSize"),
-        ("--batch_size", "EncoderBatchSize"),
         ("--obs_sampled_per_rollout", "ObsSampledPerRollout"),
-        ("--save_every_n_steps", "SaveEveryNSteps"),
     ):
         group.add_argument(flag, type=positive_int, metavar="N", help=f"key {key}")
-    group.add_argument("--learning_rate", metavar="X", help="key EncoderLearningRate")
 
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a dataset or of a place for the model."""
-    note_recipe(parser, args)
-    check_dataset(parser, args, "--train_encoder")
-    check_one_model(parser, args, "--train_encoder")
-    if args.model_dir is None:
-        parser.error("--train_encoder needs --model_dir: the folder of the model")
+    check_offline(parser, args, "--train_encoder")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit code."""
-    import os
-    import shlex
-    import sys
+    return train_from_flags(args, FLAGS, _trained)
 
-    from configs.loading import load_config
-    from training.folders.own_command import own_command
-    from training.offline.options import OfflineOptions
-    from training.ranks.restarts import check_restarts
-    from workers.early_signals import delay_interrupts
 
-    check_restarts()
-    values = {key: getattr(args, flag) for flag, key in FLAGS.items()}
-    given = [f"{key}={value}" for key, value in values.items() if value is not None]
-    loaded = load_config(typed_recipe(args), [*args.overrides, *given])
-    options = OfflineOptions(
-        command_line=shlex.join(own_command(sys.argv, os.environ)),
-        model_dir=args.model_dir,
-        dataset=args.dataset,
-        split=args.split or "train",
-        environment=args.environment or _environment_of(loaded),
-        gpu_id=args.gpu_id,
-        resume=args.resume,
-        overwrite=args.overwrite,
-    )
-    delay_interrupts()
+def _trained() -> "Trained":
     from training.offline.encoders import ENCODERS
-    from training.offline.launch import train_offline
 
-    return train_offline(options, loaded, ENCODERS)
-
-
-def _environment_of(loaded: "LoadedConfig") -> "str | None":
-    """Return the environment that the recipe or the command line names, if they name one."""
-    return None if loaded.sources["EnvID"] == "default" else loaded.config.environment.env_id
+    return ENCODERS

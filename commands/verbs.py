@@ -13,6 +13,7 @@ from commands import (
     probe,
     report,
     train,
+    train_dynamics,
     train_encoder,
     visualise,
 )
@@ -41,6 +42,7 @@ VERBS: "Mapping[str, Verb]" = {
     "data": data,
     "train_encoder": train_encoder,
     "encode": encode,
+    "train_dynamics": train_dynamics,
     "probe": probe,
     "visualise": visualise,
     "config_options": config_options,

@@ -12,6 +12,7 @@ from typing import Any
 
 from configs.schema import (
     Config,
+    DynamicsSection,
     EncoderSection,
     EnvironmentSection,
     IntrinsicSection,
@@ -27,6 +28,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "Intrinsic": IntrinsicSection,
     "Representation": RepresentationSection,
     "Encoder": EncoderSection,
+    "Dynamics": DynamicsSection,
     "Run": RunSection,
 }
 

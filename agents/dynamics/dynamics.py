@@ -44,6 +44,7 @@ class Dynamics(Objective):
     Attributes:
         task: what is learnt.
         feature_size: H.
+        starts: [S, D], first latents of episodes, in the dataset's units.
     """
 
     encoder: LatentEncoder
@@ -51,6 +52,7 @@ class Dynamics(Objective):
     change_deviation: Tensor
     reward_mean: Tensor
     reward_deviation: Tensor
+    starts: Tensor
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Dynamics(Objective):
         self.register_buffer("change_deviation", torch.ones(latent_size))
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_deviation", torch.ones(()))
+        self.register_buffer("starts", torch.zeros(task.num_starts, latent_size))
 
     @classmethod
     def create(
@@ -82,8 +85,14 @@ class Dynamics(Objective):
         steps: int = STEPS,
         sample_observations: bool = False,
         difference_targets: bool = False,
+        starts: Tensor | None = None,
     ) -> Self:
         """Build it for a dataset's latents, with the sizes of its paper.
+
+        Args:
+            shapes: of the dataset.
+            steps, sample_observations, difference_targets: as in SequenceTask.
+            starts: [S, D], first latents of episodes that are kept with the model.
 
         Raises:
             ValueError: the dataset holds frames, or no actions.
@@ -99,9 +108,12 @@ class Dynamics(Objective):
             steps=steps,
             sample_observations=sample_observations,
             difference_targets=difference_targets,
+            num_starts=0 if starts is None else len(starts),
         )
         kind: Any = cls  # whose constructors have defaults for their network's sizes
         made: Self = kind(LatentEncoder(VectorPreprocessing(shapes.vector_size)), task)
+        if starts is not None:
+            made.starts.copy_(starts)
         return made
 
     @property

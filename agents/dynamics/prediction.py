@@ -20,6 +20,7 @@ class SequenceTask:
         sample_observations: whether latents are drawn anew for each batch, z ~ N(mean, deviation)
             of the encoded dataset.
         difference_targets: whether the head says how much a latent changes, and not what it is.
+        num_starts: first latents of episodes that are kept, where dreams may begin.
     """
 
     action_size: int
@@ -27,6 +28,7 @@ class SequenceTask:
     steps: int = STEPS
     sample_observations: bool = False
     difference_targets: bool = False
+    num_starts: int = 0
 
 
 class Prediction(NamedTuple):

@@ -21,14 +21,25 @@ OWN = {
     "report": {"--report", "--out"},
     "train_encoder": {
         *("--train_encoder", "--dataset", "--split", "--model", "--resume", "--overwrite"),
+        "--rollouts_dataset",
         *("--model_dir", "--environment", "--train_steps", "--representation_size"),
         *("--batch_size", "--obs_sampled_per_rollout", "--save_every_n_steps", "--learning_rate"),
     },
+    "train_dynamics": {
+        *("--train_dynamics", "--dataset", "--rollouts_dataset", "--split", "--model"),
+        *("--resume", "--overwrite", "--model_dir", "--environment", "--train_steps"),
+        *("--batch_size", "--save_every_n_steps", "--learning_rate", "--sequence_length"),
+        *("--sample_observations", "--difference_targets"),
+    },
     "encode": {
         *("--encode", "--dataset", "--split", "--model", "--out_dir", "--out_name"),
+        "--rollouts_dataset",
         *("--num_outer_shards", "--outer_shard_index", "--num_sub_shards"),
     },
-    "probe": {"--probe", "--dataset", "--split", "--model", "--out", "--supervised_steps"},
+    "probe": {
+        *("--probe", "--dataset", "--rollouts_dataset", "--split", "--model", "--out"),
+        "--supervised_steps",
+    },
     "visualise": {
         *("--visualise", "--model", "--environment", "--policy", "--episodes", "--out", "--fresh"),
     },

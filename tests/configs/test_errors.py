@@ -83,7 +83,7 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         (
             "[Rum]\nNumEnv = 4",
             "bad.conf:1: [Rum]: unknown section; allowed: [DEFAULT], [Environment], [PPO], "
-            "[Intrinsic], [Representation], [Encoder], [Run]; did you mean [Run]?",
+            "[Intrinsic], [Representation], [Encoder], [Dynamics], [Run]; did you mean [Run]?",
         ),
         ("Gamma", "bad.conf:1: Gamma: expected 'Key = value' or '[Section]'"),
         ("Gamma = # none", "bad.conf:1: Gamma has no value"),

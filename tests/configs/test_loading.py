@@ -24,6 +24,7 @@ def write(tmp_path: Path) -> Write:
 OTHER_WORDS = {
     "EnvID": "my_package.envs:Maze-v0",
     "Model": "byol",
+    "DynamicsModel": "causal_transformer",
     "Backbone": "encoder:runs/an encoder",
 }
 

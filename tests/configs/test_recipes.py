@@ -136,7 +136,7 @@ def test_the_montezuma_recipe_writes_every_key_that_counts() -> None:
     of_others = {
         option.key
         for option in all_options().values()
-        if option.section in ("Representation", "Encoder")
+        if option.section in ("Representation", "Encoder", "Dynamics")
         or option.key.startswith(("DRND", "WorldModel"))
         or option.key in OF_OTHERS
     }

@@ -45,6 +45,7 @@ SMALLER: Mapping[str, str] = {
     r"--max_env_steps[ =][\d_]+": "--max_env_steps 512",
     r"--num_rollouts (40 --max_steps 400|1000 --max_steps 40)": "--num_rollouts 24 --max_steps 12",
     r"--train_encoder(?!.*--train_steps)": "--train_encoder --train_steps 2 --batch_size 4",
+    r"--train_dynamics": "--train_dynamics --train_steps 2 --batch_size 2 --set SequenceLength=4",
     r"main\.py --probe": "main.py --probe --supervised_steps 2",
     r"TotalEnvSteps=\d+": "TotalEnvSteps=512",
     r"--env_steps \d+": "--env_steps 512",
@@ -75,7 +76,7 @@ SMALLER: Mapping[str, str] = {
 # The same, in documents that show a name more than once: one that is taken is refused.
 AGAIN: Mapping[str, str] = {
     r"main\.py --train(?!_)(?!.*(--resume|--config_options))": "main.py --train --overwrite",
-    r"main\.py --train_encoder(?!.*--resume)": "main.py --train_encoder --overwrite",
+    r"main\.py --train_(encoder|dynamics)(?!.*--resume)": r"main.py --train_\1 --overwrite",
 }
 
 

@@ -1,41 +1,24 @@
 """A trained encoder, read back from the folder of its model."""
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from agents.encoders.encoder import Encoder
 from agents.encoders.objective import Objective
 from agents.encoders.registry import build_encoder, build_objective
 from configs.errors import CheckpointError, ConfigurationError
-from training.checkpoints.payload_form import WORDS, laid_out, wrong_parts
-from training.checkpoints.storage import Payload, companions, load_payload
+from training.checkpoints.offline import (
+    OfflineCheckpoint,
+    digest_of,
+    environment_id,
+    read_offline,
+)
+from training.checkpoints.payload_form import laid_out
 
-CHECKPOINT = "model.ckpt"  # in a model's folder
 ENCODER = "encoder"  # what is told of a model that is one
-PARTS: Mapping[str, type] = {
-    "facts": dict,
-    "updates": int,
-    "best_loss": float,
-    "since_best": int,
-    "module": dict,
-    "optimizer": dict,
-    "ranks": list,
-}
-FACTS: Mapping[str, type] = {
-    "trained": str,
-    "module": str,
-    "dataset": str,
-    "config": dict,
-    "threads": int,
-    "versions": dict,
-}
 
 
 @dataclass(frozen=True)
@@ -90,21 +73,21 @@ def load_model(path: Path) -> TrainedModel:
     Raises:
         CheckpointError: as in `load_encoder`.
     """
-    path = best_checkpoint(path)
-    payload, described, dataset = _read(path)
+    found = read_offline(path, ENCODER)
+    path = found.path
     try:
-        objective = build_objective(described)
+        objective = build_objective(found.described)
     except (ConfigurationError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path}: its model cannot be built here ({error}); it was saved by another version "
             "of this program"
         ) from error
     with laid_out("module", path):
-        objective.load_state_dict(payload["module"])
+        objective.load_state_dict(found.payload["module"])
     objective.eval().requires_grad_(False)
-    loss = float(payload["best_loss"])
+    loss = float(found.payload["best_loss"])
     return TrainedModel(
-        _trained(path, payload, described, dataset, objective.encoder),
+        _trained(found, objective.encoder),
         objective,
         loss if math.isfinite(loss) else None,
     )
@@ -120,44 +103,27 @@ def load_encoder(path: Path) -> TrainedEncoder:
     Raises:
         CheckpointError: it is missing, damaged, no encoder's, or of a kind that is not known here.
     """
-    path = best_checkpoint(path)
-    payload, described, dataset = _read(path)
-    encoder = built_encoder(described, path)
+    found = read_offline(path, ENCODER)
+    encoder = built_encoder(found.described, found.path)
     weights = {
         name.removeprefix("encoder."): value
-        for name, value in payload["module"].items()
+        for name, value in found.payload["module"].items()
         if name.startswith("encoder.")
     }
-    with laid_out("encoder", path):
+    with laid_out("encoder", found.path):
         encoder.load_state_dict(weights)
-    return _trained(path, payload, described, dataset, encoder)
+    return _trained(found, encoder)
 
 
-def _read(path: Path) -> tuple[Payload, dict[str, Any], dict[str, Any]]:
-    """Return what a checkpoint holds, what it says of its model, and of its data."""
-    payload = load_payload(path)
-    check_offline_form(payload, path)
-    facts = payload["facts"]
-    if facts["trained"] != ENCODER:
-        raise CheckpointError(f"{path}: holds a model of kind {facts['trained']!r}, no encoder")
-    return payload, told(facts["module"], path), told(facts["dataset"], path)
-
-
-def _trained(
-    path: Path,
-    payload: Payload,
-    described: dict[str, Any],
-    dataset: dict[str, Any],
-    encoder: Encoder,
-) -> TrainedEncoder:
+def _trained(found: OfflineCheckpoint, encoder: Encoder) -> TrainedEncoder:
     return TrainedEncoder(
         encoder=encoder.eval().requires_grad_(False),
         digest=digest_of(encoder),
-        path=path,
-        model=str(described.get("kind", "")),
-        steps=payload["updates"],
-        environment=dataset.get("environment", {}),
-        dataset=dataset,
+        path=found.path,
+        model=str(found.described.get("kind", "")),
+        steps=found.payload["updates"],
+        environment=found.dataset.get("environment", {}),
+        dataset=found.dataset,
     )
 
 
@@ -178,79 +144,3 @@ def built_encoder(described: Mapping[str, Any], path: Path) -> Encoder:
             f"{path}: its encoder cannot be built here ({error}); it was saved by another version "
             "of this program"
         ) from error
-
-
-def environment_id(environment: Mapping[str, Any]) -> str:
-    """Return the id in a dataset's description of its environment, by whichever key it has it."""
-    for key in ("EnvID", "id"):
-        if key in environment:
-            return str(environment[key])
-    return "an environment without a name"
-
-
-def best_checkpoint(path: Path) -> Path:
-    """Return the checkpoint that is meant by a model's folder; a file is meant itself.
-
-    Raises:
-        CheckpointError: there is no such folder or file, or no model in it.
-    """
-    if not path.is_dir():
-        return path
-    newest, _, best = companions(path / CHECKPOINT)
-    for file in (best, newest):
-        if file.exists():
-            return file
-    raise CheckpointError(f"{path}: holds no model ({CHECKPOINT}); train one there first")
-
-
-def digest_of(encoder: Encoder) -> str:
-    """Return the SHA-256 of an encoder's description, weights and statistics."""
-    found = hashlib.sha256(json.dumps(encoder.facts, sort_keys=True).encode())
-    for name, value in sorted(encoder.state_dict().items()):
-        found.update(f"\n{name} {value.dtype} {list(value.shape)}\n".encode())
-        found.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
-
-
-def check_offline_form(payload: Payload, path: Path) -> None:
-    """Refuse a payload that is not what training on a dataset saves.
-
-    Raises:
-        CheckpointError: it is a policy's, or parts of it are missing or of another kind.
-    """
-    if "learner" in payload:
-        raise CheckpointError(
-            f"{path}: is the checkpoint of a policy (--train), not of a model that was trained on "
-            "a dataset; name the folder that --train_encoder wrote"
-        )
-    problems = list(wrong_parts("", payload, PARTS))
-    if not problems:
-        problems += wrong_parts("facts.", payload["facts"], FACTS)
-        problems += [
-            f"  {place}: wanted {WORDS[Tensor]}, found {type(value).__name__}"
-            for place, values in (
-                ("module", payload["module"].values()),
-                ("ranks", payload["ranks"]),
-            )
-            for value in values
-            if not isinstance(value, Tensor)
-        ]
-    if problems:
-        raise CheckpointError(
-            f"{path}: not a checkpoint of a model trained on a dataset:\n" + "\n".join(problems)
-        )
-
-
-def told(text: str, path: Path) -> dict[str, Any]:
-    """Return what is kept as text in the file at `path`.
-
-    Raises:
-        CheckpointError: it is not the text of an object.
-    """
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: what it tells of itself cannot be read") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path}: what it tells of itself cannot be read")
-    return content

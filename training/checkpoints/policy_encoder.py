@@ -13,7 +13,8 @@ from agents.ranks import Ranks
 from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import Config
 from training.checkpoints.continuation import Start
-from training.checkpoints.encoder import TrainedEncoder, built_encoder, load_encoder, told
+from training.checkpoints.encoder import TrainedEncoder, built_encoder, load_encoder
+from training.checkpoints.offline import told
 from training.checkpoints.storage import Payload, pack, unpack
 from training.ranks.agreement import on_first_rank
 

@@ -31,7 +31,7 @@ from training.offline.options import OfflineOptions
 from training.offline.run_state import OfflineState, as_text
 from training.offline.run_state import Progress as Done
 from training.offline.samples import open_source
-from training.offline.showing import AXES, SUBJECT, Showing
+from training.offline.showing import AXES, Showing
 from training.offline.spec import Schedule, Trained
 from training.offline.steps import Steps
 from training.offline.trainer import OfflineTrainer
@@ -187,10 +187,15 @@ def assemble(
             chunk=schedule.batch_size,
             ranks=ranks,
             seed=stream_seed(made.seed, "noise of validation", ranks.rank),
+            remedy=made.trained.remedy,
         ),
         state=state,
-        showing=stack.enter_context(Showing(ranks, metrics, progress, schedule.batch_size)),
-        evidence=StepEvidence(steps, generator, ranks, made.facts, folder.path),
+        showing=stack.enter_context(
+            Showing(ranks, metrics, progress, schedule.batch_size, made.trained.verdict)
+        ),
+        evidence=StepEvidence(
+            *(steps, generator, ranks, made.facts, folder.path), made.trained.remedy
+        ),
         schedule=schedule,
         progress=done,
         clock=made.session.clock,
@@ -291,7 +296,7 @@ def _open_displays(
         1,
         steps,
         title=f"{folder.path}  {made.module.kind}  {made.dataset.folder}",
-        subject=SUBJECT,
+        subject=made.trained.subject,
     )
     progress.recall(folder.path / "metrics.jsonl")
     stack.enter_context(progress)

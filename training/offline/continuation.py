@@ -10,7 +10,7 @@ from typing import Any
 from agents.ranks import Ranks
 from configs.errors import CheckpointError
 from configs.typed import typed
-from training.checkpoints.encoder import check_offline_form
+from training.checkpoints.offline import check_offline_form
 from training.checkpoints.storage import (
     Payload,
     companions,

@@ -8,7 +8,8 @@ from typing import Any
 
 from configs.errors import ConfigurationError, DatasetError
 from configs.reading import printable
-from training.checkpoints.encoder import environment_id
+from training.checkpoints.encoder import ENCODER
+from training.checkpoints.offline import environment_id
 from trajectories.reader import Dataset, doubled_ids, open_dataset
 from trajectories.schema import differences
 
@@ -103,4 +104,5 @@ def facts_of(dataset: Dataset, split: str) -> dict[str, Any]:
         "environment": dict(dataset.info.description.environment),
         "policy": dataset.info.description.policy,
         "schema": dataset.info.schema.as_json(),
+        "encoder": dataset.info.description.facts.get(ENCODER),
     }

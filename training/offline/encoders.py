@@ -6,6 +6,7 @@ from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.checkpoints.encoder import ENCODER
 from training.offline.shapes import check_frames, check_needs, shapes_of
+from training.offline.showing import SUBJECT
 from training.offline.spec import Schedule, Trained
 from trajectories.reader import Dataset
 
@@ -53,4 +54,6 @@ ENCODERS = Trained(
     create=create_encoder,
     schedule=encoder_schedule,
     fixed=("EncoderBatchSize", "ObsSampledPerRollout", "Seed"),
+    section="Encoder",
+    subject=SUBJECT,
 )

@@ -20,7 +20,7 @@ from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import UnexpectedObservationError
 from configs.errors import STOPPED_EXIT_CODE, CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
-from training.checkpoints.encoder import TrainedEncoder, load_encoder
+from training.checkpoints.encoder import ENCODER, TrainedEncoder, load_encoder
 from training.folders.files import storage_error
 from training.folders.last_word import leave_last_word
 from training.folders.lock import acquire_lock, release_lock
@@ -278,7 +278,7 @@ def encoded_description(description: Description, trained: TrainedEncoder) -> De
         "steps": trained.steps,
         "observes": trained.encoder.observes,
     }
-    return replace(description, facts={**description.facts, "encoder": encoder})
+    return replace(description, facts={**description.facts, ENCODER: encoder})
 
 
 def encoded_schema(schema: Schema, encoder: Encoder) -> Schema:

@@ -22,6 +22,7 @@ class StepEvidence:
         ranks: whose step it was.
         facts: what a checkpoint tells of its run.
         folder: the model's.
+        remedy: what to do about it, in words.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class StepEvidence:
         ranks: Ranks,
         facts: dict[str, Any],
         folder: Path,
+        remedy: str,
     ) -> None:
         self._steps = steps
         self._generator = generator
         self._ranks = ranks
         self._facts = facts
         self._folder = folder
+        self._remedy = remedy
 
     def keep(self, error: NonFiniteStepError, step: int) -> NonFiniteError:
         """Write the file; return the error with the step and the file's name in its message."""
@@ -55,6 +58,4 @@ class StepEvidence:
             replace_file(path, pack(payload))
         except StorageError as failure:
             kept = f"its batch is lost: {failure}"
-        return NonFiniteError(
-            f"{error} in step {step}; {kept}; lower EncoderLearningRate, or set EncoderMaxGradNorm"
-        )
+        return NonFiniteError(f"{error} in step {step}; {kept}; {self._remedy}")

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from configs.errors import ConfigurationError
 from configs.typed import typed
-from training.checkpoints.encoder import CHECKPOINT
+from training.checkpoints.offline import CHECKPOINT
 from training.checkpoints.storage import companions
 from training.folders.files import read_json
 from training.folders.run_folder import LOCK_FILE, RunFolder, clear_folder

@@ -1,5 +1,6 @@
 """What is shown of training on a dataset: rows of figures, the terminal's state, warnings."""
 
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import psutil
@@ -56,15 +57,22 @@ class Showing:
         metrics: where rows go; silent on other ranks than 0.
         progress: the state on the terminal; silent on other ranks than 0.
         batch_size: samples in a step of all ranks.
+        verdict: says at the end what the last figures of held-out samples mean; None = nothing.
     """
 
     def __init__(
-        self, ranks: Ranks, metrics: MetricsRecorder, progress: ProgressReporter, batch_size: int
+        self,
+        ranks: Ranks,
+        metrics: MetricsRecorder,
+        progress: ProgressReporter,
+        batch_size: int,
+        verdict: Callable[[Mapping[str, float]], str] | None = None,
     ) -> None:
         self._ranks = ranks
         self._metrics = metrics
         self._progress = progress
         self._batch_size = batch_size
+        self._verdict = verdict
         self._collapse_watch = CollapseWatch(FLOORS, REMEDY)
         self._draws_nothing = False
         self._waits_for_data = False
@@ -82,6 +90,11 @@ class Showing:
         """Count steps from here."""
         self._steps_before = steps
         self._progress.update(Status(steps, steps, phase="reading the first batch"))
+
+    def conclude(self) -> None:
+        """Say what the last figures of held-out samples mean, where there are any."""
+        if self._verdict is not None and self._held_out:
+            self.message(self._verdict(self._held_out))
 
     def message(self, text: str) -> None:
         """Print a line above the state."""

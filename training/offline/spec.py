@@ -1,10 +1,11 @@
 """What is trained on a dataset, and how: all that differs between an encoder and anything else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agents.encoders.objective import Objective
 from configs.schema import Config
+from training.live.subject import Subject
 from trajectories.reader import Dataset
 
 
@@ -47,9 +48,20 @@ class Trained:
         create: makes it anew for a dataset; ConfigurationError where the dataset lacks something.
         schedule: what a configuration says of it.
         fixed: keys of a recipe that must stay where training goes on.
+        section: begins the names of its keys of the step size and the gradient's largest norm.
+        subject: what the terminal shows of it.
+        verdict: says at the end what the last figures of held-out samples mean; None = nothing.
     """
 
     kind: str
     create: Callable[[Config, Dataset], Objective]
     schedule: Callable[[Config], Schedule]
     fixed: tuple[str, ...]
+    section: str
+    subject: Subject
+    verdict: Callable[[Mapping[str, float]], str] | None = None
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a loss that is not finite."""
+        return f"lower {self.section}LearningRate, or set {self.section}MaxGradNorm"

@@ -81,9 +81,9 @@ class OfflineTrainer:
         if self._gets_no_better():
             self._showing.message(
                 f"no better for {self._progress.since_best} validations: training ends after "
-                f"{self._progress.steps:,} steps; the best is kept beside the last "
-                "(EarlyStopPatience)"
+                f"{self._progress.steps:,} steps; the best is kept beside the last"
             )
+        self._showing.conclude()
         return Outcome.DONE
 
     def _is_over(self) -> bool:

@@ -58,16 +58,25 @@ class Validation:
         chunk: samples that a loss is taken of at once, of all ranks together.
         ranks: all processes.
         seed: of the noise, which is the same each time.
+        remedy: what to do about a loss that is not finite, in words.
     """
 
     def __init__(
-        self, steps: Steps, samples: Samples | None, *, chunk: int, ranks: Ranks, seed: int
+        self,
+        steps: Steps,
+        samples: Samples | None,
+        *,
+        chunk: int,
+        ranks: Ranks,
+        seed: int,
+        remedy: str,
     ) -> None:
         self._steps = steps
         self._samples = samples
         self._chunk = chunk
         self._ranks = ranks
         self._seed = seed
+        self._remedy = remedy
 
     @property
     def is_possible(self) -> bool:
@@ -92,10 +101,7 @@ class Validation:
         finally:
             module.train()
         if not math.isfinite(found[LOSS]):
-            raise NonFiniteError(
-                f"the loss of held-out samples is {found[LOSS]}; lower EncoderLearningRate, or set "
-                "EncoderMaxGradNorm"
-            )
+            raise NonFiniteError(f"the loss of held-out samples is {found[LOSS]}; {self._remedy}")
         return found | figures
 
     @torch.no_grad()

@@ -99,7 +99,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
     "newer": (newer, "format 2, but this program reads 1"),
     "of an unknown kind": (lambda m: changed(m, of_another_kind), "there is no encoder 'x'"),
     "with other weights": (lambda m: changed(m, renamed), "its encoder cannot be laid out"),
-    "of a policy": (lambda m: changed(m, lambda p: p.update(learner={})), "--train_encoder wrote"),
+    "of a policy": (lambda m: changed(m, lambda p: p.update(learner={})), "name the folder"),
     "no encoder": (
         lambda m: changed(m, lambda p: p["facts"].update(trained="dynamics")),
         "holds a model of kind 'dynamics', no encoder",

@@ -1,15 +1,20 @@
 """Small datasets with something to learn in them, and runs on them."""
 
 import json
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from agents.encoders.objective import Samples
 from tests.runs import run_here
 from training.checkpoints.storage import Payload, load_payload, unpack
+from training.offline.loader import Loader
 from trajectories.episode import Episode
 from trajectories.manifest import Description
 from trajectories.schema import ActionSpace, Schema
@@ -84,18 +89,29 @@ def squares(folder: Path, count: int = 20, **changes: Any) -> Path:
     return write(folder, [square(seed, schema) for seed in range(count)], schema)
 
 
-def train(folder: Path, *arguments: str, dataset: str = "D", model_dir: str = "E") -> int:
+def train(
+    folder: Path,
+    *arguments: str,
+    dataset: str = "D",
+    model_dir: str = "E",
+    verb: str = "--train_encoder",
+) -> int:
     """Train in this process, in `folder`; return the exit code."""
-    return run_here(folder, *command(folder, *arguments, dataset=dataset, model_dir=model_dir))
+    typed = command(folder, *arguments, dataset=dataset, model_dir=model_dir, verb=verb)
+    return run_here(folder, *typed)
 
 
 def command(
-    folder: Path, *arguments: str, dataset: str = "D", model_dir: str = "E"
+    folder: Path,
+    *arguments: str,
+    dataset: str = "D",
+    model_dir: str = "E",
+    verb: str = "--train_encoder",
 ) -> tuple[str, ...]:
     """Return what is typed to train in `folder`, where a recipe is written."""
     (folder / "recipe.conf").write_text(RECIPE)
     places = (f"--dataset={dataset}", f"--model_dir={model_dir}")
-    return ("--train_encoder", "--config_path=recipe.conf", *places, *arguments)
+    return (verb, "--config_path=recipe.conf", *places, *arguments)
 
 
 def state_of(path: Path) -> Payload:
@@ -116,3 +132,17 @@ def status_of(model_dir: Path) -> dict[str, Any]:
     """Return the model's last word."""
     status: dict[str, Any] = json.loads((model_dir / "status.json").read_text())
     return status
+
+
+def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send this process a signal while that step is taken."""
+    handed_out, whole = 0, Loader.next
+
+    def next_and_stop(loader: Loader) -> Samples:
+        nonlocal handed_out
+        handed_out += 1
+        if handed_out == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return whole(loader)
+
+    monkeypatch.setattr(Loader, "next", next_and_stop)

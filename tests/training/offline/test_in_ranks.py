@@ -38,7 +38,7 @@ def learnt(kind: str, ranks: Ranks) -> dict[str, Any]:
         before = {name: value.clone() for name, value in objective.state_dict().items()}
         steps.rehearse(own)
         assert all(torch.equal(before[n], v) for n, v in objective.state_dict().items())
-    validation = Validation(steps, samples, chunk=4, ranks=ranks, seed=3)
+    validation = Validation(steps, samples, chunk=4, ranks=ranks, seed=3, remedy="")
     found, again = validation.look(), validation.look()
     losses = steps.take(own, stream(), 0.5)
     return {

@@ -1,7 +1,5 @@
 """Training an encoder on a dataset, from the command line to what lies in the model's folder."""
 
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +19,12 @@ from tests.training.offline.made import (
     squares,
     state_of,
     status_of,
+    stop_after,
     train,
     vectors,
     write,
 )
 from training.checkpoints.storage import companions, load_payload
-from training.offline.loader import Loader
 
 Captured = pytest.CaptureFixture[str]
 MODELS = {
@@ -45,20 +43,6 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments_of(model: str, steps: int) -> tuple[str, ...]:
     return (f"--model={model}", f"--train_steps={steps}", *MODELS[model], *OFTEN)
-
-
-def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send this process a signal while that step is taken."""
-    handed_out, whole = 0, Loader.next
-
-    def next_and_stop(loader: Loader) -> Samples:
-        nonlocal handed_out
-        handed_out += 1
-        if handed_out == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return whole(loader)
-
-    monkeypatch.setattr(Loader, "next", next_and_stop)
 
 
 SLOW = pytest.mark.slow
