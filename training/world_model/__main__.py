@@ -1,6 +1,6 @@
 """What `make world_model` runs.
 
-    python -m training.world_model --preset small --folder runs/world_model
+python -m training.world_model --preset small --folder runs/world_model
 """
 
 import argparse

@@ -69,8 +69,8 @@ class Pipeline:
         if others:
             raise ConfigurationError(
                 f"{self.folder}: {', '.join(others)} {'was' if len(others) == 1 else 'were'} made "
-                "with other settings (preset, seed or recipe); choose another FOLDER, or OVERWRITE=1 "
-                "to make them anew"
+                "with other settings (preset, seed or recipe); choose another FOLDER, or "
+                "OVERWRITE=1 to make them anew"
             )
 
     def _command(self, stage: Stage, wanted: Fingerprints) -> list[str]:
