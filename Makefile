@@ -16,6 +16,8 @@ ARGS        ?=
 RUNS        ?=
 PLOT        ?= logs/plot.png
 PART        ?= pool
+PRESET      ?= small
+FOLDER      ?= runs/world_model_$(PRESET)
 # Seconds that torchrun gives a stopped run to save; a large update on a CPU takes longer than its 30.
 export TORCH_ELASTIC_SHUTDOWN_TIMEOUT ?= 300
 # With torchrun's shared store, ranks that --max-restarts starts anew read the addresses of lost ones.
@@ -49,11 +51,11 @@ profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --confi
 
 # What runs main.py or a study ends with a sentence, and make's own last line would be "Error 2". So these recipes
 # leave the sentence of a failure in a file and end well; then make says it, and fails.
-.PHONY: train continue_training train_with_specific_gpu eval export slurm report study td3_study plots scalene_profiling pytorch_profiling line_profiling
-train continue_training train_with_specific_gpu eval export slurm report study td3_study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
+.PHONY: train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study plots scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
 	@$(call fail_if,$(said))
 
-run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report study td3_study plots %_profiling,$(MAKECMDGOALS))
+run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study plots %_profiling,$(MAKECMDGOALS))
 last_word := $(if $(run_goals),$(shell mktemp))
 said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
 fail_if    = $(if $(1),$(error $(1)))
@@ -63,7 +65,7 @@ in_turn    = $(PY) -m training.doctor.in_turn "$(last_word)"
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_0-9]+:.*## / {sub(/^run_/, ""); printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
+	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART PRESET FOLDER RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
 	@echo "  of slurm:  STAGE NODES GPUS NPROC TASKS CPUS TIME MOST_STARTS FILE (docs/multinode.md)"
 
 # Set-up
@@ -139,6 +141,10 @@ run_continue_training: $(READY) ## go on from CKPT under the name LOG_NAME_cont0
 .PHONY: run_train_with_specific_gpu
 run_train_with_specific_gpu: $(READY) ## train in one process on the GPU of number GPU (default 1)
 	@$(in_turn) $(PY) main.py $(train_as) --save_model_path=$(CKPT) --gpu_id=$(GPU) $(rerun_flag) $(ARGS)
+
+.PHONY: run_world_model
+run_world_model: $(READY) ## CarRacing by a world model, PRESET=small or paper: all stages into FOLDER, then a page; goes on where it was
+	@$(in_turn) $(PY) -m training.world_model --preset $(PRESET) --folder $(FOLDER) --ranks $(NPROC) $(if $(OVERWRITE),--overwrite) $(ARGS)
 
 # A checkpoint is evaluated and exported under its own run's name, unless another one is typed.
 named = $(if $(filter file,$(origin LOG_NAME)),,--log_name=$(LOG_NAME))

@@ -657,7 +657,15 @@ class EncoderSection(Section):
         pattern=r"^[A-Za-z][\w.-]*$",
         description="what is trained: vae (or vae.Vae), conv_autoencoder, simclr, byol, "
         "barlow_twins, temporal_barlow, reward_induced, state_decoder, state_autoencoder, "
-        "transition",
+        "transition, frame_decoder",
+    )
+    finished_encoder: str = Field(
+        "none",
+        alias="FinishedEncoder",
+        pattern=r"\S",
+        description="folder of the encoder that this one builds on and leaves as it is: "
+        "frame_decoder draws frames from its features, transition foretells them; none = there is "
+        "none",
     )
     representation_size: int = Field(
         32,

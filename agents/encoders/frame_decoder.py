@@ -17,6 +17,7 @@ from agents.losses.reconstruction import object_error
 from agents.networks.image_decoders import DenseDecoder
 
 HIDDEN_SIZES = (128,) * 4
+REMEMBERED_STEPS = 30  # of a window, where the encoder has a memory
 
 
 class FrameDecoder(DrawingObjective):
@@ -29,6 +30,7 @@ class FrameDecoder(DrawingObjective):
     """
 
     kind = "frame_decoder"
+    builds_on_encoder = True
 
     def __init__(self, encoder: Encoder, *, steps: int = 1, object_share: float = 0.0) -> None:
         super().__init__(encoder, {"steps": steps, "object_share": object_share})
@@ -48,8 +50,18 @@ class FrameDecoder(DrawingObjective):
 
     @classmethod
     def create(cls, shapes: DataShapes) -> Self:
-        """Refuse: it needs an encoder that is there, `FrameDecoder(encoder)`."""
-        raise ValueError(f"{cls.kind} needs an encoder that has been trained")
+        """Build it on an encoder that has been trained.
+
+        Raises:
+            ValueError: there is none, or it does not see frames.
+        """
+        encoder = shapes.finished
+        if encoder is None or encoder.observes != "observations" or shapes.frames is None:
+            raise ValueError(
+                f"{cls.kind} needs an encoder of frames that has been trained: FinishedEncoder = "
+                "its folder"
+            )
+        return cls(encoder, steps=1 if encoder.initial_memory(1) is None else REMEMBERED_STEPS)
 
     @property
     def needs(self) -> Needs:

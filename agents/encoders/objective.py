@@ -80,6 +80,7 @@ class DataShapes:
         discrete_actions: whether actions are choices.
         labels: names of the labels.
         vector_size: D of observations that are vectors or latents, 0 where they are frames.
+        finished: an encoder that has been trained, for what builds on one; None without one.
     """
 
     frames: FramePreprocessing | None
@@ -89,6 +90,7 @@ class DataShapes:
     discrete_actions: bool = False
     labels: tuple[str, ...] = ()
     vector_size: int = 0
+    finished: Encoder | None = None
 
 
 class Objective(nn.Module, ABC):
@@ -97,9 +99,14 @@ class Objective(nn.Module, ABC):
     Args:
         encoder: what is kept in the end.
         settings: what else it was made with, as JSON knows it.
+
+    Attributes:
+        kind: its name.
+        builds_on_encoder: whether it can be given an encoder that has been trained.
     """
 
     kind: ClassVar[str]
+    builds_on_encoder: ClassVar[bool] = False
 
     def __init__(self, encoder: Encoder, settings: dict[str, Any]) -> None:
         super().__init__()

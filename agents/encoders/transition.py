@@ -31,6 +31,7 @@ class Transition(Objective):
     """
 
     kind = "transition"
+    builds_on_encoder = True
 
     def __init__(self, encoder: Encoder, *, action_size: int, discrete_actions: bool) -> None:
         settings = {"action_size": action_size, "discrete_actions": discrete_actions}
@@ -41,15 +42,20 @@ class Transition(Objective):
 
     @classmethod
     def create(cls, shapes: DataShapes) -> Self:
-        """Build it for the dataset's states.
+        """Build it for the features of a finished encoder, or for the dataset's states.
 
         Raises:
-            ValueError: the dataset has no states, or no actions.
+            ValueError: the dataset has no states, or no actions; or the encoder has a memory.
         """
-        if not shapes.state_size or not shapes.action_size:
+        if not shapes.action_size or not (shapes.state_size or shapes.finished):
             raise ValueError(f"{cls.kind} needs states and actions, and the dataset lacks them")
+        if shapes.finished is not None and shapes.finished.initial_memory(1) is not None:
+            raise ValueError(
+                f"{cls.kind} foretells what one observation tells, and the FinishedEncoder has a "
+                "memory; encode the dataset with it (--encode) and train on that"
+            )
         return cls(
-            StateEncoder(VectorPreprocessing(shapes.state_size)),
+            shapes.finished or StateEncoder(VectorPreprocessing(shapes.state_size)),
             action_size=shapes.action_size,
             discrete_actions=shapes.discrete_actions,
         )

@@ -32,6 +32,7 @@ FLOORS = {
 }
 # The rooms of training/, and the files at its door. On one floor nobody knows a neighbour.
 TRAINING_FLOORS = {
+    "world_model": 8,
     "probing": 7,
     "launch": 6,
     "exporting": 6,

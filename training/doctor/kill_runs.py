@@ -2,7 +2,7 @@
 
 The lock of a run names the pid and host of its rank 0. A pid alone may have passed on to a
 stranger, so a process is touched only where its command line names main.py and its working folder
-is this project's.
+is this project's. What has no such lock (rollouts, encoders, evaluations) is found by the same two.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,32 @@ def processes_of(run: RecordedRun, project: Path) -> list[psutil.Process]:
     return [rank, *(process for process in others if process.pid != rank.pid)]
 
 
+def other_work(project: Path, known: Collection[int]) -> dict[str, list[psutil.Process]]:
+    """Return what else main.py does in the project's folder: its flag -> its processes.
+
+    The first of them is the one that was started, which ends all others: main.py or torchrun.
+
+    Args:
+        project: the folder, resolved.
+        known: pids of recorded runs.
+    """
+    found = {}
+    for process in psutil.process_iter():
+        if process.pid in known or not is_run_of(process, project):
+            continue
+        try:
+            parent = process.parent()
+            if parent is not None and is_run_of(parent, project):
+                continue
+            flags = (word for word in process.cmdline() if word.startswith("--"))
+            after_main = next((flag for flag in flags if flag[2:].isidentifier()), "main.py")
+            name = f"{after_main} (pid {process.pid})"
+            found[name] = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
 def wait_until_gone(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Wait at most `seconds`; return the processes that are still alive then."""
     deadline = time.monotonic() + seconds
@@ -106,7 +132,7 @@ def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
 def stop_runs(
     runs: Sequence[RecordedRun], project: Path, *, force: bool, grace: float = GRACE
 ) -> list[str]:
-    """Stop the runs and return one line on each.
+    """Stop the runs and all other work of main.py; return one line on each.
 
     Args:
         runs: what the lock files say.
@@ -127,6 +153,9 @@ def stop_runs(
             lines.append(f"{run.name}: {LOST if lost else 'had ended already'}")
             continue
         stopping[run.name] = processes
+    known = {process.pid for processes in stopping.values() for process in processes}
+    stopping |= other_work(project, known)
+    for processes in stopping.values():
         send(processes if force else processes[:1], signal.SIGKILL if force else signal.SIGTERM)
     deadline = time.monotonic() + grace
     for name, processes in stopping.items():
@@ -135,7 +164,8 @@ def stop_runs(
             pids = ", ".join(str(process.pid) for process in alive)
             lines.append(f"{name}: still there, pid {pids}; make kill ARGS=--force ends it now")
         else:
-            note_lost(project / "logs", name, "ended at once by make kill ARGS=--force", KILLED)
+            if any(run.name == name for run in runs):
+                note_lost(project / "logs", name, "ended at once by make kill ARGS=--force", KILLED)
             lines.append(f"{name}: stopped")
     return lines
 
@@ -151,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     project = Path.cwd().resolve()
     runs = recorded_runs(project / "logs" / "runs")
     lines = stop_runs(runs, project, force=options.force, grace=options.grace)
-    sys.stdout.write("\n".join(lines or ["no run of this project is recorded"]) + "\n")
+    sys.stdout.write("\n".join(lines or ["nothing of this project is running"]) + "\n")
     return 1 if any(": still there" in line for line in lines) else 0
 
 

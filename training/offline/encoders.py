@@ -1,10 +1,15 @@
 """Encoders as what is trained on a dataset."""
 
+from dataclasses import replace
+from pathlib import Path
+
+from agents.encoders.encoder import Encoder
 from agents.encoders.objective import Objective
 from agents.encoders.registry import objective_named
 from configs.errors import ConfigurationError
 from configs.schema import Config
-from training.checkpoints.encoder import ENCODER
+from training.checkpoints.encoder import ENCODER, load_encoder
+from training.offline.encoding import check_fit
 from training.offline.shapes import check_frames, check_needs, shapes_of
 from training.offline.showing import SUBJECT
 from training.offline.spec import Schedule, Trained
@@ -23,12 +28,27 @@ def create_encoder(config: Config, dataset: Dataset) -> Objective:
     if schema.latent is None and len(schema.observation_shape) == 3:
         check_frames(dataset)
     shapes = shapes_of(schema, section.representation_size)
+    if section.finished_encoder != "none":
+        shapes = replace(shapes, finished=_finished_encoder(config, kind, dataset))
     try:
         objective = kind.create(shapes)
     except ValueError as error:
         raise ConfigurationError(f"{dataset.folder}: {error}") from error
     check_needs(objective.needs, dataset, objective.kind)
     return objective
+
+
+def _finished_encoder(config: Config, kind: type[Objective], dataset: Dataset) -> Encoder:
+    """Return the encoder that is built on, which fits the dataset."""
+    path = Path(config.encoder.finished_encoder).expanduser()
+    if not kind.builds_on_encoder:
+        raise ConfigurationError(
+            f"FinishedEncoder = {path}: {kind.kind} trains an encoder of its own; leave the key "
+            "out, or choose --model frame_decoder or transition"
+        )
+    trained = load_encoder(path)
+    check_fit(trained, dataset)
+    return trained.encoder
 
 
 def encoder_schedule(config: Config) -> Schedule:
@@ -53,7 +73,7 @@ ENCODERS = Trained(
     kind=ENCODER,
     create=create_encoder,
     schedule=encoder_schedule,
-    fixed=("EncoderBatchSize", "ObsSampledPerRollout", "Seed"),
+    fixed=("EncoderBatchSize", "ObsSampledPerRollout", "Seed", "FinishedEncoder"),
     section="Encoder",
     subject=SUBJECT,
 )

@@ -98,6 +98,13 @@ def video_figures(videos: Sequence[tuple[str, Path]], page: Path) -> list[Markup
     return figures
 
 
+def picture_figure(name: str, path: Path) -> Markup:
+    """Return a PNG that lies within the page, with its caption."""
+    source = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    picture = element("img", src=source, alt=name, style="width: 100%")
+    return element("figure", element("figcaption", element("b", name)), picture)
+
+
 def _embedded(name: str, path: Path) -> Markup:
     data = base64.b64encode(path.read_bytes()).decode()
     source = f"data:video/{path.suffix.removeprefix('.')};base64,{data}"

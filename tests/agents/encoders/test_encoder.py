@@ -12,6 +12,7 @@ from agents.encoders.encoder import Encoder, StateEncoder
 from agents.encoders.preprocessing import FramePreprocessing, VectorPreprocessing
 from agents.encoders.registry import ENCODERS, UnknownKindError, build_encoder
 from agents.encoders.reward_induced import RecurrentEncoder
+from agents.encoders.state_autoencoder import VectorEncoder
 from agents.encoders.vae import VAEEncoder
 from agents.losses.collapse import feature_spread
 from tests.agents.encoders.squares import SIDE, convolutions, draw, recurrent
@@ -25,6 +26,7 @@ BUILT: dict[str, Callable[[], Encoder]] = {
     "pooled convolutions": lambda: PooledEncoder(FRAMES, feature_size=6),
     "recurrent": recurrent,
     "state": lambda: StateEncoder(VectorPreprocessing(2)),
+    "dense": lambda: VectorEncoder(VectorPreprocessing(2), feature_size=6),
 }
 EVERY = pytest.mark.parametrize("kind", list(BUILT))
 

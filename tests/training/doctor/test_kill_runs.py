@@ -63,6 +63,13 @@ def test_a_recorded_run_of_this_project_is_stopped_by_sigterm(start: Start, tmp_
     assert process.wait() == -signal.SIGTERM
 
 
+def test_work_without_a_lock_is_found_and_stopped(start: Start, tmp_path: Path) -> None:
+    process = start("--train_encoder")
+    lines = stop_runs([], tmp_path, force=False, grace=10)
+    assert lines == [f"--train_encoder (pid {process.pid}): stopped"]
+    assert process.wait() == -signal.SIGTERM
+
+
 def test_a_run_of_another_folder_is_left_alone(start: Start, tmp_path: Path) -> None:
     process = start()
     lines = stop_runs([run_of(process)], tmp_path / "elsewhere", force=True, grace=10)
@@ -118,7 +125,7 @@ def test_without_a_recorded_run_it_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([]) == 0
-    assert capsys.readouterr().out == "no run of this project is recorded\n"
+    assert capsys.readouterr().out == "nothing of this project is running\n"
 
 
 def test_a_run_that_died_without_a_word_is_told_and_its_status_says_so(tmp_path: Path) -> None:

@@ -97,7 +97,12 @@ CASES = {
     "differences": (differences, VAE, 2, "D holds frames of int16, and an encoder takes uint8"),
     "an unknown model": (usual, ("--model=vaee",), 2, "no objective 'vaee'; there are vae,"),
     "a model near it": (usual, ("--model=vea.Vae",), 2, "did you mean vae.vae?"),
-    "a model of another": (usual, ("--model=frame_decoder",), 2, "needs an encoder that has been"),
+    "a model of another": (
+        usual,
+        ("--model=frame_decoder",),
+        2,
+        "needs an encoder of frames that has",
+    ),
     "another environment": (
         usual,
         (*SMALL, "--environment=CarRacing-v3"),

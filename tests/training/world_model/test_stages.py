@@ -1,0 +1,138 @@
+"""The stages of a world model: commands that main.py knows, each run once."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commands.verbs import build_parser, checked_verb
+from configs.errors import ConfigurationError
+from tests.runs import MAIN
+from training.world_model.presets import PAPER, PRESETS, SMALL, Preset
+from training.world_model.running import Pipeline
+from training.world_model.stages import Stage, stages_of
+from training.world_model.stamps import fingerprints
+
+PROJECT = MAIN.parent
+RECIPE = "[Environment]\nEnvType = classic_control\nEnvID = CartPole-v1\n"
+TINY = Preset(
+    num_rollouts=6,
+    max_steps=40,
+    encoder_steps=20,
+    dynamics_steps=10,
+    generations=1,
+    population=8,
+    trials=1,
+    with_memory=False,
+    episodes=2,
+)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_main_py_knows_every_word_of_every_stage(preset: str) -> None:
+    for stage in stages_of(PRESETS[preset], Path("runs/car"), 1):
+        parser = build_parser()
+        args = parser.parse_args(list(stage.words))
+        checked_verb(parser, args)
+        assert stage.recipe is None or (PROJECT / stage.recipe).is_file()
+
+
+def test_every_stage_comes_after_those_that_it_needs() -> None:
+    seen: set[str] = set()
+    for stage in stages_of(PAPER, Path("runs/car"), 1):
+        assert set(stage.needs) <= seen
+        seen.add(stage.name)
+
+
+def test_what_a_stage_builds_on_changes_its_fingerprint_and_no_other() -> None:
+    def of(preset: Preset) -> dict[str, str]:
+        return fingerprints(stages_of(preset, Path("runs/car"), 1))
+
+    before, after = of(SMALL), of(replace(SMALL, dynamics_steps=1))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"dynamics", "dream"}
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """Two cheap stages: a dataset, and its check."""
+    monkeypatch.chdir(PROJECT)
+    recipe = tmp_path / "recipe.conf"
+    recipe.write_text(RECIPE)
+    data = tmp_path / "data"
+    words = ("--collect", f"--config_path={recipe}", "--resume", "--num_rollouts=2")
+    product = data / "manifest-*.json"
+    return Pipeline(
+        tmp_path,
+        (
+            Stage("collect", "two games", (*words, f"--out_dir={data}"), (), product, recipe),
+            Stage("verify", "checked", ("--data", "verify", str(data)), ("collect",), product),
+        ),
+        num_ranks=1,
+        overwrite=False,
+    )
+
+
+def test_whole_stages_are_passed_over_and_damaged_ones_are_not(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.run() == 0
+    assert "[1/2] collect: done" in capsys.readouterr().out
+    assert pipeline.run() == 0
+    assert "[2/2] verify: whole, passed over" in capsys.readouterr().out
+    shard = next((pipeline.folder / "data").glob("*.parquet"))
+    shard.unlink()
+    (pipeline.folder / "stages" / "verify.json").unlink()
+    assert pipeline.run() == 8  # the dataset is refused
+    assert "[2/2] verify: error:" in capsys.readouterr().out
+
+
+def test_what_other_settings_made_is_replaced_on_request_alone(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.run() == 0
+    first = pipeline.stages[0]
+    more = replace(first, words=tuple(w.replace("=2", "=3") for w in first.words))
+    other = replace(pipeline, stages=(more, pipeline.stages[1]))
+    with pytest.raises(ConfigurationError, match=r"collect, verify were made with other settings"):
+        other.run()
+    capsys.readouterr()
+    assert replace(other, overwrite=True).run() == 0
+    assert (
+        "done: 3 episodes"
+        in subprocess.run(
+            [sys.executable, MAIN, *more.words], capture_output=True, text=True, check=True
+        ).stdout
+        or (pipeline.folder / "data").is_dir()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_small_world_model_stops_goes_on_and_ends_with_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "small", TINY)
+    script = (
+        "from training.world_model import presets;"
+        f"presets.PRESETS['small'] = presets.Preset(**{TINY.__dict__!r});"
+        "from training.world_model.__main__ import main; import sys;"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    folder = tmp_path / "tiny_world"
+    command = [sys.executable, "-c", script, "--folder", str(folder)]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "[3/10] encoder:" in line:
+                process.send_signal(signal.SIGTERM)
+        assert process.wait() == 75
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "[1/10] collect: whole, passed over" in ended.stdout
+    page = (folder / "world_model.html").read_text()
+    for words in ("Scout&#x27;s frames", "data:video/mp4", "Squared error of a held-out drawing"):
+        assert words in page

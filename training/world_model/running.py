@@ -1,0 +1,93 @@
+"""Runs the stages that are not whole yet, each as a process of its own."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.errors import STOPPED_EXIT_CODE, ConfigurationError
+from training.doctor.in_turn import run
+from training.folders.last_word import leave_last_word
+from training.live.console import final_message
+from training.world_model.stages import RANKED, Stage
+from training.world_model.stamps import (
+    Fingerprints,
+    fingerprints,
+    is_of_other_settings,
+    is_whole,
+    leave_stamp,
+)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Stages in one folder.
+
+    Attributes:
+        folder: where all of it lies.
+        stages: in their order.
+        num_ranks: processes of the stages that several can share.
+        overwrite: replace what was made with other settings.
+    """
+
+    folder: Path
+    stages: Sequence[Stage]
+    num_ranks: int
+    overwrite: bool
+
+    def run(self) -> int:
+        """Run what is missing; return 0, or the code that a stage ended with.
+
+        Raises:
+            ConfigurationError: a stage was made with other settings, and is not to be replaced.
+            StorageError: a stamp cannot be written.
+        """
+        wanted = fingerprints(self.stages)
+        if not self.overwrite:
+            self._refuse_others(wanted)
+        for number, stage in enumerate(self.stages, start=1):
+            place = f"[{number}/{len(self.stages)}] {stage.name}"
+            if is_whole(self.folder, stage, wanted[stage.name]):
+                final_message(f"{place}: whole, passed over")
+                continue
+            final_message(f"{place}: {stage.title}")
+            began = time.monotonic()
+            code, text = run(self._command(stage, wanted))
+            if code != 0:
+                return _say_end(place, code, text)
+            leave_stamp(self.folder, stage, wanted[stage.name])
+            final_message(f"{place}: done in {time.monotonic() - began:,.0f} s")
+        return 0
+
+    def _refuse_others(self, wanted: Fingerprints) -> None:
+        others = [
+            stage.name
+            for stage in self.stages
+            if is_of_other_settings(self.folder, stage, wanted[stage.name])
+        ]
+        if others:
+            raise ConfigurationError(
+                f"{self.folder}: {', '.join(others)} {'was' if len(others) == 1 else 'were'} made "
+                "with other settings (preset, seed or recipe); choose another FOLDER, or "
+                "OVERWRITE=1 to make them anew"
+            )
+
+    def _command(self, stage: Stage, wanted: Fingerprints) -> list[str]:
+        words = list(stage.words)
+        if "--resume" in words and is_of_other_settings(self.folder, stage, wanted[stage.name]):
+            words[words.index("--resume")] = "--overwrite"
+        alone = [sys.executable, "main.py", *words]
+        if self.num_ranks == 1 or stage.name not in RANKED:
+            return alone
+        ranks = ["--nnodes=1", f"--nproc_per_node={self.num_ranks}", "--standalone"]
+        return [sys.executable, "-m", "torch.distributed.run", *ranks, *alone[1:]]
+
+
+def _say_end(place: str, code: int, text: str) -> int:
+    """Say how a stage ended that did not end well; return the code."""
+    goes_on = "; the same command goes on there" if code == STOPPED_EXIT_CODE else ""
+    words = f"{place}: {text or 'stopped'}{goes_on}"
+    final_message(words)
+    leave_last_word(code, words)
+    return code
