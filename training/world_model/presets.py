@@ -31,9 +31,9 @@ class Preset:
 SMALL = Preset(
     num_rollouts=100,
     max_steps=400,
-    encoder_steps=2500,
+    encoder_steps=2700,
     dynamics_steps=2000,
-    generations=100,
+    generations=110,
     population=16,
     trials=2,
     with_memory=False,
