@@ -1,5 +1,6 @@
 """Runs the stages that are not whole yet, each as a process of its own."""
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import STOPPED_EXIT_CODE, ConfigurationError
-from training.doctor.in_turn import run
+from training.doctor.in_turn import FROM_A_TERMINAL, run
 from training.folders.last_word import leave_last_word
 from training.live.console import final_message
 from training.world_model.stages import RANKED, Stage
@@ -43,6 +44,13 @@ class Pipeline:
             ConfigurationError: a stage was made with other settings, and is not to be replaced.
             StorageError: a stamp cannot be written.
         """
+        try:
+            return self._run()
+        except _StopRequestedError as request:
+            return _say_end("between two stages", STOPPED_EXIT_CODE, f"stopped ({request})")
+
+    def _run(self) -> int:
+        _listen()
         wanted = fingerprints(self.stages)
         if not self.overwrite:
             self._refuse_others(wanted)
@@ -53,7 +61,10 @@ class Pipeline:
                 continue
             final_message(f"{place}: {stage.title}")
             began = time.monotonic()
-            code, text = run(self._command(stage, wanted))
+            code, text = run(self._command(stage, wanted))  # which hands signals on meanwhile
+            _listen()
+            if code == 128 + signal.SIGTERM:  # told to stop before it listened: nothing had begun
+                code, text = STOPPED_EXIT_CODE, "stopped (SIGTERM)"
             if code != 0:
                 return _say_end(place, code, text)
             leave_stamp(self.folder, stage, wanted[stage.name])
@@ -84,8 +95,25 @@ class Pipeline:
         return [sys.executable, "-m", "torch.distributed.run", *ranks, *alone[1:]]
 
 
+class _StopRequestedError(Exception):
+    """A signal came while no stage was running."""
+
+
+def _listen() -> None:
+    """Let signals that ask for a stop raise; those that are ignored, as by nohup, stay so."""
+
+    def stop(number: int, _: object) -> None:
+        raise _StopRequestedError(signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, *FROM_A_TERMINAL):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
 def _say_end(place: str, code: int, text: str) -> int:
-    """Say how a stage ended that did not end well; return the code."""
+    """Say how a stage ended that did not end well, whatever signals come; return the code."""
+    for number in (signal.SIGTERM, *FROM_A_TERMINAL):
+        signal.signal(number, signal.SIG_IGN)
     goes_on = "; the same command goes on there" if code == STOPPED_EXIT_CODE else ""
     words = f"{place}: {text or 'stopped'}{goes_on}"
     final_message(words)
