@@ -87,7 +87,9 @@ class Pipeline:
 def _say_end(place: str, code: int, text: str) -> int:
     """Say how a stage ended that did not end well; return the code."""
     is_stopped = code == STOPPED_EXIT_CODE
-    words = f"{place}: {'stopped; the same command as before goes on there' if is_stopped else text}"
+    words = (
+        f"{place}: {'stopped; the same command as before goes on there' if is_stopped else text}"
+    )
     final_message(words)
     leave_last_word(code, words)
     return code
