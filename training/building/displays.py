@@ -15,6 +15,7 @@ from training.building.notes import (
     few_environments,
     in_the_rank,
     lone_samples,
+    only_random_steps,
     undone_nohup,
 )
 from training.building.td3 import replay_bytes
@@ -67,6 +68,7 @@ def open_displays(
         *crowded_cores(parts.session.place),
         *few_environments(config.environment.env_id, total_envs),
         *lone_samples(config, total_envs),
+        *only_random_steps(config),
         *in_the_rank(config, parts.options.num_workers),
         *undone_nohup(os.environ),
     )

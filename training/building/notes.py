@@ -68,6 +68,17 @@ def lone_samples(config: Config, total_envs: int) -> list[str]:
     ]
 
 
+def only_random_steps(config: Config) -> list[str]:
+    """Return a note where Agent = TD3 plays at random to the end."""
+    random, total = config.td3.random_steps, config.run.total_env_steps
+    if config.run.agent != "TD3" or total > random:
+        return []
+    return [
+        f"nothing will be learnt: RandomSteps = {random:,} env steps are played at random first, "
+        f"and TotalEnvSteps is {total:,}; lower the one or raise the other"
+    ]
+
+
 def undone_nohup(environment: Mapping[str, str]) -> list[str]:
     """Return a note where nohup was to protect torchrun, which takes the signal over from it.
 

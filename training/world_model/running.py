@@ -46,8 +46,8 @@ class Pipeline:
         """
         try:
             return self._run()
-        except _StopRequestedError as request:
-            return _say_end("between two stages", STOPPED_EXIT_CODE, f"stopped ({request})")
+        except _StopRequestedError:
+            return _say_end("between two stages", STOPPED_EXIT_CODE, "")
 
     def _run(self) -> int:
         _listen()
@@ -64,7 +64,7 @@ class Pipeline:
             code, text = run(self._command(stage, wanted))  # which hands signals on meanwhile
             _listen()
             if code == 128 + signal.SIGTERM:  # told to stop before it listened: nothing had begun
-                code, text = STOPPED_EXIT_CODE, "stopped (SIGTERM)"
+                code = STOPPED_EXIT_CODE
             if code != 0:
                 return _say_end(place, code, text)
             leave_stamp(self.folder, stage, wanted[stage.name])
@@ -102,8 +102,8 @@ class _StopRequestedError(Exception):
 def _listen() -> None:
     """Let signals that ask for a stop raise; those that are ignored, as by nohup, stay so."""
 
-    def stop(number: int, _: object) -> None:
-        raise _StopRequestedError(signal.Signals(number).name)
+    def stop(*_: object) -> None:
+        raise _StopRequestedError
 
     for number in (signal.SIGTERM, *FROM_A_TERMINAL):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -114,8 +114,9 @@ def _say_end(place: str, code: int, text: str) -> int:
     """Say how a stage ended that did not end well, whatever signals come; return the code."""
     for number in (signal.SIGTERM, *FROM_A_TERMINAL):
         signal.signal(number, signal.SIG_IGN)
-    goes_on = "; the same command goes on there" if code == STOPPED_EXIT_CODE else ""
-    words = f"{place}: {text or 'stopped'}{goes_on}"
+    if code == STOPPED_EXIT_CODE:
+        text = "stopped; the same command as before goes on there"
+    words = f"{place}: {text}"
     final_message(words)
     leave_last_word(code, words)
     return code

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from configs.loading import load_config
-from training.building.notes import crowded_cores, in_the_rank, lone_samples, undone_nohup
+from training.building.notes import (
+    crowded_cores,
+    in_the_rank,
+    lone_samples,
+    only_random_steps,
+    undone_nohup,
+)
 from training.ranks.distributed import Place
 
 RECIPE = Path(__file__).resolve().parents[3] / "configs" / "CartPole" / "config_ppo00.conf"
@@ -59,3 +65,12 @@ def test_what_the_rank_itself_steps_is_told_only_where_it_does() -> None:
     assert note.startswith("WorkerBackend = in_process has no effect: --num_workers=2 ")
     assert in_the_rank(load_config(RECIPE, ["WorkerBackend=in_process"]).config, None) == []
     assert in_the_rank(load_config(RECIPE, ["EnvType=gymnasium"]).config, None) == []
+
+
+def test_a_td3_run_that_ends_before_it_learns_is_told() -> None:
+    recipe = RECIPE.parents[1] / "Pendulum" / "td3.conf"
+    (note,) = only_random_steps(load_config(recipe, ["TotalEnvSteps=2000"]).config)
+    assert "RandomSteps = 10,000" in note
+    assert "TotalEnvSteps is 2,000" in note
+    assert only_random_steps(load_config(recipe, ["TotalEnvSteps=10001"]).config) == []
+    assert only_random_steps(load_config(RECIPE, ["TotalEnvSteps=2000"]).config) == []
