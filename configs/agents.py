@@ -9,6 +9,7 @@ from configs.schema import Config
 # What goes without saying with an agent, by its folded name: other defaults than PPO's.
 IMPLIED: Mapping[str, Mapping[str, PresetValue]] = {"td3": {"IntrinsicReward": "none"}}
 
+_OF_ONE = {"TD3": "TD3", "Evolution": "CMA-ES"}  # sections, each of one agent
 _OF_LEARNING = frozenset({"PPO", "Intrinsic", "Representation"})
 _OF_ROLLOUTS = frozenset({"OverlapCollection", "EnvironmentGroups"})  # in [Run]
 # Of these sections, what TD3 takes too: the network for frames, encoders, the scale of states; and
@@ -32,20 +33,20 @@ _TAKEN_BY_TD3 = frozenset(
 def without_meaning(config: Config, sources: Mapping[str, str]) -> list[str]:
     """Return a message on keys that were set and mean nothing to the agent, if there are any.
 
-    A key that says its default changes nothing anyway: a run's own recipe names all keys.
+    A key that says its default changes nothing anyway: a run's own recipe names all keys. What
+    says none is true of an agent that has no such thing.
 
     Args:
         config: the checked configuration.
         sources: where each key's value comes from, see LoadedConfig.
     """
     agent = config.run.agent
-    if agent == "CMA-ES":
-        return []
     values = option_values(config)
     idle = [
         option.key
         for option in all_options().values()
-        if sources[option.key] != "default" and value_text(values[option.key]) != option.default
+        if sources[option.key] != "default"
+        and value_text(values[option.key]) not in (option.default, "none")
         if _is_idle(option.key, option.section, agent)
     ]
     if not idle:
@@ -55,7 +56,9 @@ def without_meaning(config: Config, sources: Mapping[str, str]) -> list[str]:
 
 
 def _is_idle(key: str, section: str, agent: str) -> bool:
-    if agent == "PPO":
-        return section == "TD3"
+    if section in _OF_ONE:
+        return _OF_ONE[section] != agent
     of_ppo = section in _OF_LEARNING or key in _OF_ROLLOUTS
-    return of_ppo and key not in _TAKEN_BY_TD3
+    if agent == "TD3":
+        return of_ppo and key not in _TAKEN_BY_TD3
+    return agent == "CMA-ES" and of_ppo

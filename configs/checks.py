@@ -315,7 +315,7 @@ def _bonus_of_features(config: Config) -> list[str]:
 def _memory(config: Config) -> list[str]:
     """Refuse what a policy with a memory cannot be."""
     ppo, found = config.ppo, []
-    if ppo.memory == "none":
+    if ppo.memory == "none" or config.run.agent != "PPO":
         return []
     if config.run.num_envs < ppo.num_minibatches:
         found.append(

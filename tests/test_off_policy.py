@@ -172,8 +172,10 @@ def test_a_buffer_that_has_no_room_is_refused_with_one_that_has(
 
 def test_keys_without_meaning_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = write_recipe(tmp_path, STATES, TotalEnvSteps=32)
-    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--set=NumStep=64") == 0
-    assert "NumStep: has no effect with Agent = TD3" in capsys.readouterr().out
+    idle = ("--set=NumStep=64", "--set=PolicyMemory=GRU", "--set=PopulationSize=9")
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--set=NumEnv=1", *idle) == 0
+    told = capsys.readouterr().out
+    assert "NumStep, PolicyMemory, PopulationSize: have no effect with Agent = TD3" in told
 
 
 def test_a_checkpoint_of_ppo_is_no_start_for_td3(

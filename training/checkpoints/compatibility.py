@@ -130,6 +130,8 @@ def check_fit(
     networks = (*NETWORK_FIELDS, *CONTROLLER_FIELDS)
     names = (*ENVIRONMENT_FIELDS, *networks) if fields is None else tuple(fields)
     unused = _unused(found)
+    if wanted.run.agent != found.run.agent:  # whose networks have nothing to do with each other
+        unused |= {*networks, "environment.action_mapping"}
     rows = [
         (key_of(wanted, name), value_of(wanted, name), value_of(found, name))
         for name in names

@@ -14,6 +14,7 @@ from training.figures.curve_pages import Pages, configuration_page, hparams_of, 
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
+from training.live.banner import curves_text
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.parts import Parts
@@ -99,7 +100,7 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
         ("computes on", where),
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
-        ("curves", f"logs/tb_logs/{options.log_name} (make start_tensorboard)"),
+        ("curves", curves_text(options)),
     ]
     if by_hand:
         rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))

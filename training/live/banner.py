@@ -37,7 +37,6 @@ def banner_rows(
     if head != "None":
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
         bonus += f", head {head}{frozen}"
-    curves = options.logs / "tb_logs"
     by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
     rows = [
         ("run", options.log_name),
@@ -60,7 +59,7 @@ def banner_rows(
         ),
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
-        ("curves", f"{curves / options.log_name} ({_start_tensorboard(curves)})"),
+        ("curves", curves_text(options)),
     ]
     if by_hand:
         rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
@@ -73,9 +72,12 @@ def updates_text(steps: int, per_update: int) -> str:
     return f"{text}; the last one is finished" if steps % per_update else text
 
 
-def _start_tensorboard(curves: Path) -> str:
+def curves_text(options: RunOptions) -> str:
+    """Say where a run's curves lie, and what shows them."""
+    curves = options.logs / "tb_logs"
     is_own = curves == Path("logs/tb_logs")
-    return "make start_tensorboard" if is_own else f"tensorboard --logdir {curves}"
+    shown_by = "make start_tensorboard" if is_own else f"tensorboard --logdir {curves}"
+    return f"{curves / options.log_name} ({shown_by})"
 
 
 def describe_episode(loaded: LoadedConfig, spec: EnvironmentSpec) -> str:

@@ -220,3 +220,24 @@ def test_what_cannot_change_in_a_run_that_goes_on(
     source = checkpoint_path(calm, NAME)
     assert evolve(tmp_path, change, f"--load_model_path={source}") == 3
     assert told in capsys.readouterr().err
+
+
+def test_the_first_words_tell_where_curves_lie_and_which_keys_mean_nothing(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    idle = ("--set=PolicyMemory=GRU", "--set=ReplaySize=9", "--set=IntrinsicReward=none")
+    assert evolve(tmp_path, "--local_dir=elsewhere", "--cma_steps=1", *idle) == 0
+    told = capsys.readouterr().out
+    assert "elsewhere/logs/tb_logs/demo (tensorboard --logdir elsewhere/logs/tb_logs)" in told
+    assert (tmp_path / "elsewhere/logs/tb_logs/demo").is_dir()
+    assert "PolicyMemory, ReplaySize: have no effect with Agent = CMA-ES" in told
+
+
+def test_a_checkpoint_of_another_agent_is_refused_for_its_agent_alone(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    older = Path(__file__).parents[2] / "kept/end.ckpt"
+    assert evolve(tmp_path, f"--load_model_path={older}") == 3
+    told = capsys.readouterr().err
+    assert "Agent" in told
+    assert "StateHiddenSizes" not in told
