@@ -77,7 +77,7 @@ def build_parser(names: Collection[str] = tuple(VERBS)) -> Parser:
     verbs = [VERBS[name] for name in names]
     parser = Parser(
         prog="main.py",
-        description="Train, evaluate and compare PPO agents that explore by prediction error, and "
+        description="Train, evaluate and compare agents that explore by prediction error, and "
         "learn representations from rollouts on disk.",
         epilog="\n".join(["examples:", *(verb.EXAMPLE for verb in verbs), "", EXIT_CODES]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
