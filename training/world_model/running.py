@@ -3,7 +3,8 @@
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from training.world_model.stamps import (
     is_whole,
     leave_stamp,
 )
+
+HEARD = (signal.SIGTERM, *FROM_A_TERMINAL)
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,11 @@ class Pipeline:
             ConfigurationError: a stage was made with other settings, and is not to be replaced.
             StorageError: a stamp cannot be written.
         """
-        try:
-            return self._run()
-        except _StopRequestedError:
-            return _say_end("between two stages", STOPPED_EXIT_CODE, "")
+        with _handlers_kept():
+            try:
+                return self._run()
+            except _StopRequestedError:
+                return _say_end("between two stages", STOPPED_EXIT_CODE, "")
 
     def _run(self) -> int:
         _listen()
@@ -99,20 +103,31 @@ class _StopRequestedError(Exception):
     """A signal came while no stage was running."""
 
 
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Lay the handlers of signals back at the end."""
+    before = {number: signal.getsignal(number) for number in HEARD}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _listen() -> None:
     """Let signals that ask for a stop raise; those that are ignored, as by nohup, stay so."""
 
     def stop(*_: object) -> None:
         raise _StopRequestedError
 
-    for number in (signal.SIGTERM, *FROM_A_TERMINAL):
+    for number in HEARD:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 
 
 def _say_end(place: str, code: int, text: str) -> int:
     """Say how a stage ended that did not end well, whatever signals come; return the code."""
-    for number in (signal.SIGTERM, *FROM_A_TERMINAL):
+    for number in HEARD:
         signal.signal(number, signal.SIG_IGN)
     if code == STOPPED_EXIT_CODE:
         text = "stopped; the same command as before goes on there"

@@ -12,7 +12,7 @@ from commands.verbs import build_parser, checked_verb
 from configs.errors import ConfigurationError
 from tests.runs import MAIN
 from training.world_model.presets import PAPER, PRESETS, SMALL, Preset
-from training.world_model.running import Pipeline
+from training.world_model.running import HEARD, Pipeline
 from training.world_model.stages import Stage, stages_of
 from training.world_model.stamps import fingerprints
 
@@ -86,7 +86,9 @@ def test_whole_stages_are_passed_over_and_damaged_ones_are_not(
     shard = next((pipeline.folder / "data").glob("*.parquet"))
     shard.unlink()
     (pipeline.folder / "stages" / "verify.json").unlink()
+    before = [signal.getsignal(number) for number in HEARD]
     assert pipeline.run() == 8  # the dataset is refused
+    assert [signal.getsignal(number) for number in HEARD] == before
     assert "[2/2] verify: error:" in capsys.readouterr().out
 
 
