@@ -1,5 +1,6 @@
 """Every example runs, and says what it should."""
 
+import importlib
 import importlib.util
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.architecture.test_floors import ROOT
@@ -14,6 +16,7 @@ from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 
 pytestmark = pytest.mark.timeout(300)
 
+EXAMPLES = "examples."
 SCORES = re.compile(r"score (\S+) in \d+ steps")
 
 
@@ -100,6 +103,18 @@ def test_the_losses_alone_find_the_goal() -> None:
     shares = [float(share) for share in re.findall(r"reached (\S+) times", run("losses_alone"))]
     assert shares[0] < 0.5
     assert shares[-1] > 1.5
+
+
+def test_whoever_recalls_the_cue_is_right_and_the_other_answer_is_wrong() -> None:
+    recall = importlib.import_module(EXAMPLES + "recall").Recall(delay=3)
+    for seed in range(4):
+        cue = int(np.argmax(recall.reset(seed=seed)[0][:2]))
+        steps = [recall.step(np.int64(0)) for _ in range(3)]
+        assert [reward for _, reward, *_ in steps] == [0.0] * 3
+        assert steps[-1][0].tolist() == [0.0, 0.0, 1.0]
+        right = seed % 2 == 0
+        _, reward, ended, *_ = recall.step(np.int64(cue if right else 1 - cue))
+        assert (reward, ended) == (float(right), True)
 
 
 def test_every_example_is_run_here() -> None:

@@ -134,7 +134,7 @@ def test_stable_baselines3_614_an_action_does_not_depend_on_its_batch(head: str)
     for mode in (True, False):
         learner.train(mode)
         with torch.no_grad():
-            (alone, *values_alone), (among, *values_among) = (
+            (alone, *values_alone, _), (among, *values_among, _) = (
                 learner.policy(observations) for observations in (batch[:1], batch)
             )
         assert alone.mode().equal(among.mode()[:1])
