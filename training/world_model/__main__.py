@@ -10,7 +10,6 @@ from pathlib import Path
 
 from configs.errors import ConfigurationError, ScoutError
 from training.folders.last_word import leave_last_word
-from training.folders.run_folder import validate_log_name
 from training.live.console import final_message
 from training.world_model.page import write_page
 from training.world_model.presets import PRESETS
@@ -33,7 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(preset: str, folder: Path, seed: int, ranks: int, *, overwrite: bool) -> int:
-    validate_log_name(folder.name)
     if ranks < 1:
         raise ConfigurationError(f"--ranks {ranks}: choose 1 or more")
     stages = stages_of(PRESETS[preset], folder, seed)

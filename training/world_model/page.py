@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 from training.folders.files import read_json, replace_file
-from training.folders.run_folder import LOGS
 from training.reports.chart import Line, draw_chart
 from training.reports.markup import Markup, element
 from training.reports.numbers import number_text
@@ -16,7 +15,7 @@ from training.reports.quantities import Quantity
 from training.reports.rows import Row, curve, read_rows
 from training.reports.smoothing import smoothed
 from training.reports.table import table
-from training.world_model.stages import Stage
+from training.world_model.stages import Stage, run_folder
 
 PAGE = "world_model.html"
 MADE_BY = "make world_model"
@@ -49,7 +48,7 @@ def write_page(folder: Path, preset: str, stages: Sequence[Stage]) -> Path:
     """
     path = folder / PAGE
     found = {stage.name: stage.found() for stage in stages}
-    run = LOGS / "runs" / folder.name
+    run = run_folder(folder)
     sections = [
         Section("Driving", tuple(_driving(found, run, path))),
         Section("The controller", (_charts(CONTROLLER, run, "env_steps"),)),

@@ -3,8 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +42,16 @@ class Pipeline:
     def run(self) -> int:
         """Run what is missing; return 0, or the code that a stage ended with.
 
+        Signals that ask for a stop are this program's from then on, and ignored at a bad end.
+
         Raises:
             ConfigurationError: a stage was made with other settings, and is not to be replaced.
             StorageError: a stamp cannot be written.
         """
-        with _handlers_kept():
-            try:
-                return self._run()
-            except _StopRequestedError:
-                return _say_end("between two stages", STOPPED_EXIT_CODE, "")
+        try:
+            return self._run()
+        except _StopRequestedError:
+            return _say_end("between two stages", STOPPED_EXIT_CODE, "")
 
     def _run(self) -> int:
         _listen()
@@ -101,17 +101,6 @@ class Pipeline:
 
 class _StopRequestedError(Exception):
     """A signal came while no stage was running."""
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Lay the handlers of signals back at the end."""
-    before = {number: signal.getsignal(number) for number in HEARD}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _listen() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from training.folders.run_folder import LOGS
 from training.world_model.presets import Preset
 
+RUN = "controller"
 RECIPES = Path("configs/CarRacing")
 RANKED = ("encoder", "encode", "dynamics", "controller")  # what several ranks share
 
@@ -42,13 +43,14 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
 
     Args:
         preset: their sizes.
-        folder: where all of it lies; its name is the run's.
+        folder: where all of it lies.
         seed: of all of them.
     """
     rollouts, vae, latents, mdn = (folder / name for name in ("rollouts", "vae", "latents", "mdn"))
-    controller, name = folder / "controller.ckpt", folder.name
-    evaluation = LOGS / "runs" / name / "evaluation"
-    play = ("--eval", f"--log_name={name}", f"--load_model_path={_best(controller)}")
+    controller = folder / "controller.ckpt"
+    evaluation = run_folder(folder) / "evaluation"
+    run = (f"--local_dir={folder}", f"--log_name={RUN}")
+    play = ("--eval", *run, f"--load_model_path={_best(controller)}")
     return (
         _stage(
             "collect",
@@ -110,7 +112,7 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
             f"CMA-ES: {preset.generations:,} generations of {preset.population} controllers",
             ("encoder", "dynamics") if preset.with_memory else ("encoder",),
             controller,
-            *("--train", "--resume", f"--seed={seed}", f"--log_name={name}"),
+            *("--train", "--resume", f"--seed={seed}", *run),
             f"--save_model_path={controller}",
             f"--cma_population_size={preset.population}",
             f"--cma_trials_per_member={preset.trials}",
@@ -146,6 +148,11 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
             recipe="cma.conf",
         ),
     )
+
+
+def run_folder(folder: Path) -> Path:
+    """Return where the controller's run leaves its rows and evaluations."""
+    return folder / LOGS / "runs" / RUN
 
 
 def _best(checkpoint: Path) -> Path:

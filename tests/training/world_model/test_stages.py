@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +20,11 @@ from training.world_model.stamps import fingerprints
 PROJECT = MAIN.parent
 RECIPE = "[Environment]\nEnvType = classic_control\nEnvID = CartPole-v1\n"
 TINY = Preset(
-    num_rollouts=6,
+    num_rollouts=110,
     max_steps=40,
     encoder_steps=20,
     dynamics_steps=10,
-    generations=1,
+    generations=10,  # an evaluation, and so a best controller
     population=8,
     trials=1,
     with_memory=False,
@@ -57,15 +58,16 @@ def test_what_a_stage_builds_on_changes_its_fingerprint_and_no_other() -> None:
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """Two cheap stages: a dataset, and its check."""
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
+    """Two cheap stages: a dataset, and its check; signals are the tests' own again afterwards."""
+    before = {number: signal.getsignal(number) for number in HEARD}
     monkeypatch.chdir(PROJECT)
     recipe = tmp_path / "recipe.conf"
     recipe.write_text(RECIPE)
     data = tmp_path / "data"
     words = ("--collect", f"--config_path={recipe}", "--resume", "--num_rollouts=2")
     product = data / "manifest-*.json"
-    return Pipeline(
+    yield Pipeline(
         tmp_path,
         (
             Stage("collect", "two games", (*words, f"--out_dir={data}"), (), product, recipe),
@@ -74,6 +76,8 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
         num_ranks=1,
         overwrite=False,
     )
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_whole_stages_are_passed_over_and_damaged_ones_are_not(
@@ -86,9 +90,7 @@ def test_whole_stages_are_passed_over_and_damaged_ones_are_not(
     shard = next((pipeline.folder / "data").glob("*.parquet"))
     shard.unlink()
     (pipeline.folder / "stages" / "verify.json").unlink()
-    before = [signal.getsignal(number) for number in HEARD]
     assert pipeline.run() == 8  # the dataset is refused
-    assert [signal.getsignal(number) for number in HEARD] == before
     assert "[2/2] verify: error:" in capsys.readouterr().out
 
 
@@ -128,7 +130,7 @@ def test_a_small_world_model_stops_goes_on_and_ends_with_a_page(
     command = [sys.executable, "-c", script, "--folder", str(folder)]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.stdout:  # twice: as a stage begins, and as its end is told
             if "[3/10] encoder:" in line:
                 process.send_signal(signal.SIGTERM)
         assert process.wait() == 75
