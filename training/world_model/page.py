@@ -32,9 +32,7 @@ DYNAMICS = (
 CONTROLLER = (
     Quantity("evolution/mean", "Mean score of a generation"),
     Quantity("evolution/best", "Best score of a generation"),
-    Quantity(
-        "evolution/evaluation", "Score of the mean controller", hint="tracks never trained on"
-    ),
+    Quantity("evaluation/mean", "Score of the mean controller", hint="tracks never trained on"),
     Quantity("evolution/sigma", "Step size of CMA-ES", logarithmic=True),
 )
 BESIDE = ("dynamics/nll", "dynamics/nll_persistence", "dynamics/nll_gaussian")

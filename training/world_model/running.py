@@ -67,7 +67,7 @@ class Pipeline:
             began = time.monotonic()
             code, text = run(self._command(stage, wanted))  # which hands signals on meanwhile
             _listen()
-            if code == 128 + signal.SIGTERM:  # told to stop before it listened: nothing had begun
+            if code == 128 + signal.SIGTERM:  # told to stop where there is nothing to save
                 code = STOPPED_EXIT_CODE
             if code != 0:
                 return _say_end(place, code, text)
