@@ -10,6 +10,9 @@ from commands.run_options import prepare_run
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
+    from typing import Literal
+
+    Agent = Literal["PPO", "CMA-ES", "TD3"]
     from training.algorithm import Algorithm
 
 EXAMPLE = """\
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         return 130
 
 
-def _algorithm(agent: str) -> "Algorithm":
+def _algorithm(agent: "Agent") -> "Algorithm":
     """Return how an agent is trained; nothing of the others is imported."""
     match agent:
         case "PPO":
@@ -106,5 +109,3 @@ def _algorithm(agent: str) -> "Algorithm":
             from training.off_policy.assembly import TD3
 
             return TD3
-        case _:
-            raise NotImplementedError(agent)

@@ -138,5 +138,5 @@ def test_a_small_world_model_stops_goes_on_and_ends_with_a_page(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "[1/10] collect: whole, passed over" in ended.stdout
     page = (folder / "world_model.html").read_text()
-    for words in ("Scout&#x27;s frames", "data:video/mp4", "Squared error of a held-out drawing"):
+    for words in ("Scout&#x27;s frames", "data:video/mp4", "Score of the mean controller"):
         assert words in page
