@@ -14,7 +14,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"make install|source \.venv|conda |pip install": "downloads packages; CI starts with it",
     r"make (check|test|test_slow|test_faults|test_gpu)\b": "runs the tests, this one among them",
     r"make bench_gpu$": "needs a GPU; the line with --smoke is run",
-    r"make world_model": "an hour; tests/training/world_model runs all of it, small",
+    r"make world_model": "takes long; tests/training/world_model runs all of it, small",
     r"make docker_|docker ": "needs a Docker daemon",
     r"sbatch ": "needs Slurm; tests/multinode runs the script with programs in Slurm's place",
     r"kubectl ": "needs a Kubernetes cluster; tests/multinode checks the manifest's form",
