@@ -8,6 +8,8 @@ class Preset:
     """Sizes of all stages; what is not named here stands in the recipes of configs/CarRacing.
 
     Attributes:
+        action_repeat: simulator steps of an env step, in all stages: a model of sequences knows no
+            others than it has learnt.
         num_rollouts, max_steps: episodes that are collected, and their steps at most.
         encoder_steps, dynamics_steps: optimiser steps.
         generations: of CMA-ES.
@@ -17,6 +19,7 @@ class Preset:
         episodes: tracks of the evaluation, none of which was seen in training.
     """
 
+    action_repeat: int
     num_rollouts: int
     max_steps: int
     encoder_steps: int
@@ -29,6 +32,7 @@ class Preset:
 
 
 SMALL = Preset(
+    action_repeat=3,
     num_rollouts=100,
     max_steps=400,
     encoder_steps=2700,
@@ -40,6 +44,7 @@ SMALL = Preset(
 )
 # Ha and Schmidhuber 2018, arXiv 1803.10122, appendix A; they stopped after 1,800 generations.
 PAPER = Preset(
+    action_repeat=1,
     num_rollouts=10_000,
     max_steps=1_000,
     encoder_steps=100_000,

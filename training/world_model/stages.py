@@ -50,7 +50,8 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
     controller = folder / "controller.ckpt"
     evaluation = run_folder(folder) / "evaluation"
     run = (f"--local_dir={folder}", f"--log_name={RUN}")
-    play = ("--eval", *run, f"--load_model_path={_best(controller)}")
+    repeat = f"--set=ActionRepeat={preset.action_repeat}"
+    play = ("--eval", *run, repeat, f"--load_model_path={_best(controller)}")
     return (
         _stage(
             "collect",
@@ -60,6 +61,7 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
             *("--collect", "--resume", "--policy=brownian", f"--seed={seed}"),
             f"--num_rollouts={preset.num_rollouts}",
             f"--max_steps={preset.max_steps}",
+            repeat,
             f"--out_dir={rollouts}",
             recipe="vae.conf",
         ),
@@ -118,6 +120,7 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
             f"--cma_trials_per_member={preset.trials}",
             f"--cma_steps={preset.generations}",
             f"--vision_model={vae}",
+            repeat,
             *((f"--memory_model={mdn}", "--set=ControllerInputs=latent") * preset.with_memory),
             recipe="cma.conf",
         ),

@@ -20,6 +20,7 @@ from training.world_model.stamps import fingerprints
 PROJECT = MAIN.parent
 RECIPE = "[Environment]\nEnvType = classic_control\nEnvID = CartPole-v1\n"
 TINY = Preset(
+    action_repeat=3,
     num_rollouts=110,
     max_steps=40,
     encoder_steps=20,
