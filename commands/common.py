@@ -33,7 +33,7 @@ def add_common_flags(parser: Parser) -> None:
         "--config_path",
         type=path,
         default=Path("configs/demo_config.conf"),
-        help="recipe (default %(default)s)",
+        help="recipe (default %(default)s; of a checkpoint that plays or is exported: its own)",
     )
     common.add_argument(
         "--set",

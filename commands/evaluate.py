@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_episodes, add_greedy, add_local_dir, add_save_info
+from commands.common import add_episodes, add_greedy, add_local_dir, add_save_info, note_recipe
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -41,6 +41,7 @@ def add_flags(parser: Parser) -> None:
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a checkpoint."""
+    note_recipe(parser, args)
     if args.load_model_path is None:
         parser.error("--eval needs --load_model_path")
     if args.save_info and not args.save_rollouts:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_local_dir, add_out
+from commands.common import add_local_dir, add_out, note_recipe
 from commands.parser import VERBS_TITLE, Parser
 from commands.run_options import prepare_run
 
@@ -22,6 +22,7 @@ def add_flags(parser: Parser) -> None:
 
 def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse the lack of a checkpoint."""
+    note_recipe(parser, args)
     if args.load_model_path is None:
         parser.error("--export needs --load_model_path")
 

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from commands.common import path
+from commands.common import path, typed_recipe
 from commands.experiment import keys_of_flags, read_experiment
 
 EPISODES = 20  # that an evaluation plays unless told otherwise
@@ -123,6 +123,8 @@ def _read(args: argparse.Namespace) -> Asked:
         return Asked(experiment.loaded, _as_name(experiment.name), workers, local_dir)
     from configs.loading import load_config
 
-    loaded = load_config(args.config_path, overrides)
+    # A checkpoint has its own recipe: one is compared with it only where it was typed.
+    recipe = args.config_path if args.train else typed_recipe(args)
+    loaded = load_config(recipe, overrides)
     name, local_dir = default_log_name(args.config_path), args.local_dir or Path()
     return Asked(loaded, name, args.num_workers, local_dir)

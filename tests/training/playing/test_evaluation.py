@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import pytest
 
-from tests.runs import CARTPOLE, PONG, run_here, write_recipe
+from tests.runs import CARTPOLE, MAIN, PONG, run_here, write_recipe
 from training.figures.statistics import summarize
 
 NAME = "demo"
@@ -54,6 +54,18 @@ def test_without_a_name_the_report_goes_beside_the_checkpoints_own_run(
     common = ("--eval", f"--config_path={cartpole / 'recipe.conf'}", f"--load_model_path={moved}")
     assert run_here(tmp_path, *common, "--episodes=1") == 0
     assert len(reports(tmp_path, NAME)) == 1
+
+
+def test_a_checkpoint_plays_by_its_own_recipe_where_none_is_typed(
+    cartpole: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    """Not by the demo's, which is another environment's."""
+    checkpoint = f"--load_model_path={cartpole / CHECKPOINT}"
+    assert run_here(tmp_path, "--eval", checkpoint, "--episodes=1") == 0
+    assert "on CartPole-v1, 1 episodes" in capsys.readouterr().out
+    demo = f"--config_path={MAIN.parent / 'configs' / 'demo_config.conf'}"
+    assert run_here(tmp_path, "--eval", checkpoint, demo, "--episodes=1") == 3
+    assert "does not fit" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("episodes", "environments"), [(1, 1), (5, 3), (7, 7), (3, 8)])
