@@ -1045,10 +1045,11 @@ class RunSection(Section):
         "shorter",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "float32",
+        "auto",
         alias="Precision",
         description="arithmetic of the networks; weights and statistics stay float32 or wider; "
-        "auto = bfloat16 for pixels on hardware that multiplies it, else float32",
+        "auto = bfloat16 for pixels on hardware that multiplies it, on the CPU with one thread "
+        "(LearnerThreads = 1, or auto and at most 2 cores a rank), else float32",
     )
     environment_groups: Auto | Annotated[int, Field(ge=1, le=2)] = Field(
         "auto",
@@ -1075,8 +1076,8 @@ class RunSection(Section):
     learner_threads: Auto | Annotated[int, Field(ge=1, le=MOST_THREADS)] = Field(
         "auto",
         alias="LearnerThreads",
-        description="torch threads of a rank on the CPU; auto = 1 for state observations, "
-        "this rank's share of the cores for pixels",
+        description="torch threads of a rank on the CPU; auto = 1 for state observations and in "
+        "bfloat16, this rank's share of the cores otherwise",
     )
     max_worker_restarts: int = Field(
         100,

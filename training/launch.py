@@ -74,7 +74,7 @@ def _train(
     check_load_flags(options, loaded)
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id))
-    loaded = settle_precision(loaded, session.device)
+    loaded = settle_precision(loaded, session.device, place)
     run = loaded.config.run
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
     set_threads(session.device, learner_threads(loaded.config, place))

@@ -6,21 +6,28 @@ from pathlib import Path
 import torch
 
 from configs.loading import LoadedConfig
+from training.ranks.distributed import Place
 
 CPU_FACTS = Path("/proc/cpuinfo")
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})  # without them bfloat16 is emulated, slowly
+CORES_IT_IS_WORTH = 2  # one thread in bfloat16 is as fast as these in float32
 
 
-def settle_precision(loaded: LoadedConfig, device: torch.device) -> LoadedConfig:
+def settle_precision(loaded: LoadedConfig, device: torch.device, place: Place) -> LoadedConfig:
     """Replace Precision = auto by what this rank computes with: the run's record names that.
 
     bfloat16 where the hardware multiplies it and there are frames to convolve, else float32.
-    Networks on state vectors are too small to gain by it.
+    Networks on state vectors are too small to gain by it. On the CPU it pays with one thread
+    only: torch's backward pass of a convolution takes many times as long with more of them
+    (docs/benchmarks.md).
     """
     config = loaded.config
     if config.run.precision != "auto":
         return loaded
-    fast = config.observes_pixels and multiplies_bfloat16(device)
+    threads = config.run.learner_threads
+    one_thread = place.cores <= CORES_IT_IS_WORTH if threads == "auto" else threads == 1
+    pays = device.type == "cuda" or one_thread
+    fast = pays and config.observes_pixels and multiplies_bfloat16(device)
     run = config.run.model_copy(update={"precision": "bfloat16" if fast else "float32"})
     return replace(loaded, config=config.model_copy(update={"run": run}))
 

@@ -3,15 +3,11 @@
 import functools
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
-
-import torch
 
 from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
-from configs.schema import RunSection
-from training.building.precision import multiplies_bfloat16
+from training.building.precision import settle_precision
 from training.folders.lost_runs import warn_of_loss
 from training.folders.versions import software_versions
 from training.live.console import set_up_logging
@@ -33,11 +29,10 @@ from training.offline.spec import Trained
 from training.ranks.agreement import check_same_start, on_first_rank
 from training.ranks.allocator import keep_freed_memory
 from training.ranks.distributed import (
-    Place,
     choose_device,
     read_place,
 )
-from training.ranks.threads import set_threads
+from training.ranks.threads import learner_threads, set_threads
 from training.session import Session
 from workers.early_signals import hear_interrupts
 
@@ -62,34 +57,14 @@ def _train(
 ) -> int:
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id), clock=StepClock())
-    loaded = _settle(loaded, place, session.device)
+    loaded = settle_precision(loaded, session.device, place)
     run = loaded.config.run
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
-    set_threads(session.device, threads_of(run, place))
+    set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
     with among_ranks(session, run, stop):
         outcome = _train_in_group(session, options, loaded, trained, stop)
     return 0 if outcome is Outcome.DONE else STOPPED_EXIT_CODE
-
-
-def threads_of(run: RunSection, place: Place) -> int:
-    """Return torch's threads on the CPU: this rank's share of the cores, unless they are given."""
-    return place.cores if run.learner_threads == "auto" else run.learner_threads
-
-
-def _settle(loaded: LoadedConfig, place: Place, device: torch.device) -> LoadedConfig:
-    """Replace Precision = auto by what this rank computes with: the record names that.
-
-    On the CPU bfloat16 pays with one thread only: with two, torch's backward pass of a convolution
-    takes ten times as long (docs/benchmarks.md).
-    """
-    config = loaded.config
-    if config.run.precision != "auto":
-        return loaded
-    pays = device.type == "cuda" or threads_of(config.run, place) == 1
-    precision = "bfloat16" if pays and multiplies_bfloat16(device) else "float32"
-    run = config.run.model_copy(update={"precision": precision})
-    return replace(loaded, config=config.model_copy(update={"run": run}))
 
 
 def _train_in_group(

@@ -121,8 +121,9 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     assert options.load_model_path is not None  # main.py asks for it
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(device, learner_threads(loaded.config, place))
     agent = load_agent(options.load_model_path, loaded, device, greedy=options.greedy)
+    asked = loaded.config.run.learner_threads
+    set_threads(device, learner_threads(agent.config, place) if asked == "auto" else asked)
     options = replace(options, log_name=run_name(options, agent))
     num_envs = num_environments(loaded, options.episodes)
     without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None

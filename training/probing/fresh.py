@@ -16,7 +16,6 @@ from training.collecting.choosing import BUILT_IN
 from training.folders.files import replace_file
 from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
-from training.offline.launch import threads_of
 from training.offline.pictures import sheet
 from training.playing.video import Frame
 from training.probing.centroids import centroid_errors, centroids
@@ -34,7 +33,7 @@ from training.probing.page import as_png
 from training.probing.playing import own_config, own_policy, play_fresh
 from training.probing.results import drawn_text
 from training.ranks.distributed import choose_device, read_place
-from training.ranks.threads import set_threads
+from training.ranks.threads import learner_threads, set_threads
 from trajectories.episode import Episode
 
 FILM = "fresh.mp4"
@@ -82,7 +81,7 @@ def draw_fresh(options: FreshOptions, loaded: LoadedConfig) -> int:
     place = read_place()
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(device, threads_of(loaded.config.run, place))
+    set_threads(device, learner_threads(loaded.config, place))
     film = film_path(options.out)
     model = load_model(options.model)
     film = film or model.trained.path.parent / FILM

@@ -17,7 +17,6 @@ from training.dreaming.dream import Dream
 from training.folders.files import replace_file
 from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
-from training.offline.launch import threads_of
 from training.offline.pictures import sheet
 from training.offline.samples import actions_of
 from training.playing.video import Frame, caption_frame
@@ -38,7 +37,7 @@ from training.probing.playing import own_config, own_policy, play_fresh
 from training.probing.through_encoder import for_environment
 from training.probing.window import show_window, why_no_window
 from training.ranks.distributed import read_place
-from training.ranks.threads import set_threads
+from training.ranks.threads import learner_threads, set_threads
 from trajectories.episode import Episode
 
 FILM = "play.mp4"
@@ -111,7 +110,7 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
     """
     place = read_place()
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(torch.device("cpu"), threads_of(loaded.config.run, place))
+    set_threads(torch.device("cpu"), learner_threads(loaded.config, place))
     film = film_path(options.out)
     vision, memory = load_model(options.vision_model), load_dynamics(options.memory_model)
     drawing(vision)

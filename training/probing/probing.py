@@ -20,7 +20,6 @@ from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
 from training.offline.datasets import environment_of, open_datasets
 from training.offline.encoding import check_fit
-from training.offline.launch import threads_of
 from training.probing.baselines import pca_features, supervised, untrained
 from training.probing.drawings import Drawn, draw_all, judge, moving_pixels
 from training.probing.options import ProbeOptions
@@ -32,7 +31,7 @@ from training.probing.rows import Rows, features_of, spread_rows
 from training.probing.table import print_results
 from training.probing.verdicts import judge_features, probed
 from training.ranks.distributed import choose_device, read_place
-from training.ranks.threads import set_threads
+from training.ranks.threads import learner_threads, set_threads
 from training.reports.writing import check_page
 from trajectories.reader import Dataset
 
@@ -53,7 +52,7 @@ def probe(options: ProbeOptions, loaded: LoadedConfig) -> int:
     place = read_place()
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(device, threads_of(loaded.config.run, place))
+    set_threads(device, learner_threads(loaded.config, place))
     if options.out is not None:
         check_page(options.out)
     models = [load_model(path) for path in options.models]

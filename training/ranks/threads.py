@@ -7,10 +7,15 @@ from training.ranks.distributed import Place
 
 
 def learner_threads(config: Config, place: Place) -> int:
-    """Return torch's threads on the CPU; small networks on state vectors are fastest with one."""
-    if config.run.learner_threads != "auto":
-        return config.run.learner_threads
-    return place.cores if config.observes_pixels else 1
+    """Return torch's threads on the CPU.
+
+    Small networks on state vectors are fastest with one, and so is bfloat16 (see
+    `settle_precision`).
+    """
+    run = config.run
+    if run.learner_threads != "auto":
+        return run.learner_threads
+    return 1 if run.precision == "bfloat16" or not config.observes_pixels else place.cores
 
 
 def set_threads(device: torch.device, threads: int) -> None:

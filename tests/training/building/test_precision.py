@@ -1,5 +1,6 @@
 """Precision = auto."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 from configs.loading import load_config
 from training.building import precision
 from training.building.precision import multiplies_bfloat16, settle_precision
+from training.ranks.distributed import Place
+from training.ranks.threads import learner_threads
 
 PROJECT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -29,21 +32,58 @@ def test_a_machine_that_tells_nothing_of_its_cpu_computes_in_float32(tmp_path: P
     assert multiplies_bfloat16(CPU, tmp_path / "nothing") is False
 
 
+ONE = Place(rank=0, world_size=1, local_rank=0, local_world_size=1)
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_cores(monkeypatch, 2)
+
+
+def has_cores(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+
+
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize(
     ("recipe", "pixels"),
-    [("Pong/config_rnd00.conf", True), ("CartPole/config_rnd00.conf", False)],
+    [("MiniGrid/config_rnd00.conf", True), ("CartPole/config_rnd00.conf", False)],
 )
-def test_auto_is_bfloat16_for_frames_on_hardware_that_multiplies_it(
+def test_by_default_it_is_bfloat16_for_frames_on_hardware_that_multiplies_it(
     monkeypatch: pytest.MonkeyPatch, fast: bool, recipe: str, pixels: bool
 ) -> None:
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: fast)
-    loaded = load_config(PROJECT / "configs" / recipe, ["Precision=auto"])
-    settled = settle_precision(loaded, CPU).config
+    loaded = load_config(PROJECT / "configs" / recipe)
+    settled = settle_precision(loaded, CPU, ONE).config
     assert settled.run.precision == ("bfloat16" if fast and pixels else "float32")
     assert settled.ppo == loaded.config.ppo
 
 
+@pytest.mark.parametrize(
+    ("threads", "cores", "expected", "then"),
+    [
+        ("auto", 1, "bfloat16", 1),
+        ("auto", 2, "bfloat16", 1),
+        ("auto", 3, "float32", 3),
+        ("1", 8, "bfloat16", 1),
+        ("2", 2, "float32", 2),
+    ],
+)
+def test_on_a_cpu_bfloat16_goes_with_one_thread(
+    monkeypatch: pytest.MonkeyPatch, threads: str, cores: int, expected: str, then: int
+) -> None:
+    """With more, torch's convolutions are slower in it than in float32."""
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: True)
+    has_cores(monkeypatch, cores)
+    keys = [f"LearnerThreads={threads}", "Precision=auto"]
+    loaded = load_config(PROJECT / "configs/Pong/config_rnd00.conf", keys)
+    settled = settle_precision(loaded, CPU, ONE).config
+    assert settled.run.precision == expected
+    assert learner_threads(settled, ONE) == then
+
+
 def test_a_precision_that_was_asked_for_stays() -> None:
     loaded = load_config(PROJECT / "configs/Pong/config_rnd00.conf", ["Precision=float32"])
-    assert settle_precision(loaded, CPU) is loaded
+    assert settle_precision(loaded, CPU, ONE) is loaded
+    half = load_config(PROJECT / "configs/Pong/config_rnd00.conf", ["Precision=bfloat16"])
+    assert learner_threads(settle_precision(half, CPU, ONE).config, ONE) == 1
