@@ -7,11 +7,13 @@ Axes: L steps, B sequences, D features, H units, M numbers of a memory.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
+
+from agents.networks.episode_runs import EpisodeRuns
 
 MemoryKind = Literal["GRU", "LSTM"]
 
@@ -67,17 +69,10 @@ class RecurrentCore(nn.Module, ABC):
         Returns:
             [L, B, H].
         """
-        L, B = starts.shape
         with torch.autocast(features.device.type, enabled=False):
-            runs = _Runs.within(starts)
-            before = memory.new_zeros(runs.number, self.memory_size)
-            before[runs.of_row[::L]] = memory.detach() * ~starts[0].unsqueeze(1)
-            rows = features.float().transpose(0, 1).flatten(0, 1)
-            laid_out = rows.new_zeros(runs.longest, runs.number, rows.shape[1])
-            outputs = self._unrolled(laid_out.index_put((runs.step, runs.of_row), rows), before)
-            by_row: Tensor = outputs[runs.step, runs.of_row]
-            by_sequence = by_row.view(B, L, self.size)
-            return by_sequence.transpose(0, 1)
+            runs = EpisodeRuns.within(starts)
+            outputs = self._unrolled(runs.lay_out(features.float()), runs.before(memory))
+            return runs.take_back(outputs)
 
     @abstractmethod
     def step(
@@ -163,34 +158,6 @@ class LSTMCore(RecurrentCore):
         state, cell = (part.contiguous() for part in memory.unsqueeze(0).chunk(2, dim=2))
         outputs: Tensor = self.layer(features, (state, cell))[0]
         return outputs
-
-
-class _Runs(NamedTuple):
-    """The pieces of sequences [L, B] that belong to one episode each; rows are b * L + t.
-
-    Beside each other they take fewer calls than one after the other, and torch's own layers go
-    along them as a whole: on the CPU an LSTM takes a third of the time that way.
-
-    Attributes:
-        number: R. longest: steps of the longest one.
-        of_row, step: [B * L], the run that a row belongs to, and which of its steps it is.
-    """
-
-    number: int
-    longest: int
-    of_row: Tensor
-    step: Tensor
-
-    @classmethod
-    def within(cls, starts: Tensor) -> "_Runs":
-        """Cut sequences before every start [L, B]."""
-        begins = starts.t().clone(memory_format=torch.contiguous_format)
-        begins[:, 0] = True
-        begins = begins.flatten()
-        of_row = begins.cumsum(dim=0) - 1
-        first = begins.nonzero().flatten()
-        step = torch.arange(len(begins), device=begins.device) - first[of_row]
-        return cls(len(first), int(step.max()) + 1, of_row, step)
 
 
 CORES: dict[MemoryKind, type[GRUCore] | type[LSTMCore]] = {"GRU": GRUCore, "LSTM": LSTMCore}

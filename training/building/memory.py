@@ -39,12 +39,6 @@ def build_recurrent_policy(
     )
 
 
-def memory_size(config: Config) -> int:
-    """Return how many numbers the policy remembers; 0 without a memory."""
-    kind = config.ppo.memory
-    return 0 if kind == "none" else CORES[kind].num_states * _units(config)
-
-
 def _units(config: Config) -> int:
     ppo = config.ppo
     if ppo.memory_size != "auto":
