@@ -52,12 +52,22 @@ class EpisodeRuns(NamedTuple):
 
     def lay_out(self, rows: Tensor) -> Tensor:
         """Lay what belongs to the steps of sequences [L, B, ...] along runs, [longest, R, ...]."""
+        if self.number == self.starts.shape[1]:
+            return rows
         by_sequence = rows.transpose(0, 1).flatten(0, 1)
-        laid_out = rows.new_zeros(self.longest, self.number, *rows.shape[2:])
-        return laid_out.index_put((self.step, self.of_row), by_sequence)
+        laid_out = rows.new_zeros(self.longest * self.number, *rows.shape[2:])
+        laid_out = laid_out.index_copy(0, self._places, by_sequence)
+        return laid_out.view(self.longest, self.number, *rows.shape[2:])
 
     def take_back(self, outputs: Tensor) -> Tensor:
         """Lay what came of runs [longest, R, ...] along the sequences again, [L, B, ...]."""
         L, B = self.starts.shape
-        by_row = outputs[self.step, self.of_row]
+        if self.number == B:
+            return outputs
+        by_row = outputs.flatten(0, 1).index_select(0, self._places)
         return by_row.view(B, L, *by_row.shape[1:]).transpose(0, 1)
+
+    @property
+    def _places(self) -> Tensor:
+        """Where rows lie among the steps of all runs, [B * L]."""
+        return self.step * self.number + self.of_row

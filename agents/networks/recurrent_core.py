@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
 from agents.networks.episode_runs import EpisodeRuns
+from agents.networks.gru_steps import GRUSteps, keeps_of
 
 MemoryKind = Literal["GRU", "LSTM"]
 
@@ -70,9 +71,7 @@ class RecurrentCore(nn.Module, ABC):
             [L, B, H].
         """
         with torch.autocast(features.device.type, enabled=False):
-            runs = EpisodeRuns.within(starts)
-            outputs = self._unrolled(runs.lay_out(features.float()), runs.before(memory))
-            return runs.take_back(outputs)
+            return self._along(features.float(), memory.detach(), starts)
 
     @abstractmethod
     def step(
@@ -84,6 +83,12 @@ class RecurrentCore(nn.Module, ABC):
             features: [B, D].
             memory: [B, M], zeros at the start of an episode.
         """
+
+    def _along(self, features: Tensor, memory: Tensor, starts: Tensor) -> Tensor:
+        """Go along sequences by torch's own layer, as a whole: it has fused kernels."""
+        runs = EpisodeRuns.within(starts)
+        outputs = self._unrolled(runs.lay_out(features), runs.before(memory))
+        return runs.take_back(outputs)
 
     @abstractmethod
     def _unrolled(self, features: Tensor, memory: Tensor) -> Tensor:
@@ -119,6 +124,17 @@ class GRUCore(RecurrentCore):
         (x_r, x_z, x_n), (u_r, u_z, u_n) = of_inputs.chunk(3, dim=1), of_state.chunk(3, dim=1)
         candidate = torch.tanh(x_n + torch.sigmoid(x_r + u_r) * u_n)
         return torch.lerp(candidate, memory, torch.sigmoid(x_z + u_z))
+
+    def _along(self, features: Tensor, memory: Tensor, starts: Tensor) -> Tensor:
+        """On a CPU, where torch has no fused kernel, go step by step (see gru_steps)."""
+        if features.is_cuda:
+            return super()._along(features, memory, starts)
+        weight, of_state, bias, state_bias = self.layer.parameters()
+        of_inputs = nn.functional.linear(features, weight, bias)
+        outputs: Tensor = GRUSteps.apply(  # type: ignore[no-untyped-call]
+            of_inputs, memory, of_state, state_bias, keeps_of(starts)
+        )
+        return outputs
 
     def _unrolled(self, features: Tensor, memory: Tensor) -> Tensor:
         outputs: Tensor = self.layer(features, memory.unsqueeze(0))[0]
