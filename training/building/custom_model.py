@@ -20,20 +20,24 @@ from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.building.custom_source import FOLDER, Source, read_source
 from training.building.custom_trial import try_policy
+from training.building.memory import check_minibatches
 from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
 
 def try_custom_model(config: Config, spec: EnvironmentSpec) -> None:
-    """Refuse a model that cannot be used, before anything is replaced for it.
+    """Refuse a model that cannot be trained, before anything is replaced for it.
 
     Raises:
-        ConfigurationError: as `build_custom_policy`.
+        ConfigurationError: as `build_custom_policy`, or there are too few environments for it.
     """
-    if config.ppo.custom_model_name is not None:
-        with torch.random.fork_rng(devices=[]):
-            build_custom_policy(config, spec)
+    if config.ppo.custom_model_name is None:
+        return
+    with torch.random.fork_rng(devices=[]):
+        policy = build_custom_policy(config, spec)
+    if isinstance(policy, RecurrentCustomPolicy):
+        check_minibatches(config, f"{policy.source}: get_initial_state")
 
 
 def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
@@ -65,7 +69,6 @@ def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
     }
     policy: CustomPolicy
     if hasattr(model, "get_initial_state"):
-        _check_sizes(config, source.path)
         shapes = _state_shapes(model, source.path)
         scaling = build_scaling(config, spec)
         policy = RecurrentCustomPolicy(model, scaling, state_shapes=shapes, **about)
@@ -140,17 +143,6 @@ def _check_module(model: Any, path: Path) -> None:
     other = [f"{name} ({p.dtype})" for name, p in trained if p.dtype != torch.float32]
     if other:
         raise ConfigurationError(f"{path}: parameters must be float32, unlike {', '.join(other)}")
-
-
-def _check_sizes(config: Config, path: Path) -> None:
-    """Refuse more minibatches than there are environments to make them of."""
-    num_envs, num_minibatches = config.run.num_envs, config.ppo.num_minibatches
-    if num_envs < num_minibatches:
-        raise ConfigurationError(
-            f"{path}: CustomModel has get_initial_state, so a minibatch is made of whole "
-            f"sequences, and each needs at least one environment; NumEnv = {num_envs} is less than "
-            f"MiniBatch = {num_minibatches}: raise NumEnv or lower MiniBatch"
-        )
 
 
 def _check_forward(model: nn.Module, path: Path) -> None:

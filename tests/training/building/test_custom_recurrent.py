@@ -13,7 +13,7 @@ from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping
 from tests.agents.small import drawn_from
 from tests.training.building.test_custom_model import FRAMES, KEYS, VECTORS
-from training.building.custom_model import build_custom_policy
+from training.building.custom_model import build_custom_policy, try_custom_model
 from training.building.learner import build_learner, rollout_shape
 from workers.environments.base import EnvironmentSpec
 
@@ -183,5 +183,9 @@ def test_what_cannot_be_such_a_policy_is_refused_in_one_message(
 
 
 def test_more_minibatches_than_environments_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="NumEnv = 2 is less than MiniBatch = 4: raise"):
-        build(MODEL, NumEnv="2", MiniBatch="4")
+    """In training alone: whoever plays makes no minibatches."""
+    keys = {"NumEnv": "2", "MiniBatch": "4"}
+    build(MODEL, NumEnv="2", MiniBatch="4")
+    said = "models/net.py: get_initial_state with NumEnv = 2 and MiniBatch = 4: a minibatch is"
+    with pytest.raises(ConfigurationError, match=said):
+        try_custom_model(config_from_mapping(KEYS | keys), VECTORS)
