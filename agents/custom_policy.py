@@ -2,7 +2,7 @@
 
 import bdb
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
 from configs.errors import ConfigurationError, ScoutError
+
+Shape = tuple[int, ...]
 
 
 class CustomPolicy(nn.Module):
@@ -58,41 +60,53 @@ class CustomPolicy(nn.Module):
         seen = self.scaling(observation)
         with of_the_user(self.source, "forward"):
             returned: Any = self.model(seen)
-        outputs, values = self._checked(returned, len(observation))
-        extrinsic, intrinsic = values.unbind(dim=1) if self._intrinsic_head else (values, None)
-        if intrinsic is None:
-            intrinsic = torch.zeros_like(extrinsic)
-        return PolicyOutput(self._distribution(outputs), extrinsic, intrinsic)
+        return self._output(*self._tensors(returned, (observation.shape[0],)))
 
-    def _distribution(self, outputs: Tensor) -> ActionDistribution:
-        if self._discrete:
-            return Categorical.from_logits(outputs)
-        return DiagonalGaussian(*outputs.chunk(2, dim=1))
+    def _output(
+        self, outputs: Tensor, values: Tensor, memory: Tensor | None = None
+    ) -> PolicyOutput:
+        """Return what a model says of B observations, [B, num_outputs] and [B] or [B, 2]."""
+        outputs, values = outputs.float(), values.float()
+        distribution: ActionDistribution = (
+            Categorical.from_logits(outputs)
+            if self._discrete
+            else DiagonalGaussian(*outputs.chunk(2, dim=1))
+        )
+        if self._intrinsic_head:
+            of_reward, of_bonus = values.unbind(dim=1)
+            return PolicyOutput(distribution, of_reward, of_bonus, memory)
+        return PolicyOutput(distribution, values, torch.zeros_like(values), memory)
 
-    def _checked(self, returned: Any, batch: int) -> tuple[Tensor, Tensor]:
-        """Return outputs and values in float32, if that is what they are."""
-        wanted: dict[str, tuple[int, ...]] = {
-            "outputs": (batch, self._num_outputs),
-            "values": (batch, 2) if self._intrinsic_head else (batch,),
-        }
+    def _tensors(self, returned: Any, leading: Shape) -> tuple[Tensor, Tensor]:
+        """Return outputs and values of as many observations as `leading` says, if they are that."""
+        wanted = self._shapes(leading)
         if not isinstance(returned, tuple) or len(returned) != len(wanted):
             raise ConfigurationError(
-                f"{self.source}: forward returned {_told(returned)}; it returns two tensors, "
-                f"(outputs, values), here of {_shapes(wanted)}"
+                f"{self.source}: forward returned {told(returned)}; it returns two tensors, "
+                f"(outputs, values), here of {' and '.join(str([*s]) for s in wanted.values())}"
             )
-        for tensor, (name, shape) in zip(returned, wanted.items(), strict=True):
-            if not isinstance(tensor, Tensor) or tuple(tensor.shape) != shape:
-                why = ""
-                if name == "values" and self._intrinsic_head:
-                    why = (
-                        "; with a bonus there are two values each: of the reward, and of the bonus"
-                    )
-                raise ConfigurationError(
-                    f"{self.source}: forward returned {name} of {_told(tensor)} for {batch} "
-                    f"observations, and {list(shape)} is wanted{why}"
-                )
+        self._check_shapes(returned, wanted, leading)
         outputs, values = returned
-        return outputs.float(), values.float()
+        return outputs, values
+
+    def _shapes(self, leading: Shape) -> dict[str, Shape]:
+        values = (*leading, 2) if self._intrinsic_head else leading
+        return {"outputs": (*leading, self._num_outputs), "values": values}
+
+    def _check_shapes(
+        self, returned: Iterable[Any], wanted: Mapping[str, Shape], leading: Shape
+    ) -> None:
+        """Refuse tensors that are of another shape, or none."""
+        for tensor, (name, shape) in zip(returned, wanted.items(), strict=True):
+            if isinstance(tensor, Tensor) and tuple(tensor.shape) == shape:
+                continue
+            why = ""
+            if name == "values" and self._intrinsic_head:
+                why = "; with a bonus there are two values each: of the reward, and of the bonus"
+            raise ConfigurationError(
+                f"{self.source}: forward returned {name} of {told(tensor)} for "
+                f"{' x '.join(map(str, leading))} observations, and {list(shape)} is wanted{why}"
+            )
 
 
 @contextmanager
@@ -114,13 +128,10 @@ def of_the_user(source: Path, doing: str) -> Iterator[None]:
         raise ConfigurationError(f"{source}: {doing} raised\n{told}") from error
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
+    """Return what a value is, in words."""
     if isinstance(value, Tensor):
         return f"a tensor {list(value.shape)}"
-    if isinstance(value, tuple):
-        return f"a tuple of {len(value)}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
     return f"a {type(value).__name__}"
-
-
-def _shapes(wanted: dict[str, tuple[int, ...]]) -> str:
-    return " and ".join(str(list(shape)) for shape in wanted.values())

@@ -1,7 +1,7 @@
 """The one module that ranks replicate: policy, bonus, head, and their losses."""
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from agents.losses.ppo import (
     value_loss,
 )
 from agents.networks.distributions import ActionDistribution
-from agents.networks.recurrent_actor_critic import PolicyInput
+from agents.networks.recurrent_actor_critic import PolicyInput, memory_size
 from agents.recurrent.rollout import EncodedRecurrentRollout, RecurrentRollout
 from agents.representation.policy_features import PolicyFeatures
 from agents.representation.representation import RepresentationLearning
@@ -99,7 +99,11 @@ class Learner(nn.Module):
         return Experience(rollout, self.bonus_features.inputs(rollout, self._backbone))
 
     def new_rollout(self, shape: RolloutShape, device: torch.device) -> RolloutBuffer:
-        """Return an empty rollout that keeps what this policy sees, and what it remembers."""
+        """Return an empty rollout that keeps what this policy sees, and what it remembers.
+
+        The policy says how much that is: `shape.memory_size` need not.
+        """
+        shape = replace(shape, memory_size=memory_size(self.policy))
         remembers = shape.memory_size > 0
         if self.encoder is None:
             return (RecurrentRollout if remembers else RolloutBuffer)(shape, device)

@@ -33,6 +33,7 @@ from training.building.learner import (
     learning_settings,
     rollout_shape,
 )
+from training.building.memory import check_minibatches
 from training.loop.collector import Collector
 from training.loop.stopwatch import Stopwatch
 from training.ranks.allocator import keep_freed_memory
@@ -165,6 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             arm: load_config(options.recipe, [*options.set, *own, f"PolicyMemory={arm}"]).config
             for arm in ARMS
         }
+        check_minibatches(configs["GRU"], "PolicyMemory = GRU")
         with recording("policy_memory", options, ("torch", "numpy")) as record:
             with process_group(Place(0, 1, 0, 1), CPU, 60.0, 60.0):
                 turns = measure(configs, options.repeats, Ranks(CPU))

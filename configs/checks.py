@@ -314,21 +314,15 @@ def _bonus_of_features(config: Config) -> list[str]:
 
 def _memory(config: Config) -> list[str]:
     """Refuse what a policy with a memory cannot be."""
-    ppo, found = config.ppo, []
+    ppo = config.ppo
     if ppo.memory == "none" or config.run.agent != "PPO":
         return []
-    if config.run.num_envs < ppo.num_minibatches:
-        found.append(
-            f"PolicyMemory = {ppo.memory} with NumEnv = {config.run.num_envs} and MiniBatch = "
-            f"{ppo.num_minibatches}: a minibatch is made of whole sequences, one of each "
-            "environment, and each needs at least one; raise NumEnv or lower MiniBatch"
-        )
-    if config.representation.use == "brain_split":
-        found.append(
-            f"PolicyMemory = {ppo.memory} with Representation = brain_split: actor and critics "
-            "share one memory, and so one encoder; set Representation = finetune"
-        )
-    return found
+    if config.representation.use != "brain_split":
+        return []
+    return [
+        f"PolicyMemory = {ppo.memory} with Representation = brain_split: actor and critics "
+        "share one memory, and so one encoder; set Representation = finetune"
+    ]
 
 
 def _td3(config: Config) -> list[str]:

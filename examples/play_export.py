@@ -18,8 +18,9 @@ if __name__ == "__main__":
     trusted = arguments[1] if len(arguments) > 1 else None
     try:
         exported = load_export(folder, trusted_env_id=trusted)
+        player = exported.player(seed=1)
     except ScoutError as error:
         sys.exit(f"error: {error}")
     with open_environments(exported.config, seed=1) as environments:
-        for episode in play_episodes(environments, exported.player(seed=1), num_episodes=20):
+        for episode in play_episodes(environments, player, num_episodes=20):
             print(f"score {episode.score:g} in {episode.length} steps")

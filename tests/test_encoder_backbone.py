@@ -16,7 +16,6 @@ from configs.loading import config_from_mapping
 from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch, run_calmly, with_memory
 from tests.records import checkpoint_path, figures, run_path
 from tests.runs import run_here, write_recipe
-from training.building.memory import memory_size
 from training.checkpoints.encoder import load_encoder
 from training.checkpoints.storage import load_payload, unpack
 from training.exporting import policy_graph
@@ -241,8 +240,9 @@ def test_an_exported_policy_plays_as_its_checkpoint_does(
     frames = torch.randint(0, 256, (3, 2, 64, 64), dtype=torch.uint8)
     inputs: PolicyInput = frames
     if memory != "none":
-        size = memory_size(policy.config)
-        inputs = Sequences(frames, torch.randn(3, size), torch.tensor([[True, False, False]]))
+        before = torch.randn(3, policy.memory_size)
+        inputs = Sequences(frames, before, torch.tensor([[True, False, False]]))
+    assert policy.judge is not None
     wanted, found = policy.judge(inputs), program(inputs)
     torch.testing.assert_close(found.distribution.mode(), wanted.distribution.mode())
     torch.testing.assert_close(found.value_extrinsic, wanted.value_extrinsic)

@@ -2,16 +2,21 @@
 
 import functools
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from configs.errors import CheckpointError
 from tests.halves import assert_equal_runs, halfway, launch, run_calmly
 from tests.on_terminal import OnTerminal, on_terminal
 from tests.runs import CARTPOLE, MAIN, Ended, run_here, run_main
 from training.checkpoints.storage import load_payload
+from training.exporting import policy_graph
+from training.exporting.reading import load_export, load_program
+from training.playing.player import open_environments, play_episodes
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -19,9 +24,11 @@ ROOT = MAIN.parent
 EXAMPLES = sorted((ROOT / "configs" / "experiments").glob("*.yaml"))
 SMALL_KEYS = ["NumStep=8", "MiniBatch=2", "Epoch=1", "ConvChannels=4,8,8", "HiddenSize=16"]
 SMALL = (*(f"--set={key}" for key in SMALL_KEYS), "--max_env_steps=128")
-CUSTOM = CARTPOLE.replace("[PPO]", "[PPO]\nCustomModel = customnet")
-CUSTOM = CUSTOM.replace(
-    "[Intrinsic]", 'CustomModelConfig = {"hidden": 8, "num_values": 2}\n[Intrinsic]'
+CUSTOM, CUSTOM_RECURRENT = (
+    CARTPOLE.replace("[PPO]", f"[PPO]\nCustomModel = {name}").replace(
+        "[Intrinsic]", 'CustomModelConfig = {"hidden": 8, "num_values": 2}\n[Intrinsic]'
+    )
+    for name in ("customnet", "customrnn")
 )
 BREAKS = """
 _forward = CustomModel.forward
@@ -58,18 +65,24 @@ register("Walk-v0", Walk)
 
 
 def with_model(folder: Path, more: str = "") -> Path:
-    """Lay out models/customnet.py in a folder; return the file."""
+    """Lay out the example models in a folder, customnet.py with `more`; return that file."""
     (folder / "models").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "models" / "customrnn.py", folder / "models")
     path = folder / "models" / "customnet.py"
     source = (ROOT / "models" / "customnet.py").read_text(encoding="utf-8")
     path.write_text(source + more, encoding="utf-8")
     return path
 
 
-def experiment(folder: Path, **changes: str) -> Path:
+def experiment(folder: Path, name: str = "customnet", **changes: str) -> Path:
     """Lay out the example with a custom model, small; return its path."""
-    text = (ROOT / "configs/experiments/cartpole_customnet.yaml").read_text(encoding="utf-8")
-    small = {"102400": "128", "2048": "64", "256": "32", "num_sgd_iter: 10": "num_sgd_iter: 1"}
+    text = (ROOT / f"configs/experiments/cartpole_{name}.yaml").read_text(encoding="utf-8")
+    small = {
+        "timesteps_total: ": "timesteps_total: 128  # ",
+        "train_batch_size: ": "train_batch_size: 64  # ",
+        "minibatch_size: ": "minibatch_size: 32  # ",
+        "num_sgd_iter: ": "num_sgd_iter: 1  # ",
+    }
     for before, after in (small | changes).items():
         assert before in text
         text = text.replace(before, after)
@@ -168,32 +181,81 @@ def test_weights_that_no_longer_fit_a_changed_model_are_refused(
     assert capsys.readouterr().err.startswith("error: checkpoints/cartpole-customnet.ckpt: ")
 
 
-def test_a_model_is_no_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", ["customnet", "customrnn"])
+def test_an_exported_graph_plays_as_its_checkpoint_is_evaluated(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And rolled out; the weights alone are no policy: their code is not there."""
+    monkeypatch.setattr(policy_graph, "ONNX_PACKAGES", ("no such package",))
     with_model(tmp_path)
+    assert run_here(tmp_path, "--train", "-f", str(experiment(tmp_path, name))) == 0
+    run, checkpoint = f"cartpole-{name}", f"checkpoints/cartpole-{name}.ckpt"
+    recipe = f"--config_path=logs/runs/{run}/config.conf"
+    loading = (recipe, f"--load_model_path={checkpoint}")
+    assert run_here(tmp_path, "--eval", *loading, "--episodes=3") == 0
+    (report,) = (tmp_path / "logs/runs" / run / "evaluation").glob("*.json")
+    wanted = json.loads(report.read_text())["scores"]
+    assert run_here(tmp_path, "--export", *loading) == 0
+    folder = tmp_path / "exports" / run
+    names = ("EnvType", "EnvID", "CustomModel")
+    stored = load_payload(tmp_path / checkpoint)["facts"]["config"]
+    env_id = stored["EnvID"]
+    export = load_export(folder, trusted_env_id=env_id)
+    player = export.player(seed=1, judge=load_program(folder))
+    with open_environments(export.config, seed=1, num_environments=3) as pool:
+        assert [each.score for each in play_episodes(pool, player, 3)] == wanted
+    with pytest.raises(CheckpointError, match="code which no export holds; play its graph"):
+        export.player(seed=1)
+    card = (folder / "README.md").read_text()
+    assert "play_graph" in card
+    assert "play_export" not in card
+    assert ("| `next_memory` | out | float32 [batch, 128] |" in card) == (name == "customrnn")
+    trusted = [word for key in names for word in ("--set", f"{key}={stored[key]}")]
+    assert run_here(tmp_path, "--rollout", checkpoint, "--episodes=3", *trusted) == 0
+    table = tmp_path / f"checkpoints/cartpole-{name}_rollout/rollout/episodes.csv"
+    returns = [float(row.split(",")[2]) for row in table.read_text().splitlines()[1:]]
+    assert returns == wanted
+
+
+def test_what_torch_makes_no_graph_of_is_told_in_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = (
+        "\ndef _odd(self, seen):\n    return _whole(self, seen if seen.sum() < 9e9 else -seen)\n\n"
+    )
+    late += "_whole, CustomModel.forward = CustomModel.forward, _odd\n"
+    with_model(tmp_path, late)
     assert run_here(tmp_path, "--train", "-f", str(experiment(tmp_path))) == 0
     recipe = "--config_path=logs/runs/cartpole-customnet/config.conf"
     checkpoint = "--load_model_path=checkpoints/cartpole-customnet.ckpt"
+    capsys.readouterr()
     assert run_here(tmp_path, "--export", recipe, checkpoint) == 2
-    assert "an export holds Scout's own networks alone" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "error: models/customnet.py: torch.export makes no graph of forward (" in told
+    assert "Traceback" not in told
     assert not (tmp_path / "exports").exists()
 
 
-def test_a_run_with_a_model_and_a_bonus_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [CUSTOM, CUSTOM_RECURRENT], ids=["feed-forward", "recurrent"])
+def test_a_run_with_a_model_and_a_bonus_goes_on_as_if_nothing_had_been(
+    text: str, tmp_path: Path
+) -> None:
     for name in ("calm", "resumed"):
         with_model(tmp_path / name)
-    calm = run_calmly(tmp_path / "calm", CUSTOM)
+    calm = run_calmly(tmp_path / "calm", text)
     halfway(calm, tmp_path / "resumed")
     launch(tmp_path / "resumed", None, f"--config_path={calm.recipe}", "--resume")
     assert_equal_runs(calm, tmp_path / "resumed")
 
 
 @pytest.mark.slow
-def test_two_ranks_train_one_model_and_share_its_environments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["customnet", "customrnn"])
+def test_two_ranks_train_one_model_and_share_its_environments(name: str, tmp_path: Path) -> None:
     with_model(tmp_path)
-    ended = run_main(tmp_path, "--train", "-f", str(experiment(tmp_path)), ranks=2)
+    ended = run_main(tmp_path, "--train", "-f", str(experiment(tmp_path, name)), ranks=2)
     assert ended.code == 0, ended.output
     assert ended.output.count("as a recipe") == 1
-    payload = load_payload(tmp_path / "checkpoints" / "cartpole-customnet.ckpt")
+    payload = load_payload(tmp_path / "checkpoints" / f"cartpole-{name}.ckpt")
     assert payload["facts"]["config"]["NumEnv"] == "4"
     assert payload["env_steps"] == 128
     assert all(torch.isfinite(value).all() for value in payload["learner"].values())

@@ -81,7 +81,8 @@ def test_an_export_plays_as_its_checkpoint_is_evaluated(
 def test_a_policy_on_frames_is_evaluated_and_filmed_and_its_games_are_kept(
     pong: CalmRun, tmp_path: Path
 ) -> None:
-    more = ("--episodes=2", "--log_name=judged", "--video", "--save_rollouts")
+    alone = "--num_env_per_process=1"  # fewer than MiniBatch, which is nothing to whoever plays
+    more = ("--episodes=2", "--log_name=judged", "--video", "--save_rollouts", alone)
     assert run_here(tmp_path, "--eval", *loading(pong), *more) == 0
     assert len(list(tmp_path.rglob("*.mp4"))) == 1
     (kept,) = (run_path(tmp_path, "judged") / "evaluation").glob("*_rollouts")

@@ -37,6 +37,7 @@ INERT = {
     ("a memory", "ages"): ONE_FRAME,
     ("a memory and overlap", "ahead ages"): ONE_FRAME,
     ("overlap", "ahead ages"): ONE_FRAME,
+    ("a memory and overlap", "policy_memory"): "lies in the rollout that waits, too",
     ("overlap on frames", "ahead episodes"): "none ends in that rollout",
     ("cartpole", "environments num_steps"): "no game comes to its limit",
     ("pong", "environments lives"): NO_LIVES,

@@ -26,6 +26,7 @@ from training.building.learner import (
     learning_settings,
     rollout_shape,
 )
+from training.building.memory import check_minibatches
 from training.building.rollouts import build_rollouts
 from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.action_mapping import follow_checkpoint, say_mapping
@@ -198,8 +199,12 @@ def open_environments(parts: Parts, steps_before: int) -> EnvironmentPool:
     """Start this rank's environments as `make_pool` does, and try the user's model on them.
 
     Raises:
-        ConfigurationError: the model cannot be used.
+        ConfigurationError: the model cannot be used, or a policy that remembers has too few
+            environments.
     """
+    memory = parts.config.ppo.memory
+    if memory != "none":
+        check_minibatches(parts.config, f"PolicyMemory = {memory}")
     pool = make_pool(parts, steps_before)
     try:
         try_custom_model(parts.config, pool.spec)

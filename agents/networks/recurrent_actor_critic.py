@@ -1,6 +1,6 @@
 """Policy and critics that remember: a recurrent core between the backbone and the heads."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,27 @@ PolicyInput = Tensor | Sequences
 def num_rows(inputs: PolicyInput) -> int:
     """Return how many observations a policy is shown."""
     return len(inputs.observations if isinstance(inputs, Sequences) else inputs)
+
+
+@runtime_checkable
+class RecurrentPolicy(Protocol):
+    """A policy that remembers, as a module of `Sequences`.
+
+    Attributes:
+        memory_size: M, numbers that it remembers of an episode.
+    """
+
+    @property
+    def memory_size(self) -> int:
+        """M."""
+
+    def step(self, observations: Tensor, memory: Tensor) -> PolicyOutput:
+        """Judge one observation [B, ...] of each of B episodes, after `memory` [B, M]."""
+
+
+def memory_size(policy: nn.Module) -> int:
+    """Return how many numbers a policy remembers; 0 without a memory."""
+    return policy.memory_size if isinstance(policy, RecurrentPolicy) else 0
 
 
 class RecurrentActorCritic(nn.Module):
@@ -72,6 +93,11 @@ class RecurrentActorCritic(nn.Module):
         self.critic_layer = ResidualLayer(core.size)
         self.action_head = ActionHead(core.size, num_actions, discrete=discrete)
         self.value_heads = ValueHeads(core.size, value_init_gain, intrinsic_head=intrinsic_head)
+
+    @property
+    def memory_size(self) -> int:
+        """M."""
+        return self.core.memory_size
 
     def forward(self, sequences: Sequences) -> PolicyOutput:
         """Judge sequences: L * B rows in their order; after single steps with the memory then."""

@@ -7,11 +7,14 @@ Axes: L steps, B sequences, D features, H units, M numbers of a memory.
 """
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
+
+from agents.networks.episode_runs import EpisodeRuns
+from agents.networks.gru_steps import GRUSteps, keeps_of
 
 MemoryKind = Literal["GRU", "LSTM"]
 
@@ -67,17 +70,8 @@ class RecurrentCore(nn.Module, ABC):
         Returns:
             [L, B, H].
         """
-        L, B = starts.shape
         with torch.autocast(features.device.type, enabled=False):
-            runs = _Runs.within(starts)
-            before = memory.new_zeros(runs.number, self.memory_size)
-            before[runs.of_row[::L]] = memory.detach() * ~starts[0].unsqueeze(1)
-            rows = features.float().transpose(0, 1).flatten(0, 1)
-            laid_out = rows.new_zeros(runs.longest, runs.number, rows.shape[1])
-            outputs = self._unrolled(laid_out.index_put((runs.step, runs.of_row), rows), before)
-            by_row: Tensor = outputs[runs.step, runs.of_row]
-            by_sequence = by_row.view(B, L, self.size)
-            return by_sequence.transpose(0, 1)
+            return self._along(features.float(), memory.detach(), starts)
 
     @abstractmethod
     def step(
@@ -89,6 +83,12 @@ class RecurrentCore(nn.Module, ABC):
             features: [B, D].
             memory: [B, M], zeros at the start of an episode.
         """
+
+    def _along(self, features: Tensor, memory: Tensor, starts: Tensor) -> Tensor:
+        """Go along sequences by torch's own layer, as a whole: it has fused kernels."""
+        runs = EpisodeRuns.within(starts)
+        outputs = self._unrolled(runs.lay_out(features), runs.before(memory))
+        return runs.take_back(outputs)
 
     @abstractmethod
     def _unrolled(self, features: Tensor, memory: Tensor) -> Tensor:
@@ -124,6 +124,17 @@ class GRUCore(RecurrentCore):
         (x_r, x_z, x_n), (u_r, u_z, u_n) = of_inputs.chunk(3, dim=1), of_state.chunk(3, dim=1)
         candidate = torch.tanh(x_n + torch.sigmoid(x_r + u_r) * u_n)
         return torch.lerp(candidate, memory, torch.sigmoid(x_z + u_z))
+
+    def _along(self, features: Tensor, memory: Tensor, starts: Tensor) -> Tensor:
+        """On a CPU, where torch has no fused kernel, go step by step (see gru_steps)."""
+        if features.is_cuda:
+            return super()._along(features, memory, starts)
+        weight, of_state, bias, state_bias = self.layer.parameters()
+        of_inputs = nn.functional.linear(features, weight, bias)
+        outputs: Tensor = GRUSteps.apply(  # type: ignore[no-untyped-call]
+            of_inputs, memory, of_state, state_bias, keeps_of(starts)
+        )
+        return outputs
 
     def _unrolled(self, features: Tensor, memory: Tensor) -> Tensor:
         outputs: Tensor = self.layer(features, memory.unsqueeze(0))[0]
@@ -163,34 +174,6 @@ class LSTMCore(RecurrentCore):
         state, cell = (part.contiguous() for part in memory.unsqueeze(0).chunk(2, dim=2))
         outputs: Tensor = self.layer(features, (state, cell))[0]
         return outputs
-
-
-class _Runs(NamedTuple):
-    """The pieces of sequences [L, B] that belong to one episode each; rows are b * L + t.
-
-    Beside each other they take fewer calls than one after the other, and torch's own layers go
-    along them as a whole: on the CPU an LSTM takes a third of the time that way.
-
-    Attributes:
-        number: R. longest: steps of the longest one.
-        of_row, step: [B * L], the run that a row belongs to, and which of its steps it is.
-    """
-
-    number: int
-    longest: int
-    of_row: Tensor
-    step: Tensor
-
-    @classmethod
-    def within(cls, starts: Tensor) -> "_Runs":
-        """Cut sequences before every start [L, B]."""
-        begins = starts.t().clone(memory_format=torch.contiguous_format)
-        begins[:, 0] = True
-        begins = begins.flatten()
-        of_row = begins.cumsum(dim=0) - 1
-        first = begins.nonzero().flatten()
-        step = torch.arange(len(begins), device=begins.device) - first[of_row]
-        return cls(len(first), int(step.max()) + 1, of_row, step)
 
 
 CORES: dict[MemoryKind, type[GRUCore] | type[LSTMCore]] = {"GRU": GRUCore, "LSTM": LSTMCore}

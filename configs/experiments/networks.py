@@ -74,9 +74,13 @@ def _take_memory(model: Mapping[str, Entry], to: Translation) -> None:
         if "max_seq_len" in model:
             to.note("max_seq_len", model["max_seq_len"], "ignored: sequences are whole rollouts")
         return
-    for name in ("lstm_cell_size", "max_seq_len"):
-        if name in model:
-            to.note(name, model[name], "ignored: without use_lstm it is unused")
+    if "lstm_cell_size" in model:
+        to.note("lstm_cell_size", size, "ignored: without use_lstm it is unused")
+    if "max_seq_len" in model:
+        why = "ignored: without use_lstm it is unused"
+        if "custom_model" in model:
+            why = "ignored: sequences are whole rollouts, where the model remembers"
+        to.note("max_seq_len", model["max_seq_len"], why)
 
 
 def _take_convolutions(entry: Entry, to: Translation) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from gymnasium.spaces import Box, Discrete
@@ -26,6 +26,7 @@ from agents.networks.scaling import BoundScaling, RunningScaling
 from agents.networks.world_model import WorldModel
 from agents.ppo_agent import LearningSettings, PPOAgent
 from agents.ranks import Ranks
+from agents.recurrent.custom_policy import RecurrentCustomPolicy
 from agents.recurrent.rollout import RecurrentRollout
 from agents.representation.barlow_twins import BarlowTwinsHead
 from agents.representation.byol import BYOLHead
@@ -35,7 +36,7 @@ from agents.representation.representation import RepresentationLearning, SlowSch
 from agents.representation.views import make_view
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.targets import Discounting
-from models.customnet import CustomModel
+from models import customnet, customrnn
 from tests.agents.scripts import Script
 
 WEIGHTS = LossWeights(clip_range=0.1, entropy=0.01, value=0.5, clip_value_loss=False)
@@ -73,7 +74,7 @@ class Kind:
     project_gradient: bool = False
     share: float = 1.0  # of a minibatch, for the head
     running: bool = False  # whether states are scaled by running statistics
-    custom: bool = False  # whether the policy of vectors is a model of the user's
+    custom: bool = False  # whether the policy of vectors is a model of the user's; then an LSTM
     memory: MemoryKind | None = None
 
     @property
@@ -114,7 +115,9 @@ def make_learner(
     """Build a learner whose values are far from zero, so that a wrong one shows."""
     with drawn_from(seed):
         policy: nn.Module
-        if kind.memory is not None:
+        if kind.custom:
+            policy = make_custom_policy(kind)
+        elif kind.memory is not None:
             policy = make_recurrent_policy(kind)
         elif len(kind.observation_shape) == 3:
             policy = FrameActorCritic(
@@ -130,8 +133,6 @@ def make_learner(
                 value_init_gain=1.0,
                 intrinsic_head=kind.bonus,
             )
-        elif kind.custom:
-            policy = make_custom_policy(kind)
         else:
             policy = VectorActorCritic(
                 RunningScaling(3) if kind.running else BoundScaling((-1.0,) * 3, (3.0,) * 3),
@@ -152,19 +153,24 @@ def make_learner(
 
 
 def make_custom_policy(kind: Kind) -> CustomPolicy:
-    """Build the model of models/customnet.py as a policy of vectors."""
+    """Build the model of models/customnet.py, or customrnn.py, as a policy of vectors."""
     outputs = NUM_ACTIONS if kind.discrete else 2 * NUM_ACTIONS
-    seen = Box(-1.0, 3.0, VECTOR)
-    told = {"hidden": 8, "num_values": 2 if kind.bonus else 1}
-    return CustomPolicy(
-        CustomModel(seen, Discrete(NUM_ACTIONS), outputs, told),
-        BoundScaling((-1.0,) * 3, (3.0,) * 3),
-        num_actions=NUM_ACTIONS,
-        discrete=kind.discrete,
-        intrinsic_head=kind.bonus,
-        source=Path("models/customnet.py"),
-        digest="",
-    )
+    made_with = (Box(-1.0, 3.0, VECTOR), Discrete(NUM_ACTIONS), outputs)
+    num_values = 2 if kind.bonus else 1
+    about: dict[str, Any] = {
+        "num_actions": NUM_ACTIONS,
+        "discrete": kind.discrete,
+        "intrinsic_head": kind.bonus,
+        "source": Path("models/custom.py"),
+        "digest": "",
+    }
+    scaling = BoundScaling((-1.0,) * 3, (3.0,) * 3)
+    if kind.memory is None:
+        model = customnet.CustomModel(*made_with, {"hidden": 8, "num_values": num_values})
+        return CustomPolicy(model, scaling, **about)
+    told = {"hidden": MEMORY_UNITS, "num_values": num_values}
+    remembering, shapes = customrnn.CustomModel(*made_with, told), [(MEMORY_UNITS,)] * 2
+    return RecurrentCustomPolicy(remembering, scaling, state_shapes=shapes, **about)
 
 
 def make_recurrent_policy(kind: Kind) -> RecurrentActorCritic:

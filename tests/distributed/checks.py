@@ -38,6 +38,7 @@ KINDS = {
     "slow features": Kind(FRAME, bonus_input="slow features"),
     "GRU": Kind(discrete=False, memory="GRU"),
     "LSTM": Kind(FRAME, memory="LSTM", bonus_input="features"),
+    "a model that remembers": Kind(memory="LSTM", custom=True),
 }
 PART_OF_A_BATCH = Kind(FRAME, head="Barlow-Twins", share=0.4)  # 6 of the 15 samples of a rank
 WHOLE_BATCH = settings_with(normalize_advantage=True)

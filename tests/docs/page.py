@@ -20,6 +20,7 @@ BONUS, HEAD, OBJECTIVE, BACKBONE, ENVIRONMENT, WITH_STATE, OLDER_INTERFACE, POLI
     "commands/show_recipe.py",
     "models/customnet.py",
 )
+REMEMBERING = "models/customrnn.py"
 
 
 class Change(NamedTuple):

@@ -45,6 +45,7 @@ from tests.docs.page import (
     OBJECTIVE,
     OLDER_INTERFACE,
     POLICY,
+    REMEMBERING,
     VERB,
     WITH_STATE,
     example,
@@ -131,11 +132,13 @@ def test_every_example_of_the_page_is_tested() -> None:
         POLICY,
         VERB,
         MODEL,
+        REMEMBERING,
     }
 
 
 def test_the_page_shows_the_model_that_lies_there() -> None:
-    assert examples()[MODEL] == (ROOT / MODEL).read_text(encoding="utf-8")
+    for path in (MODEL, REMEMBERING):
+        assert examples()[path] == (ROOT / path).read_text(encoding="utf-8")
 
 
 @EXAMPLES

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -103,6 +104,16 @@ def test_the_losses_alone_find_the_goal() -> None:
     shares = [float(share) for share in re.findall(r"reached (\S+) times", run("losses_alone"))]
     assert shares[0] < 0.5
     assert shares[-1] > 1.5
+
+
+def test_hidden_velocities_leave_position_and_angle_of_the_same_cartpole() -> None:
+    importlib.import_module(EXAMPLES + "hidden_velocities")
+    hidden, whole = gymnasium.make("CartPoleHidden-v0"), gymnasium.make("CartPole-v1")
+    seen, all_of_it = hidden.reset(seed=3)[0], whole.reset(seed=3)[0]
+    for _ in range(5):
+        np.testing.assert_array_equal(seen, all_of_it[[0, 2]])
+        assert hidden.observation_space.contains(seen)
+        seen, all_of_it = hidden.step(1)[0], whole.step(1)[0]
 
 
 def test_whoever_recalls_the_cue_is_right_and_the_other_answer_is_wrong() -> None:

@@ -14,26 +14,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.custom_policy import CustomPolicy, of_the_user
+from agents.custom_policy import CustomPolicy, of_the_user, told
+from agents.recurrent.custom_policy import RecurrentCustomPolicy
 from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.building.custom_source import FOLDER, Source, read_source
+from training.building.custom_trial import try_policy
+from training.building.memory import check_minibatches
 from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
 
-ROWS = 3  # observations of a trial
-
 
 def try_custom_model(config: Config, spec: EnvironmentSpec) -> None:
-    """Refuse a model that cannot be used, before anything is replaced for it.
+    """Refuse a model that cannot be trained, before anything is replaced for it.
 
     Raises:
-        ConfigurationError: as `build_custom_policy`.
+        ConfigurationError: as `build_custom_policy`, or there are too few environments for it.
     """
-    if config.ppo.custom_model_name is not None:
-        with torch.random.fork_rng(devices=[]):
-            build_custom_policy(config, spec)
+    if config.ppo.custom_model_name is None:
+        return
+    with torch.random.fork_rng(devices=[]):
+        policy = build_custom_policy(config, spec)
+    if isinstance(policy, RecurrentCustomPolicy):
+        check_minibatches(config, f"{policy.source}: get_initial_state")
 
 
 def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
@@ -56,16 +60,22 @@ def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
     with of_the_user(source.path, "CustomModel(...)"):
         model = kind(seen, acted, a if discrete else 2 * a, made_with)
     _check_module(model, source.path)
-    policy = CustomPolicy(
-        model,
-        build_scaling(config, spec),
-        num_actions=a,
-        discrete=discrete,
-        intrinsic_head=config.intrinsic.kind != "none",
-        source=source.path,
-        digest=source.digest,
-    )
-    _try(policy, seen)
+    about: dict[str, Any] = {
+        "num_actions": a,
+        "discrete": discrete,
+        "intrinsic_head": config.intrinsic.kind != "none",
+        "source": source.path,
+        "digest": source.digest,
+    }
+    policy: CustomPolicy
+    if hasattr(model, "get_initial_state"):
+        shapes = _state_shapes(model, source.path)
+        scaling = build_scaling(config, spec)
+        policy = RecurrentCustomPolicy(model, scaling, state_shapes=shapes, **about)
+    else:
+        _check_forward(model, source.path)
+        policy = CustomPolicy(model, build_scaling(config, spec), **about)
+    try_policy(policy, seen)
     return policy
 
 
@@ -118,11 +128,6 @@ def _check_module(model: Any, path: Path) -> None:
         raise ConfigurationError(
             f"{path}: CustomModel is no torch.nn.Module; let it inherit from that"
         )
-    if hasattr(model, "initial_state") or hasattr(model, "get_initial_state"):
-        raise ConfigurationError(
-            f"{path}: CustomModel has an initial state: models with a memory are not trained; "
-            "leave it out, and stack frames where the past matters (StateStackSize)"
-        )
     lazy = [
         name
         for name, parameter in model.named_parameters()
@@ -140,46 +145,42 @@ def _check_module(model: Any, path: Path) -> None:
         raise ConfigurationError(f"{path}: parameters must be float32, unlike {', '.join(other)}")
 
 
-def _try(policy: CustomPolicy, seen: gymnasium.spaces.Box) -> None:
-    """Let a fresh policy judge a few observations; no weight, statistic or stream is changed.
-
-    Raises:
-        ConfigurationError: what comes is of the wrong form, not finite, drawn at random, depends on
-            the other observations of the batch, or on not all of the parameters.
-    """
-    path, before = policy.source, {k: v.clone() for k, v in policy.model.state_dict().items()}
-    with torch.random.fork_rng(devices=[]):
-        generator = torch.Generator().manual_seed(0)
-        most = 255.0 if len(seen.shape) > 1 else 1.0
-        rows = most * torch.rand((ROWS, *seen.shape), generator=generator)
-        together = _numbers(policy, rows)
-        again, fewer = _numbers(policy, rows), _numbers(policy, rows[1:])
-    if not together.isfinite().all():
-        raise ConfigurationError(f"{path}: forward returned numbers that are not finite")
-    if not torch.equal(together, again):
+def _check_forward(model: nn.Module, path: Path) -> None:
+    """Refuse a forward that asks for a state which nobody begins."""
+    parameters = list(inspect.signature(model.forward).parameters.values())
+    asked = [
+        each.name
+        for each in parameters
+        if each.default is each.empty
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(asked) > 1:
         raise ConfigurationError(
-            f"{path}: forward returned two answers to the same observations: a policy must give an "
-            "action the probability that it was drawn with; leave out dropout and other chance"
+            f"{path}: forward asks for {', '.join(asked)}, and CustomModel has no "
+            "get_initial_state: a model that remembers begins with one; any other is given the "
+            "observations alone"
         )
-    if not torch.allclose(together[1:], fewer, rtol=1e-3, atol=1e-4):  # sums in another order
-        raise ConfigurationError(
-            f"{path}: what forward returns for an observation depends on the others of the batch; "
-            "leave out batch normalisation and the like"
-        )
-    named = [(name, p) for name, p in policy.model.named_parameters() if p.requires_grad]
-    gradients = torch.autograd.grad(together.sum(), [p for _, p in named], allow_unused=True)
-    idle = [name for (name, _), gradient in zip(named, gradients, strict=True) if gradient is None]
-    if idle:
-        raise ConfigurationError(
-            f"{path}: neither outputs nor values depend on {', '.join(idle)}; leave them out, or "
-            "take them from training by requires_grad_(False)"
-        )
-    policy.model.load_state_dict(before)
 
 
-def _numbers(policy: CustomPolicy, rows: Tensor) -> Tensor:
-    """Return all that a policy says of observations, [B, ...]."""
-    said = policy(rows)
-    numbers = [part for part in vars(said.distribution).values() if isinstance(part, Tensor)]
-    values = (said.value_extrinsic, said.value_intrinsic)
-    return torch.cat([*numbers, *(value.unsqueeze(1) for value in values)], dim=1)
+def _state_shapes(model: nn.Module, path: Path) -> list[tuple[int, ...]]:
+    """Return the shapes of what a model remembers, without a batch."""
+    with of_the_user(path, "get_initial_state"):
+        state: Any = model.get_initial_state()  # type: ignore[operator] # whatever it is
+    if not isinstance(state, list | tuple) or not state:
+        raise ConfigurationError(
+            f"{path}: get_initial_state returned {told(state)}, and a list of tensors is wanted, "
+            "each of what one episode remembers, without a batch"
+        )
+    for index, part in enumerate(state):
+        if not isinstance(part, Tensor) or part.dtype != torch.float32 or not part.numel():
+            found = f"{told(part)} of {part.dtype}" if isinstance(part, Tensor) else told(part)
+            raise ConfigurationError(
+                f"{path}: get_initial_state returned {found} as state {index}, and a tensor of "
+                "torch.float32 is wanted, such as torch.zeros(64)"
+            )
+        if part.any():
+            raise ConfigurationError(
+                f"{path}: get_initial_state returned numbers other than zero as state {index}: "
+                "what is remembered begins at zero; add a start of its own in forward"
+            )
+    return [tuple(part.shape) for part in state]

@@ -17,7 +17,7 @@ from training.building.bonuses import build_bonus_features, build_intrinsic
 from training.building.custom_model import build_custom_policy
 from training.building.encoders import build_encoded_policy, encoder_parameters
 from training.building.heads import build_representation
-from training.building.memory import build_recurrent_policy, memory_size
+from training.building.memory import build_recurrent_policy
 from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
@@ -154,6 +154,8 @@ def rollout_shape(
 ) -> RolloutShape:
     """Return the sizes of this rank's rollouts; a frozen encoder's features are kept for frames.
 
+    What a policy remembers it says itself (see Learner.new_rollout).
+
     Args:
         config: the run's configuration.
         spec: the environment.
@@ -168,5 +170,4 @@ def rollout_shape(
         observation_shape=spec.observation_shape if encoder is None else (encoder.feature_size,),
         observation_dtype=torch.uint8 if is_frames else torch.float32,
         action_shape=() if spec.discrete else (spec.num_actions,),
-        memory_size=memory_size(config),
     )

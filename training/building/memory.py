@@ -6,6 +6,7 @@ from agents.encoders.encoder import Encoder
 from agents.networks.backbones import FrameBackbone, VectorBackbone
 from agents.networks.recurrent_actor_critic import RecurrentActorCritic
 from agents.networks.recurrent_core import CORES
+from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.building.backbones import frame_backbone_sizes
 from training.building.encoders import build_encoder_backbone
@@ -39,10 +40,23 @@ def build_recurrent_policy(
     )
 
 
-def memory_size(config: Config) -> int:
-    """Return how many numbers the policy remembers; 0 without a memory."""
-    kind = config.ppo.memory
-    return 0 if kind == "none" else CORES[kind].num_states * _units(config)
+def check_minibatches(config: Config, what: str) -> None:
+    """Refuse more minibatches than there are environments to make them of; whoever plays has none.
+
+    Args:
+        config: of a run whose policy remembers.
+        what: that says so, for the message.
+
+    Raises:
+        ConfigurationError: with that message.
+    """
+    num_envs, num_minibatches = config.run.num_envs, config.ppo.num_minibatches
+    if num_envs < num_minibatches:
+        raise ConfigurationError(
+            f"{what} with NumEnv = {num_envs} and MiniBatch = {num_minibatches}: a minibatch is "
+            "made of whole sequences, one of each environment, and each needs at least one; raise "
+            "NumEnv or lower MiniBatch"
+        )
 
 
 def _units(config: Config) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from configs.schema import Config
-from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.exporting.policy_graph import MEMORY, NEXT_MEMORY
 from training.exporting.reading import spec_to_json
@@ -15,8 +14,13 @@ from workers.environments.base import EnvironmentSpec
 from workers.environments.description import Facts, describe_environment
 
 
-def how_to_play(config: Config, spec: EnvironmentSpec) -> Facts:
+def how_to_play(config: Config, spec: EnvironmentSpec, memory_size: int) -> Facts:
     """Return what is between a simulator and the policy's input, and from its output back.
+
+    Args:
+        config: the run's configuration.
+        spec: the environment.
+        memory_size: numbers that the policy remembers; 0 without a memory.
 
     Raises:
         ConfigurationError: an Atari game whose emulator is not installed.
@@ -31,8 +35,7 @@ def how_to_play(config: Config, spec: EnvironmentSpec) -> Facts:
         }
     actions = _choices(spec, names, values) if spec.discrete else _continuous(spec)
     precision = {"graphs": "float32", "in_training_and_evaluation": config.run.precision}
-    size = memory_size(config)
-    memory = {"memory": _memory(config.ppo.memory, size)} if size else {}
+    memory = {"memory": _memory(config, memory_size)} if memory_size else {}
     return {**facts, **memory, "actions": actions, "precision": precision}
 
 
@@ -53,9 +56,9 @@ def in_words(play: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _memory(kind: str, size: int) -> Facts:
+def _memory(config: Config, size: int) -> Facts:
     return {
-        "kind": kind,
+        "kind": config.ppo.custom_model_name or config.ppo.memory,
         "size": size,
         "at_start": "zeros, at the first observation of every episode",
         "from_step_to_step": f"{MEMORY} is what {NEXT_MEMORY} was at the step before",

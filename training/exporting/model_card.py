@@ -8,7 +8,6 @@ from typing import Any
 
 from configs.reading import printable
 from configs.schema import Config
-from training.building.memory import memory_size
 from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import in_words
 from training.exporting.policy_graph import BATCH, INPUT, MEMORY, NEXT_MEMORY, output_names
@@ -48,6 +47,7 @@ class Facts:
         log_names: runs that may have evaluated it.
         config, spec: of the run.
         input_shape: of one input, without the batch.
+        memory_size: numbers that the policy remembers; 0 without a memory.
         play: see `training.exporting.feeding`.
         env_steps, updates: of its training.
         trained_with, exported_with: versions of packages, machine, commit.
@@ -58,6 +58,7 @@ class Facts:
     config: Config
     spec: EnvironmentSpec
     input_shape: tuple[int, ...]
+    memory_size: int
     play: Mapping[str, Any]
     env_steps: int
     updates: int
@@ -102,7 +103,7 @@ def model_card(
         _interface(facts),
         in_words(facts.play),
         _files(graphs),
-        _commands(folder, facts.spec.env_id),
+        _commands(folder, facts),
         LICENSE,
         _versions(facts),
     ]
@@ -151,7 +152,7 @@ def _interface(facts: Facts) -> str:
     if len(spec.observation_shape) > 1:
         what = "stacked raw frames, 0 to 255, the oldest first"
     rows = [f"| `{INPUT}` | in | {spec.observation_dtype} [{shape}] | {what} |"]
-    size = memory_size(facts.config)
+    size = facts.memory_size
     widths = {"value_extrinsic": "", "value_intrinsic": "", NEXT_MEMORY: f", {size}"}
     if size:
         rows.append(f"| `{MEMORY}` | in | float32 [{BATCH}, {size}] | {MEANINGS[MEMORY]} |")
@@ -190,13 +191,16 @@ def _files(graphs: list[str]) -> str:
     return "\n".join(["## Files\n", *lines, ending])
 
 
-def _commands(folder: Path, env_id: str) -> str:
+def _commands(folder: Path, facts: Facts) -> str:
     """Show the examples; what imports a module is named by whoever types it."""
+    env_id = facts.spec.env_id
     where = shlex.join([str(folder), env_id] if ":" in env_id else [str(folder)])
+    lines = [f"python -m examples.play_graph {where}"]
+    if facts.config.ppo.custom_model_name is None:  # else the network is code, which no export has
+        lines.insert(0, f"python -m examples.play_export {where}")
     return (
         "## Play it back\n\nFrom a clone of Scout; the scores are those of an evaluation of as "
-        "many episodes with the same seed:\n\n```bash\n"
-        f"python -m examples.play_export {where}\npython -m examples.play_graph {where}\n```"
+        "many episodes with the same seed:\n\n```bash\n" + "\n".join(lines) + "\n```"
     )
 
 

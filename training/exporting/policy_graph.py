@@ -14,7 +14,6 @@ from torch.export import Dim, ExportedProgram
 
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
-from agents.networks.recurrent_actor_critic import RecurrentActorCritic
 from workers.environments.base import EnvironmentSpec
 
 INPUT, MEMORY, NEXT_MEMORY = "observation", "memory", "next_memory"
@@ -76,7 +75,7 @@ class RecurrentPolicyGraph(PolicyGraph):
     """One step of a policy that remembers: its memory goes in, and comes out as it is after it.
 
     Args:
-        policy: a RecurrentActorCritic.
+        policy: a RecurrentPolicy.
         spec: the environment.
     """
 
@@ -86,8 +85,7 @@ class RecurrentPolicyGraph(PolicyGraph):
         Returns:
             those of a PolicyGraph, and the memory [B, M] for the next step of the same episodes.
         """
-        assert isinstance(self.policy, RecurrentActorCritic)
-        output = self.policy.step(observation, memory)
+        output: PolicyOutput = self.policy.step(observation, memory)  # type: ignore[operator]
         assert output.memory is not None
         return *self.tensors(output), output.memory
 
@@ -126,9 +124,9 @@ def trace(
     remembered = (torch.zeros(2, memory_size),) if memory_size else ()
     kind = RecurrentPolicyGraph if memory_size else PolicyGraph
     graph = kind(policy, spec).cpu().eval()
-    return torch.export.export(
-        graph, (example, *remembered), dynamic_shapes=_any_batch(memory_size)
-    )
+    shapes = _any_batch(memory_size)
+    with _quiet():
+        return torch.export.export(graph, (example, *remembered), dynamic_shapes=shapes)
 
 
 def program_bytes(program: ExportedProgram) -> bytes:
@@ -167,13 +165,15 @@ def _any_batch(memory_size: int) -> dict[str, dict[int, Dim]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what the exporter says of packages that a policy does without."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Keep back what torch says of packages that a policy does without, and of its own layers."""
+    logs = [logging.getLogger(f"torch.{name}") for name in ("onnx", "fx")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)

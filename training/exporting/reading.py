@@ -17,14 +17,13 @@ from torch import Tensor, nn
 
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
-from agents.networks.recurrent_actor_critic import PolicyInput, Sequences
+from agents.networks.recurrent_actor_critic import PolicyInput, Sequences, memory_size
 from configs.errors import CheckpointError, ConfigurationError
 from configs.former import with_former_values
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from training.building.encoders import encoded
 from training.building.learner import build_policy
-from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import kept_encoder, module_of
@@ -50,23 +49,36 @@ class ExportedPolicy:
     Attributes:
         config: of the run that trained it.
         spec: the environment.
-        judge: the policy, on the CPU, in the precision that it was trained in.
+        judge: the policy, on the CPU, in the precision that it was trained in; None where it is a
+            model of the user's, whose code no export holds: its graph is there.
+        memory_size: numbers that it remembers; 0 without a memory.
     """
 
     config: Config
     spec: EnvironmentSpec
-    judge: Judge
+    judge: Judge | None
+    memory_size: int
 
     def player(self, seed: int, *, greedy: bool = False, judge: Judge | None = None) -> Player:
-        """Return the policy at play, or another form of it; `seed` is that of sampled actions."""
+        """Return the policy at play, or another form of it; `seed` is that of sampled actions.
+
+        Raises:
+            CheckpointError: there is no other form, and the policy's own is a model of the user's.
+        """
+        judge = judge or self.judge
+        if judge is None:
+            raise CheckpointError(
+                f"the policy is CustomModel = {self.config.ppo.custom_model}, code which no export "
+                "holds; play its graph: python -m examples.play_graph FOLDER"
+            )
         return Player(
-            judge or self.judge,
+            judge,
             self.spec,
             stack_size(self.config, self.spec),
             CPU,
             seed,
             greedy=greedy,
-            memory_size=memory_size(self.config),
+            memory_size=self.memory_size,
         )
 
 
@@ -96,18 +108,17 @@ def load_export(folder: Path, *, trusted_env_id: str | None = None) -> ExportedP
             "where you trust that, name the EnvID as well: as trusted_env_id, or behind the folder "
             "of an example"
         )
-    if config.ppo.custom_model_name is not None:
-        raise CheckpointError(
-            f"{path}: its CustomModel = {config.ppo.custom_model} is code, which no export holds"
-        )
     with laid_out("policy", folder):
         spec = spec_from_json(content["environment"])
+        if config.ppo.custom_model_name is not None:
+            size = content["play"].get("memory", {"size": 0})["size"]
+            return ExportedPolicy(config, spec, None, size)
         encoder = kept_encoder(content, config, path)
         policy = build_policy(config, spec, module_of(encoder))
         if encoder is not None and config.learns_from_features:
             policy = encoded(encoder.module, policy, stack_size(config, spec))
         policy.load_state_dict(_weights(folder / WEIGHTS))
-    return ExportedPolicy(config, spec, _judge_of(policy, config))
+    return ExportedPolicy(config, spec, _judge_of(policy, config), memory_size(policy))
 
 
 def load_program(folder: Path) -> Judge:

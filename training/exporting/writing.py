@@ -1,16 +1,19 @@
 """A checkpoint's policy for others: weights, configuration, a card, and graphs to run elsewhere."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 from torch import nn
 
+from agents.custom_policy import CustomPolicy
+from agents.networks.recurrent_actor_critic import memory_size
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.typed import typed
 from training.building.encoders import frames_policy
-from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.checkpoints.policy_encoder import FACT
 from training.checkpoints.protocol import changes_text
@@ -62,11 +65,6 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
             f"{changes_text(agent.protocol_changes)}; leave that out: to play by it is a matter of "
             "--eval, whose report the export's card names"
         )
-    if agent.config.ppo.custom_model_name is not None:
-        raise ConfigurationError(
-            f"CustomModel = {agent.config.ppo.custom_model}: an export holds Scout's own networks "
-            "alone; export a model of your own by torch.export, its weights are in the checkpoint"
-        )
     facts = _gather_facts(options, agent)
     reports = evaluations(facts, options.logs)
     graphs = _graphs(agent)
@@ -84,14 +82,18 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
 
 
 def _gather_facts(options: RunOptions, agent: LoadedPPO) -> Facts:
-    size = stack_size(agent.config, agent.player.spec)
+    size, remembered = (
+        stack_size(agent.config, agent.player.spec),
+        memory_size(agent.learner.policy),
+    )
     return Facts(
         checkpoint=agent.path,
         log_names=(options.log_name, agent.payload["facts"]["log_name"]),
         config=agent.config,
         spec=agent.player.spec,
         input_shape=input_shape(agent.player.spec, size),
-        play=how_to_play(agent.config, agent.player.spec),
+        memory_size=remembered,
+        play=how_to_play(agent.config, agent.player.spec, remembered),
         env_steps=agent.payload["env_steps"],
         updates=agent.payload["updates"],
         trained_with=agent.payload["facts"]["versions"],
@@ -114,7 +116,7 @@ def _weights(agent: LoadedPPO, facts: Facts, reports: list[dict[str, Any]]) -> d
             "dtype": facts.spec.observation_dtype,
             "shape": [BATCH, *facts.input_shape],
         },
-        outputs=output_names(facts.spec, memory_size(agent.config)),
+        outputs=output_names(facts.spec, facts.memory_size),
         play=facts.play,
         evaluations=[_without_paths(report) for report in reports],
         versions=facts.exported_with,
@@ -138,10 +140,27 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
 def _graphs(agent: LoadedPPO) -> dict[str, bytes]:
     """Return the graphs that can be made here, by file name."""
     spec = agent.player.spec
-    size = memory_size(agent.config)
-    program = trace(_policy_of(agent), spec, stack_size(agent.config, spec), size)
+    size = memory_size(agent.learner.policy)
+    with _told_of_the_users_model(agent.learner.policy):
+        program = trace(_policy_of(agent), spec, stack_size(agent.config, spec), size)
     graphs = {PROGRAM: program_bytes(program)}
     return graphs if missing_for_onnx() else graphs | {ONNX: onnx_bytes(program, spec, size)}
+
+
+@contextmanager
+def _told_of_the_users_model(policy: nn.Module) -> Iterator[None]:
+    """Say in one line what torch.export cannot make of a model of the user's."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(policy, CustomPolicy):
+            raise
+        cause = error.__cause__ or error  # a policy tells of what forward raises
+        why = str(cause).strip().partition("\n")[0] or type(cause).__name__
+        raise ConfigurationError(
+            f"{policy.source}: torch.export makes no graph of forward ({why}): what it does may "
+            "not hang on the values of tensors, nor on how many observations there are"
+        ) from error
 
 
 def _found(folder: Path) -> list[str]:

@@ -9,14 +9,13 @@ import torch
 from agents.controllers.sight import Sight
 from agents.learner import Learner
 from agents.networks.actor_critic import PolicyOutput
-from agents.networks.recurrent_actor_critic import PolicyInput
+from agents.networks.recurrent_actor_critic import PolicyInput, memory_size
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from configs.typed import typed
 from training.building.custom_source import warn_if_changed
 from training.building.learner import build_learner
-from training.building.memory import memory_size
 from training.building.stacking import stack_size
 from training.building.td3 import build_td3_learner
 from training.checkpoints.compatibility import CHANGE, check_fit
@@ -156,7 +155,7 @@ def _ppo_player(
             seed,
             greedy=greedy,
             encoder=learner.encoder,
-            memory_size=memory_size(config),
+            memory_size=memory_size(learner.policy),
         )
     return player, learner
 

@@ -1,5 +1,7 @@
 """GRU and LSTM along sequences equal the papers' equations, step by step, and so do gradients."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
@@ -99,6 +101,18 @@ def test_gradients_are_those_of_the_papers_equations(kind: MemoryKind, density: 
     wanted, found = (torch.autograd.grad((output * weights).sum(), variables) for output in outputs)
     for one, other in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_gru_goes_step_by_step_where_torchs_own_layer_goes_as_a_whole() -> None:
+    """The former on a CPU, the latter on a GPU; the core's equations hold for both."""
+    core, starts, weights = core_of("GRU"), some_starts(), drawn(L, B, H, seed=5)
+    features, memory = drawn(L, B, D).requires_grad_(), drawn(B, core.memory_size, seed=1)
+    variables = (features, *core.parameters())
+    ways = (core._along, partial(RecurrentCore._along, core))
+    outputs = [way(features, memory, starts) for way in ways]
+    torch.testing.assert_close(*outputs)
+    one, other = (torch.autograd.grad((out * weights).sum(), variables) for out in outputs)
+    torch.testing.assert_close(one, other)
 
 
 @BOTH

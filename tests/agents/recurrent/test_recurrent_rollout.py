@@ -10,7 +10,7 @@ from agents.encoders.convolutional import ConvolutionEncoder
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.reward_induced import RecurrentEncoder
 from agents.networks.actor_critic import PolicyOutput
-from agents.networks.recurrent_actor_critic import RecurrentActorCritic, Sequences
+from agents.networks.recurrent_actor_critic import RecurrentActorCritic, RecurrentPolicy, Sequences
 from agents.networks.recurrent_core import CORES
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
@@ -32,8 +32,12 @@ from tests.agents.small import (
 
 CPU = torch.device("cpu")
 T, N = 9, 5
-KINDS = [Kind(VECTOR, memory="GRU"), Kind(FRAME, discrete=False, memory="LSTM")]
-BOTH = pytest.mark.parametrize("kind", KINDS, ids=["vectors", "frames"])
+KINDS = {
+    "vectors": Kind(VECTOR, memory="GRU"),
+    "frames": Kind(FRAME, discrete=False, memory="LSTM"),
+    "a model of the user's": Kind(VECTOR, memory="LSTM", custom=True),
+}
+EACH = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 WHOLE, GROUPS = [slice(0, N)], [slice(0, 2), slice(2, N)]
 
 
@@ -67,7 +71,7 @@ def played(agent: PPOAgent, kind: Kind, count: int = 2) -> tuple[RolloutBuffer, 
     return rollout, script
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("num_minibatches", [1, 2, 5])
 def test_before_the_first_step_learning_finds_the_probabilities_that_acting_had(
     ranks: Ranks, kind: Kind, num_minibatches: int
@@ -90,7 +94,7 @@ def test_before_the_first_step_learning_finds_the_probabilities_that_acting_had(
         )
 
 
-@BOTH
+@EACH
 def test_the_memory_is_each_environments_own_whatever_group_it_acts_in(
     ranks: Ranks, kind: Kind
 ) -> None:
@@ -106,13 +110,13 @@ def test_the_memory_is_each_environments_own_whatever_group_it_acts_in(
     torch.testing.assert_close(one, other)
 
 
-@BOTH
+@EACH
 def test_what_follows_is_valued_with_what_is_remembered_there(ranks: Ranks, kind: Kind) -> None:
     """A cut episode at its true last observation, after all that came before it."""
     agent = agent_of(ranks, kind)
     rollout, script = played(agent, kind, count=1)
     policy = agent.learner.policy
-    assert isinstance(policy, RecurrentActorCritic)
+    assert isinstance(policy, RecurrentPolicy)
     shown = RolloutBuffer(rollout.shape, CPU)  # stacks frames
     shown.start(script.first)
     script.fill(shown)
@@ -152,7 +156,7 @@ def test_what_follows_is_valued_with_what_is_remembered_there(ranks: Ranks, kind
         torch.testing.assert_close(at_end[n], found)
 
 
-@BOTH
+@EACH
 def test_what_is_remembered_goes_on_from_rollout_to_rollout_and_through_a_checkpoint(
     ranks: Ranks, kind: Kind
 ) -> None:
@@ -185,7 +189,7 @@ def test_random_play_leaves_nothing_to_remember() -> None:
     assert rollout.policy_input(1, slice(0, N)).memory.abs().sum() == 0
 
 
-@BOTH
+@EACH
 def test_rows_of_another_episode_change_no_bit_of_what_is_learnt_from_the_later_ones(
     ranks: Ranks, kind: Kind
 ) -> None:
@@ -216,7 +220,7 @@ def test_rows_of_another_episode_change_no_bit_of_what_is_learnt_from_the_later_
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
 
 
-@BOTH
+@EACH
 def test_a_minibatch_is_whole_sequences_of_single_environments(ranks: Ranks, kind: Kind) -> None:
     agent = agent_of(ranks, kind)
     rollout, script = played(agent, kind)
@@ -238,7 +242,7 @@ def test_a_head_and_the_policys_change_look_at_samples_of_all_times(ranks: Ranks
     assert few.min() < 28
 
 
-@BOTH
+@EACH
 def test_all_of_it_learns(ranks: Ranks, kind: Kind) -> None:
     agent = agent_of(ranks, kind, epochs=2, num_minibatches=3)
     rollout, _ = played(agent, kind)

@@ -165,11 +165,6 @@ REFUSED = {
         "has no class CustomModel",
     ),
     "other arguments": (", told)", ")", "CustomModel(...) raised"),
-    "a memory": (
-        "    def forward",
-        "    def initial_state(self, b): ...\n    def forward",
-        "memory",
-    ),
     "doubles": ("nn.Linear(8, num_outputs)", "nn.Linear(8, num_outputs).double()", "float32"),
     "lazy": ("nn.Linear(8, num_outputs)", "nn.LazyLinear(num_outputs)", "no size before"),
     "three": ("[:, 0]", "[:, 0], 1", "forward returned a tuple of 3; it returns two tensors"),

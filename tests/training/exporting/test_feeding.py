@@ -148,7 +148,7 @@ def described(**values: str) -> tuple[Config, EnvironmentSpec, dict[str, Any]]:
         spec = environment.environment_spec
     finally:
         environment.close()
-    return config, spec, how_to_play(config, spec)
+    return config, spec, how_to_play(config, spec, 0)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_what_needs_further_packages_is_described_without_them(
         num_actions=num_actions,
         frame_skip=skip,
     )
-    play = how_to_play(config, spec)
+    play = how_to_play(config, spec, 0)
     assert json.loads(json.dumps(play, allow_nan=False)) == play
     assert len(play["actions"]["names"]) == num_actions
     assert play["step"]["frame_skip"] == skip
@@ -231,7 +231,7 @@ def test_choices_that_the_simulator_counts_from_another_number_are_listed() -> N
     sight = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
     for start, numbers in ((-1, [-1, 0, 1]), (0, None)):
         space = gymnasium.spaces.Discrete(3, start=start)
-        play = how_to_play(config, spec_of("Shifted-v0", sight, space, can_snapshot=False))
+        play = how_to_play(config, spec_of("Shifted-v0", sight, space, can_snapshot=False), 0)
         assert play["actions"].get("numbers_in_the_simulator") == numbers
         assert ("numbers in the simulator | -1, 0, 1 |" in in_words(play)) == (numbers is not None)
 

@@ -102,6 +102,7 @@ REMEMBERING = [
     Kind(VECTOR, discrete=False, memory="LSTM", running=True),
     Kind(FRAME, memory="LSTM"),
     Kind(FRAME, discrete=False, memory="GRU"),
+    Kind(VECTOR, memory="LSTM", custom=True),
 ]
 STEPS = 4
 
