@@ -106,6 +106,17 @@ def add_continuing(parser: Parser) -> None:
     )
 
 
+def add_tracking(parser: Parser) -> None:
+    """Add --use_wandb, unless another verb has done so."""
+    if parser.knows("--use_wandb"):
+        return
+    parser.group("curves elsewhere (--train, --train_encoder, --train_dynamics)").add_argument(
+        "--use_wandb",
+        action="store_true",
+        help="mirror the curves to Weights & Biases; the key comes from the environment",
+    )
+
+
 def add_local_dir(parser: Parser) -> None:
     """Add --local_dir, unless another verb has done so."""
     if parser.knows("--local_dir"):

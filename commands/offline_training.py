@@ -3,7 +3,14 @@
 import argparse
 from collections.abc import Callable, Mapping
 
-from commands.common import add_continuing, note_recipe, path, positive_int, typed_recipe
+from commands.common import (
+    add_continuing,
+    add_tracking,
+    note_recipe,
+    path,
+    positive_int,
+    typed_recipe,
+)
 from commands.dataset_flags import (
     add_dataset_flags,
     add_environment,
@@ -22,6 +29,7 @@ def add_offline_flags(parser: Parser) -> None:
     """Add the flags of training on a dataset, unless another verb has done so."""
     add_dataset_flags(parser)
     add_continuing(parser)
+    add_tracking(parser)
     add_environment(parser)
     if parser.knows("--model_dir"):
         return
@@ -82,6 +90,7 @@ def train_from_flags(
         gpu_id=args.gpu_id,
         resume=args.resume,
         overwrite=args.overwrite,
+        use_wandb=args.use_wandb,
     )
     delay_interrupts()
     what = trained()

@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import add_continuing, add_models, path, positive_int
+from commands.common import add_continuing, add_models, add_tracking, path, positive_int
 from commands.experiment import add_experiment_flags, check_experiment_flags
 from commands.one_voice import say_last
 from commands.parser import VERBS_TITLE, Parser
@@ -24,17 +24,13 @@ def add_flags(parser: Parser) -> None:
     """Add --train and the flags of training alone."""
     parser.group(VERBS_TITLE).add_argument("--train", action="store_true", help="train an agent")
     add_continuing(parser)
+    add_tracking(parser)
     training = parser.group("training (--train)")
     training.add_argument(
         "--save_model_path", type=path, help="checkpoint to write (default checkpoints/NAME.ckpt)"
     )
     training.add_argument(
         "--max_env_steps", type=positive_int, metavar="N", help="env steps in all (TotalEnvSteps)"
-    )
-    training.add_argument(
-        "--use_wandb",
-        action="store_true",
-        help="mirror the curves to Weights & Biases; the key comes from the environment",
     )
     add_experiment_flags(parser)
     add_evolution_flags(parser)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.runs import run_here, write_recipe
 from training.checkpoints.encoder import load_encoder
 from training.checkpoints.storage import load_payload, unpack
 from training.exporting import policy_graph
+from training.exporting.policy_graph import missing_for_onnx
 from training.exporting.reading import load_export, load_program
 from training.playing.player import open_environments, play_episodes
 from training.recording.describing import describe, episode_of, schema_from_spec
@@ -205,6 +207,18 @@ def test_a_checkpoint_is_evaluated_and_filmed_without_the_encoders_folder(
     assert len(list(tmp_path.rglob("*.mp4"))) == len(more)
 
 
+def exported(folder: Path, encoder: Path, use: str, memory: str) -> tuple[str, str]:
+    """Train on an encoder whose folder is then gone, and export; return the flags of loading."""
+    shutil.copytree(encoder, folder / "encoder")
+    text = with_memory(recipe_of(use, folder / "encoder", StateStackSize=2), memory)
+    recipe = write_recipe(folder, text, TotalEnvSteps=32)
+    launch(folder, None, f"--config_path={recipe}")
+    shutil.rmtree(folder / "encoder")
+    loading = (f"--config_path={recipe}", f"--load_model_path={checkpoint_path(folder, NAME)}")
+    assert run_here(folder, "--export", *loading, "--out=exported") == 0
+    return loading
+
+
 def test_an_export_of_a_policy_with_a_memory_is_refused_in_words(
     frozen: CalmRun, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -227,14 +241,7 @@ def test_an_exported_policy_plays_as_its_checkpoint_does(
     use: str, memory: str, encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy_graph, "ONNX_PACKAGES", ("no such package",))
-    shutil.copytree(encoders / "stateless", tmp_path / "encoder")
-    text = with_memory(recipe_of(use, tmp_path / "encoder", StateStackSize=2), memory)
-    recipe = write_recipe(tmp_path, text, TotalEnvSteps=32)
-    launch(tmp_path, None, f"--config_path={recipe}")
-    shutil.rmtree(tmp_path / "encoder")
-    checkpoint = checkpoint_path(tmp_path, NAME)
-    loading = (f"--config_path={recipe}", f"--load_model_path={checkpoint}")
-    assert run_here(tmp_path, "--export", *loading, "--out=exported") == 0
+    loading = exported(tmp_path, encoders / "stateless", use, memory)
     policy = load_export(tmp_path / "exported")
     program = load_program(tmp_path / "exported")
     frames = torch.randint(0, 256, (3, 2, 64, 64), dtype=torch.uint8)
@@ -253,6 +260,39 @@ def test_an_exported_policy_plays_as_its_checkpoint_does(
     assert [each.score for each in played] == pytest.approx(
         json.loads(report.read_text())["scores"], rel=1e-5
     )
+
+
+@pytest.mark.skipif(bool(missing_for_onnx()), reason="the packages for ONNX are not installed")
+@pytest.mark.parametrize(
+    ("use", "memory"),
+    [
+        ("frozen", "none"),
+        pytest.param("frozen", "GRU", marks=pytest.mark.slow),
+        pytest.param("finetune", "LSTM", marks=pytest.mark.slow),
+    ],
+)
+def test_an_onnx_graph_on_an_encoder_computes_nearly_the_same(
+    use: str, memory: str, encoders: Path, tmp_path: Path
+) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    exported(tmp_path, encoders / "stateless", use, memory)
+    policy = load_export(tmp_path / "exported")
+    session = runtime.InferenceSession(tmp_path / "exported" / "policy.onnx")
+    size = policy.memory_size
+    for count in (1, 3):
+        frames = torch.randint(0, 256, (count, 2, 64, 64), dtype=torch.uint8)
+        fed, inputs = {"observation": frames.numpy()}, cast(PolicyInput, frames)
+        if size:
+            remembered, starts = torch.randn(count, size), torch.zeros(1, count, dtype=torch.bool)
+            inputs = Sequences(frames, remembered, starts)
+            fed["memory"] = remembered.numpy()
+        assert policy.judge is not None
+        wanted = policy.judge(inputs)
+        names = [output.name for output in session.get_outputs()]
+        found = dict(zip(names, session.run(None, fed), strict=True))
+        judged = {"mean": wanted.distribution.mode(), "value_extrinsic": wanted.value_extrinsic}
+        for name, value in judged.items():
+            np.testing.assert_allclose(found[name], value.detach().numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_a_bonus_of_the_encoders_features_goes_on_exactly(encoders: Path, tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agents.dynamics.dynamics import Dynamics
+from agents.encoders.encoder import Encoder
+from agents.encoders.transition import Transition
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
-from training.checkpoints.agent_memory import AgentMemory
-from training.checkpoints.policy_encoder import PolicyEncoder
-from training.checkpoints.policy_transition import PolicyTransition
+from training.checkpoints.kept_model import KeptModel
 from training.folders.run_folder import RunFolder
 from training.options import RunOptions
 from training.session import Session
@@ -29,9 +30,9 @@ class Parts:
     loaded: LoadedConfig
     ranks: Ranks
     stop: Callable[[], bool]
-    encoder: PolicyEncoder | None = None
-    memory: AgentMemory | None = None
-    transition: PolicyTransition | None = None
+    encoder: KeptModel[Encoder] | None = None
+    memory: KeptModel[Dynamics] | None = None
+    transition: KeptModel[Transition] | None = None
 
     @property
     def config(self) -> Config:

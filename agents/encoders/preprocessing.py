@@ -14,7 +14,11 @@ from agents.losses.moments import moments_of
 from configs.errors import ConfigurationError
 
 Layout = Literal["HWC", "CHW"]
-DTYPES: dict[str, torch.dtype] = {"uint8": torch.uint8, "float32": torch.float32}
+DTYPES: dict[str, torch.dtype] = {
+    "uint8": torch.uint8,
+    "int16": torch.int16,  # differences from a background, which have a sign
+    "float32": torch.float32,
+}
 SMALLEST_DEVIATION = 1e-6  # what varies less is taken not to vary, and only centred
 
 
@@ -87,7 +91,7 @@ class FramePreprocessing(Preprocessing):
     Args:
         height, width, channels: of a frame; frames of a stack are channels.
         layout: where the channel stands.
-        dtype: "uint8", or "float32" with values from `low` to `high`.
+        dtype: "uint8", "int16" or "float32", with values from `low` to `high`.
         low, high: what black and white are.
         subtract_background: whether the data's per-pixel median is taken off, with its sign.
         standardize: whether channels are brought to mean 0 and deviation 1.

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from agents.networks.batch_norm import ImageBatchNorm
 from agents.networks.image_encoders import halved, lay_channels_last
+from agents.networks.layers import DoublingConvolution
 
 WORLD_MODELS_SIZE = 64  # pixels; the kernels below make nothing else
 _START = (128, 5, 5)
-_KERNELS = (5, 6, 6)
+_KERNELS, _LAST_KERNEL = (5, 6), 6
 _WIDTHS = (128, 64, 32)
 
 
@@ -40,10 +41,10 @@ class WorldModelsDecoder(nn.Module):
             nn.ReLU(),
             nn.Unflatten(1, _START),
         ]
-        pairs = itertools.pairwise((*_WIDTHS, channels))
-        for (before, after), kernel in zip(pairs, _KERNELS, strict=True):
+        for (before, after), kernel in zip(itertools.pairwise(_WIDTHS), _KERNELS, strict=True):
             layers += [nn.ConvTranspose2d(before, after, kernel, stride=2), nn.ReLU()]
-        self.layers = nn.Sequential(*layers[:-1])
+        last = DoublingConvolution(_WIDTHS[-1], channels, _LAST_KERNEL)
+        self.layers = nn.Sequential(*layers, last)
         lay_channels_last(self)
 
     def forward(self, codes: Float[Tensor, "B D"]) -> Float32[Tensor, "B C 64 64"]:
@@ -89,7 +90,7 @@ class TransposedDecoder(nn.Module):
             layers.append(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=not normalize))
             layers += [ImageBatchNorm(after), nn.ReLU()] if normalize else [nn.ReLU()]
         last = (start_channels, *widths)[-1]
-        self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(last, channels, 4, 2, 1))
+        self.layers = nn.Sequential(*layers, DoublingConvolution(last, channels, 4, padding=1))
         lay_channels_last(self)
 
     def forward(self, codes: Float[Tensor, "B D"]) -> Float32[Tensor, "B C H W"]:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from agents.networks.batch_norm import ImageBatchNorm
+from agents.networks.layers import ConvolutionByProduct
 
 
 class StridedConvolutions(nn.Module):
@@ -34,8 +35,10 @@ class StridedConvolutions(nn.Module):
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in itertools.pairwise((in_channels, *widths)):
+        *others, (before_last, last) = itertools.pairwise((in_channels, *widths))
+        for before, after in others:
             layers += [nn.Conv2d(before, after, kernel, stride=2), nn.ReLU()]
+        layers += [ConvolutionByProduct(before_last, last, kernel, stride=2), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.output_size = widths[-1]
         for length in (height, width):

@@ -35,6 +35,61 @@ class PixelConvolution(nn.Conv2d):
         )
 
 
+class ConvolutionByProduct(nn.Conv2d):
+    """A convolution without padding, computed as one product of matrices.
+
+    For maps of few pixels. With 128 channels of 6 x 6, a kernel of 4 and 256 channels out, the way
+    back of 32 samples takes 5.5 ms of a CPU's time, where torch's own takes 7 to 17.
+    """
+
+    def forward(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H2 W2"]:
+        """Convolve maps [B, C, H, W]."""
+        if maps.device.type != "cpu":
+            return super().forward(maps)
+        (height, width), (down, right) = self.kernel_size, self.stride
+        seen = maps.permute(0, 2, 3, 1).unfold(1, height, down).unfold(2, width, right)
+        rows = seen.permute(0, 1, 2, 4, 5, 3).flatten(3)  # [B, H', W', kernel * kernel * C]
+        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
+        return nn.functional.linear(rows, weight, self.bias).permute(0, 3, 1, 2)
+
+
+class DoublingConvolution(nn.ConvTranspose2d):
+    """A transposed convolution of stride 2, computed as a convolution whose maps are interwoven.
+
+        y[2 i + p] = Σ_j w[2 j + p] x[i - j],    p = 0, 1
+
+    along both axes. For few output channels: there torch's own takes 2.5 times as long forwards, in
+    float32 on a CPU. Elsewhere torch's own is used.
+
+    Args:
+        in_channels, out_channels: C and K.
+        kernel: even.
+        padding: rows and columns that are cut off on each side.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, padding: int = 0) -> None:
+        if kernel % 2:
+            raise ValueError(f"kernel {kernel} is odd, and the two phases share it evenly")
+        super().__init__(in_channels, out_channels, kernel, stride=2, padding=padding)
+
+    def forward(  # type: ignore[override] # torch's takes an output size
+        self, maps: Float[Tensor, "B C H W"]
+    ) -> Float[Tensor, "B K H2 W2"]:
+        """Draw maps [B, C, H, W] at twice their size."""
+        if maps.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return super().forward(maps)
+        taps, cut = self.kernel_size[0] // 2, int(self.padding[0])
+        phases = self.weight.unflatten(3, (taps, 2)).unflatten(2, (taps, 2)).flip(2, 4)
+        weight = phases.permute(1, 3, 5, 0, 2, 4).flatten(0, 2)  # [4 K, C, taps, taps]
+        assert self.bias is not None
+        bias = self.bias.repeat_interleave(4)
+        drawn = nn.functional.conv2d(
+            maps, weight.contiguous(memory_format=torch.channels_last), bias, padding=taps - 1
+        )
+        woven = nn.functional.pixel_shuffle(drawn, 2)
+        return woven[:, :, cut : woven.shape[2] - cut, cut : woven.shape[3] - cut]
+
+
 class FullPrecisionLinear(nn.Linear):
     """A linear layer in float32 whatever the precision around it.
 

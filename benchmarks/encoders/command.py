@@ -28,6 +28,7 @@ from benchmarks.encoders.on_disk import CPU, DatasetEncoding, LoopTraining, Plai
 from benchmarks.encoders.plain import LATENTS, PlainTraining
 from benchmarks.log import add_log_flag, recording
 from benchmarks.measuring import spread
+from training.ranks.allocator import keep_freed_memory
 from training.ranks.distributed import process_group, read_place
 
 SIDE, CHANNELS, SEED = 64, 3, 0
@@ -203,6 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and add to the log; return the exit code."""
     options = parse(argv)
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as every training does
     torch.manual_seed(SEED)
     shape = (NUM_FRAMES, SIDE, SIDE, CHANNELS)
     frames = np.random.default_rng(SEED).integers(0, 256, shape, np.uint8)

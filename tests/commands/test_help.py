@@ -35,12 +35,13 @@ OWN = {
         "--rollouts_dataset",
         *("--model_dir", "--environment", "--train_steps", "--representation_size"),
         *("--batch_size", "--obs_sampled_per_rollout", "--save_every_n_steps", "--learning_rate"),
+        "--use_wandb",
     },
     "train_dynamics": {
         *("--train_dynamics", "--dataset", "--rollouts_dataset", "--split", "--model"),
         *("--resume", "--overwrite", "--model_dir", "--environment", "--train_steps"),
         *("--batch_size", "--save_every_n_steps", "--learning_rate", "--sequence_length"),
-        *("--sample_observations", "--difference_targets"),
+        *("--sample_observations", "--difference_targets", "--use_wandb"),
     },
     "encode": {
         *("--encode", "--dataset", "--split", "--model", "--out_dir", "--out_name"),

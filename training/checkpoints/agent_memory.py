@@ -1,9 +1,7 @@
 """The model of sequences whose memory an agent sees: read for a new run, kept in checkpoints."""
 
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +13,15 @@ from configs.schema import Config
 from training.checkpoints.continuation import Start
 from training.checkpoints.dynamics import TrainedDynamics, check_pair, load_dynamics
 from training.checkpoints.encoder import load_encoder
-from training.checkpoints.offline import told
-from training.checkpoints.storage import Payload, pack, unpack
-from training.ranks.agreement import on_first_rank
+from training.checkpoints.kept_model import KeptModel, handed_over, kept_in, read_for_all
+from training.checkpoints.storage import Payload
 
 FACT = "memory"  # among a checkpoint's facts
 _LOG = logging.getLogger(__name__)
 NONE = "none"  # of MemoryModel
 
 
-@dataclass(frozen=True)
-class AgentMemory:
-    """A model of sequences for an agent, and what a checkpoint of the agent tells of it.
-
-    Attributes:
-        module: on the CPU, in evaluation mode; as it was trained, or still to be laid out.
-        facts: JSON: what builds the module anew, its digest, what it was trained on.
-    """
-
-    module: Dynamics
-    facts: str
-
-
-def choose_memory(ranks: Ranks, start: Start, config: Config) -> AgentMemory | None:
+def choose_memory(ranks: Ranks, start: Start, config: Config) -> KeptModel[Dynamics] | None:
     """Read the model of a new run on rank 0 and give it to all ranks (a collective).
 
     A run that is continued has its own in its checkpoint.
@@ -48,14 +32,10 @@ def choose_memory(ranks: Ranks, start: Start, config: Config) -> AgentMemory | N
     path = Path(config.evolution.memory_model)
     if config.evolution.memory_model == NONE or start.source is not None:
         return None
-    data = on_first_rank(ranks, lambda: pack(_read(path, config)))
-    payload = unpack(ranks.broadcast_bytes(data or b""))
-    module = _built(payload["facts"], path)
-    module.load_state_dict(payload["weights"])
-    return AgentMemory(module, payload["facts"])
+    return read_for_all(ranks, lambda: _read(path, config), _built, path)
 
 
-def kept_memory(facts: Mapping[str, Any], config: Config, path: Path) -> AgentMemory | None:
+def kept_memory(facts: Mapping[str, Any], config: Config, path: Path) -> KeptModel[Dynamics] | None:
     """Return the model that a checkpoint tells of; its weights lie in the agent.
 
     Raises:
@@ -63,24 +43,21 @@ def kept_memory(facts: Mapping[str, Any], config: Config, path: Path) -> AgentMe
     """
     if config.evolution.memory_model == NONE:
         return None
-    text = facts.get(FACT)
-    if not isinstance(text, str):
-        raise CheckpointError(
-            f"{path}: its MemoryModel = {config.evolution.memory_model}, but it does not tell of "
-            "that model"
-        )
-    return AgentMemory(_built(text, path), text)
+    missing = (
+        f"its MemoryModel = {config.evolution.memory_model}, but it does not tell of that model"
+    )
+    return kept_in(facts, FACT, _built, path, missing)
 
 
-def _built(text: str, path: Path) -> Dynamics:
+def _built(described: Mapping[str, Any], path: Path) -> Dynamics:
     try:
-        module = build_dynamics(told(text, path)["dynamics"])
+        module = build_dynamics(described["dynamics"])
     except (ConfigurationError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path}: its model of sequences cannot be built here ({error}); it was saved by "
             "another version of this program"
         ) from error
-    return module.eval().requires_grad_(False)
+    return module.requires_grad_(False)
 
 
 def _read(path: Path, config: Config) -> Payload:
@@ -94,10 +71,7 @@ def _read(path: Path, config: Config) -> Payload:
         "path": str(trained.path),
         "environment": dict(trained.environment),
     }
-    return {
-        "facts": json.dumps(facts, sort_keys=True),
-        "weights": trained.dynamics.state_dict(),
-    }
+    return handed_over(trained.dynamics, facts)
 
 
 def _check(trained: TrainedDynamics, config: Config) -> None:

@@ -19,11 +19,12 @@ from agents.encoders.encoder import Encoder
 from configs.errors import CheckpointError
 from configs.schema import Config
 from training.checkpoints.agent_memory import FACT as MEMORY_FACT
-from training.checkpoints.agent_memory import AgentMemory, kept_memory
+from training.checkpoints.agent_memory import kept_memory
+from training.checkpoints.kept_model import KeptModel
 from training.checkpoints.offline import told
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import FACT as ENCODER_FACT
-from training.checkpoints.policy_encoder import PolicyEncoder, kept_encoder
+from training.checkpoints.policy_encoder import kept_encoder
 from training.checkpoints.storage import Payload
 
 FACT = "controller"
@@ -36,8 +37,8 @@ STRATEGY = "strategy"
 class Models:
     """What a controller looks through: an encoder, a model of sequences, either or none."""
 
-    encoder: PolicyEncoder | None = None
-    memory: AgentMemory | None = None
+    encoder: KeptModel[Encoder] | None = None
+    memory: KeptModel[Dynamics] | None = None
 
     @property
     def encoder_module(self) -> Encoder | None:

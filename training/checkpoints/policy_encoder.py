@@ -1,41 +1,25 @@
 """The encoder that a policy looks through: read for a new run, kept in the policy's checkpoints."""
 
-import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.ranks import Ranks
-from configs.errors import CheckpointError, ConfigurationError
+from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.checkpoints.continuation import Start
 from training.checkpoints.encoder import TrainedEncoder, built_encoder, load_encoder
-from training.checkpoints.offline import told
-from training.checkpoints.storage import Payload, pack, unpack
-from training.ranks.agreement import on_first_rank
+from training.checkpoints.kept_model import KeptModel, handed_over, kept_in, read_for_all
+from training.checkpoints.storage import Payload
 
 FACT = "encoder"  # among a checkpoint's facts, and in an export's configuration
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class PolicyEncoder:
-    """An encoder for an agent, and what a checkpoint of the agent tells of it.
-
-    Attributes:
-        module: on the CPU, in evaluation mode; as it was trained, or still to be laid out.
-        facts: JSON: what builds the module anew, its digest, what it was trained on.
-    """
-
-    module: Encoder
-    facts: str
-
-
-def choose_encoder(ranks: Ranks, start: Start, config: Config) -> PolicyEncoder | None:
+def choose_encoder(ranks: Ranks, start: Start, config: Config) -> KeptModel[Encoder] | None:
     """Read the encoder of a new run on rank 0 and give it to all ranks (a collective).
 
     A run that is continued has its own in its checkpoint.
@@ -44,17 +28,13 @@ def choose_encoder(ranks: Ranks, start: Start, config: Config) -> PolicyEncoder 
         CheckpointError: it cannot be read.
         ConfigurationError: it does not fit the environment.
     """
-    path = config.encoder_path
-    if path is None or start.source is not None:
+    if config.encoder_path is None or start.source is not None:
         return None
-    data = on_first_rank(ranks, lambda: pack(_read(Path(path), config)))
-    payload = unpack(ranks.broadcast_bytes(data or b""))
-    module = built_encoder(told(payload["facts"], Path(path)), Path(path))
-    module.load_state_dict(payload["weights"])
-    return PolicyEncoder(module.eval(), payload["facts"])
+    path = Path(config.encoder_path)
+    return read_for_all(ranks, lambda: _read(path, config), built_encoder, path)
 
 
-def kept_encoder(facts: Mapping[str, Any], config: Config, path: Path) -> PolicyEncoder | None:
+def kept_encoder(facts: Mapping[str, Any], config: Config, path: Path) -> KeptModel[Encoder] | None:
     """Return the encoder that a checkpoint or an export tells of; its weights lie in the policy.
 
     Args:
@@ -67,16 +47,14 @@ def kept_encoder(facts: Mapping[str, Any], config: Config, path: Path) -> Policy
     """
     if config.encoder_path is None:
         return None
-    text = facts.get(FACT)
-    if not isinstance(text, str):
-        raise CheckpointError(
-            f"{path}: its agent looks through the encoder {config.encoder_path}, but it does not "
-            "tell of that encoder"
-        )
-    return PolicyEncoder(built_encoder(told(text, path), path).eval(), text)
+    missing = (
+        f"its agent looks through the encoder {config.encoder_path}, but it does not tell of that "
+        "encoder"
+    )
+    return kept_in(facts, FACT, built_encoder, path, missing)
 
 
-def module_of(encoder: PolicyEncoder | None) -> Encoder | None:
+def module_of(encoder: KeptModel[Encoder] | None) -> Encoder | None:
     """Return its module, if there is an encoder."""
     return None if encoder is None else encoder.module
 
@@ -148,4 +126,4 @@ def _read(path: Path, config: Config) -> Payload:
         "path": str(trained.path),
         "environment": dict(trained.environment),
     }
-    return {"facts": json.dumps(facts, sort_keys=True), "weights": trained.encoder.state_dict()}
+    return handed_over(trained.encoder, facts)

@@ -1,8 +1,6 @@
 """The model of transitions that critics look at: read for a new run, kept in its checkpoints."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +11,14 @@ from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import Config
 from training.checkpoints.continuation import Start
 from training.checkpoints.encoder import load_model
-from training.checkpoints.offline import told
-from training.checkpoints.storage import Payload, pack, unpack
-from training.ranks.agreement import on_first_rank
+from training.checkpoints.kept_model import KeptModel, handed_over, kept_in, read_for_all
+from training.checkpoints.storage import Payload
 from workers.environments.base import EnvironmentSpec
 
 FACT = "transition"  # among a checkpoint's facts
 
 
-@dataclass(frozen=True)
-class PolicyTransition:
-    """A model of transitions, and what a checkpoint of the policy tells of it.
-
-    Attributes:
-        module: on the CPU, in evaluation mode; as it was trained, or still to be laid out.
-        facts: JSON: what builds the module anew, and where it came from.
-    """
-
-    module: Transition
-    facts: str
-
-
-def choose_transition(ranks: Ranks, start: Start, config: Config) -> PolicyTransition | None:
+def choose_transition(ranks: Ranks, start: Start, config: Config) -> KeptModel[Transition] | None:
     """Read the model of a new run on rank 0 and give it to all ranks (a collective).
 
     A run that is continued has its own in its checkpoint.
@@ -43,33 +27,26 @@ def choose_transition(ranks: Ranks, start: Start, config: Config) -> PolicyTrans
         CheckpointError: it cannot be read.
         ConfigurationError: it is no model of transitions.
     """
-    path = config.td3.transition_path
-    if config.run.agent != "TD3" or path is None or start.source is not None:
+    if not _has_transition(config) or start.source is not None:
         return None
-    data = on_first_rank(ranks, lambda: pack(_read(Path(path))))
-    payload = unpack(ranks.broadcast_bytes(data or b""))
-    module = _built(payload["facts"], Path(path))
-    module.load_state_dict(payload["weights"])
-    return PolicyTransition(module.eval(), payload["facts"])
+    path = Path(str(config.td3.transition_path))
+    return read_for_all(ranks, lambda: _read(path), _built, path)
 
 
 def kept_transition(
     facts: Mapping[str, Any], config: Config, path: Path
-) -> PolicyTransition | None:
+) -> KeptModel[Transition] | None:
     """Return the model that a checkpoint tells of; its weights lie among the critics'.
 
     Raises:
         CheckpointError: its configuration asks for one that it does not tell of.
     """
-    if config.run.agent != "TD3" or config.td3.transition_path is None:
+    if not _has_transition(config):
         return None
-    text = facts.get(FACT)
-    if not isinstance(text, str):
-        raise CheckpointError(
-            f"{path}: its TransitionModel = {config.td3.transition_model}, but it does not tell of "
-            "that model"
-        )
-    return PolicyTransition(_built(text, path).eval(), text)
+    missing = (
+        f"its TransitionModel = {config.td3.transition_model}, but it does not tell of that model"
+    )
+    return kept_in(facts, FACT, _built, path, missing)
 
 
 def check_transition(model: Transition, spec: EnvironmentSpec, size: int, path: str) -> None:
@@ -94,6 +71,10 @@ def check_transition(model: Transition, spec: EnvironmentSpec, size: int, path: 
         )
 
 
+def _has_transition(config: Config) -> bool:
+    return config.run.agent == "TD3" and config.td3.transition_path is not None
+
+
 def _read(path: Path) -> Payload:
     """Return description and weights of the model in a folder."""
     model = load_model(path)
@@ -108,13 +89,13 @@ def _read(path: Path) -> Payload:
         "steps": model.trained.steps,
         "path": str(model.trained.path),
     }
-    return {"facts": json.dumps(facts, sort_keys=True), "weights": model.objective.state_dict()}
+    return handed_over(model.objective, facts)
 
 
-def _built(text: str, path: Path) -> Transition:
+def _built(described: Mapping[str, Any], path: Path) -> Transition:
     """Return the model of a description, whose weights are still to be laid out."""
     try:
-        objective = build_objective(told(text, path)["objective"])
+        objective = build_objective(described["objective"])
     except (ConfigurationError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path}: its model of transitions cannot be built here ({error}); it was saved by "

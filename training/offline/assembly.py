@@ -19,6 +19,7 @@ from training.checkpoints.payload_form import laid_out
 from training.checkpoints.storage import Payload, Saver
 from training.figures.curve_pages import Pages, versions_page
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
+from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
@@ -287,6 +288,8 @@ def _open_displays(
     started = crowded_cores(made.session.place)
     all_notes = (*made.loaded.notes, *notes, *started)
     start_banner([*_banner(made, folder), *(("note", note) for note in all_notes)])
+    if made.options.use_wandb:
+        stack.enter_context(track_with_wandb(folder, dump_config(made.loaded.config)))
     metrics = MetricsWriter(folder, resume_from_step=steps or None, axes=AXES)
     stack.enter_context(metrics)
     module = json.dumps(made.module.facts, indent=2)

@@ -135,6 +135,12 @@ def check_fit(trained: TrainedEncoder, dataset: Dataset) -> None:
             f"{dataset.folder} holds frames of shape {frames.shape}, but {trained.path} was "
             f"trained on {encoder.preprocessing.shape}; collect them in that size"
         )
+    trained_on = encoder.preprocessing.facts["dtype"]
+    if schema.observation_dtype != trained_on:
+        raise ConfigurationError(
+            f"{dataset.folder} holds frames of type {schema.observation_dtype}, but {trained.path} "
+            f"was trained on {trained_on}; collect with --background median, or without it, as then"
+        )
 
 
 def _own_shards(options: EncodingOptions, place: Place) -> list[int]:

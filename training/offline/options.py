@@ -16,6 +16,7 @@ class OfflineOptions:
         environment: that the dataset must be of; None = any.
         gpu_id: the GPU to use; None = one for each rank.
         resume, overwrite: what to do with a model that is there.
+        use_wandb: whether the curves are mirrored to Weights & Biases.
     """
 
     command_line: str
@@ -26,6 +27,7 @@ class OfflineOptions:
     gpu_id: int | None = None
     resume: bool = False
     overwrite: bool = False
+    use_wandb: bool = False
 
 
 @dataclass(frozen=True)

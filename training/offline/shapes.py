@@ -7,7 +7,8 @@ from trajectories.reader import Dataset
 from trajectories.schema import Schema
 
 CHOICES = "discrete"
-_RANGES = {"uint8": (0.0, 255.0), "float32": (0.0, 1.0)}
+# What black and white are. Frames without their background (int16) are signed: it is grey then.
+_RANGES = {"uint8": (0.0, 255.0), "int16": (-255.0, 255.0), "float32": (0.0, 1.0)}
 
 
 def shapes_of(schema: Schema, feature_size: int) -> DataShapes:
@@ -62,7 +63,7 @@ def check_frames(dataset: Dataset) -> None:
     if frames_of_schema(schema) is None:
         raise ConfigurationError(
             f"{dataset.folder} holds frames of {schema.observation_dtype}, and an encoder takes "
-            f"{' or '.join(_RANGES)}; collect them without --background"
+            f"{', '.join(_RANGES)}; convert them"
         )
 
 

@@ -16,6 +16,7 @@ from training.folders.files import check_writable
 from training.offline.encoding import latents_of
 from training.playing.video import Frame, VideoWriter
 from training.probing.drawings import draw_all
+from training.recording.background import MEDIAN
 from trajectories.episode import Episode
 
 FRAMES_PER_SECOND = 15.0
@@ -47,6 +48,14 @@ def drawing(model: TrainedModel) -> DrawingObjective:
             "a vae or an autoencoder"
         )
     return model.objective
+
+
+def background_of(objective: DrawingObjective) -> str | None:
+    """Return what was taken off the frames that an objective draws (`--background`), if anything.
+
+    Such frames have a sign, and so a type of their own.
+    """
+    return MEDIAN if objective.frames.dtype == torch.int16 else None
 
 
 def check_form(model: TrainedModel, episode: Episode, names: tuple[str, ...]) -> None:

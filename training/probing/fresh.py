@@ -21,6 +21,7 @@ from training.playing.video import Frame
 from training.probing.centroids import centroid_errors, centroids
 from training.probing.drawings import Drawn, judge, moving_pixels
 from training.probing.films import (
+    background_of,
     check_form,
     drawing,
     drawn,
@@ -89,7 +90,9 @@ def draw_fresh(options: FreshOptions, loaded: LoadedConfig) -> int:
     config = own_config(model.trained, options.environment, loaded)
     policy = own_policy(model.trained, options.policy)
     with Stages(options.episodes + 2, "drawing fresh play") as stages:
-        episodes, spec = play_fresh(config, BUILT_IN[policy], options.episodes, stages)
+        episodes, spec = play_fresh(
+            config, BUILT_IN[policy], options.episodes, stages, background_of(objective)
+        )
         check_form(model, episodes[0], spec.state_names)
         stages.begin("drawing")
         objective.to(device)

@@ -24,6 +24,7 @@ from training.probing.beside_reality import dreamt_beside
 from training.probing.drawings import draw_only
 from training.probing.films import (
     FRAMES_PER_SECOND,
+    background_of,
     check_form,
     drawing,
     drawn,
@@ -121,7 +122,7 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
     choice = choose_policy(name, loaded, place, gpu_id=options.gpu_id, greedy=False)
     with Stages(4, "playing beside a dream") as stages:
         maker = for_environment(choice, vision.trained.encoder)
-        episodes, spec = play_fresh(config, maker, 1, stages)
+        episodes, spec = play_fresh(config, maker, 1, stages, background_of(drawing(vision)))
         check_form(vision, episodes[0], spec.state_names)
         stages.begin("dreaming")
         dream = Dream(memory.dynamics, TEMPERATURE)

@@ -23,7 +23,7 @@ from workers.opening import Sizes, open_pool
 
 
 def play_fresh(
-    config: Config, policy: MakePolicy, episodes: int, stages: Stages
+    config: Config, policy: MakePolicy, episodes: int, stages: Stages, background: str | None
 ) -> tuple[list[Episode], EnvironmentSpec]:
     """Play episodes of seeds that no collection has; return them as stored, and the environment's
     spec.
@@ -33,6 +33,7 @@ def play_fresh(
         policy: makes who acts.
         episodes: how many.
         stages: told how far it is.
+        background: what is taken off the frames, or None (`--background` of collecting).
 
     Raises:
         ConfigurationError: the policy does not fit, or episodes may never end.
@@ -54,10 +55,10 @@ def play_fresh(
             raise ConfigurationError(
                 f"the episodes of {spec.env_id} have no limit: --set MaxStepPerEpisode=N"
             )
-        schema = schema_from_spec(spec, None)
+        schema = schema_from_spec(spec, background)
 
         def take(number: int, lived: Lived) -> None:
-            found.append(episode_of(lived, schema, None, {"id": f"fresh-{number}"}))
+            found.append(episode_of(lived, schema, background, {"id": f"fresh-{number}"}))
             stages.begin(f"episode {number + 1}, {len(lived.observations):,} frames")
 
         play_numbers(pool, [policy(spec)], range(episodes), seed, take, lambda _: True)

@@ -52,6 +52,14 @@ def test_a_pixel_darker_than_the_background_is_negative_and_does_not_wrap() -> N
     torch.testing.assert_close(darker, torch.full((1, C, H, W), -100 / 255))
 
 
+def test_differences_keep_their_sign_and_the_background_is_grey() -> None:
+    differences = torch.tensor([[-255, -1, 0, 1, 255]], dtype=torch.int16).view(1, 1, 5, 1)
+    preprocessing = FramePreprocessing(1, 5, 1, dtype="int16", low=-255.0, high=255.0)
+    expected = torch.tensor([0.0, 254 / 510, 0.5, 256 / 510, 1.0])
+    torch.testing.assert_close(preprocessing.pictures(differences).flatten(), expected)
+    assert preprocessing(torch.zeros_like(differences)).eq(0.5).all()
+
+
 def test_the_median_of_moving_things_is_what_stands_still() -> None:
     still = frames(1).expand(5, -1, -1, -1).clone()
     for index in range(5):

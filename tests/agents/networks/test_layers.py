@@ -7,6 +7,8 @@ from jaxtyping import TypeCheckError, jaxtyped
 from torch import nn
 
 from agents.networks.layers import (
+    ConvolutionByProduct,
+    DoublingConvolution,
     FullPrecisionLinear,
     PixelConvolution,
     convolved_size,
@@ -77,3 +79,37 @@ def test_a_frame_without_its_batch_axis_is_refused() -> None:
     layer = PixelConvolution(1, 2, 8, 4)
     with pytest.raises(TypeCheckError):
         jaxtyped(typechecker=beartype)(PixelConvolution.forward)(layer, torch.zeros(1, 20, 20))
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(2, 0), (4, 1), (6, 0)])
+def test_a_doubling_convolution_is_the_transposed_one(kernel: int, padding: int) -> None:
+    layer = DoublingConvolution(3, 2, kernel, padding).double()
+    maps = torch.randn(4, 3, 5, 7, dtype=torch.float64, requires_grad=True)
+    found = layer(maps)
+    expected = nn.functional.conv_transpose2d(
+        maps, layer.weight, layer.bias, stride=2, padding=padding
+    )
+    torch.testing.assert_close(found, expected)
+    inputs = (maps, *layer.parameters())
+    towards = torch.randn_like(found)
+    one = torch.autograd.grad(found, inputs, towards, retain_graph=True)
+    other = torch.autograd.grad(expected, inputs, towards)
+    torch.testing.assert_close(one, other)
+
+
+def test_a_doubling_convolution_of_an_odd_kernel_is_refused() -> None:
+    with pytest.raises(ValueError, match="kernel 5 is odd"):
+        DoublingConvolution(1, 1, 5)
+
+
+def test_a_convolution_by_product_is_a_convolution() -> None:
+    layer = ConvolutionByProduct(3, 5, (3, 2), stride=(2, 1)).double()
+    maps = torch.randn(4, 3, 8, 6, dtype=torch.float64, requires_grad=True)
+    found = layer(maps)
+    expected = nn.functional.conv2d(maps, layer.weight, layer.bias, stride=(2, 1))
+    torch.testing.assert_close(found, expected)
+    inputs = (maps, *layer.parameters())
+    towards = torch.randn_like(found)
+    one = torch.autograd.grad(found, inputs, towards, retain_graph=True)
+    other = torch.autograd.grad(expected, inputs, towards)
+    torch.testing.assert_close(one, other)

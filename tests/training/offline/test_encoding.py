@@ -222,7 +222,7 @@ def other_type(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "code", "told"),
     [
-        (other_type, 2, "holds frames of int16"),
+        (other_type, 2, "holds frames of type int16, but"),
         (other_environment, 3, "is an encoder of Square-v0, but"),
         (other_size, 2, "holds frames of shape (96, 96, 3), but"),
         (other_kind, 2, "holds no frames (its observations are of shape (4,))"),

@@ -54,11 +54,11 @@ def larger(folder: Path) -> None:
     squares(folder / "D", 8, observation_shape=(96, 96, 3))
 
 
-def differences(folder: Path) -> None:
-    schema = replace(FRAMES, observation_dtype="int16")
+def of_a_foreign_type(folder: Path) -> None:
+    schema = replace(FRAMES, observation_dtype="int32")
     episodes = [square(seed) for seed in range(8)]
-    signed = [replace(e, observations=e.observations.astype("int16")) for e in episodes]
-    write(folder / "D", signed, schema)
+    wide = [replace(e, observations=e.observations.astype("int32")) for e in episodes]
+    write(folder / "D", wide, schema)
 
 
 def usual(folder: Path) -> None:
@@ -94,7 +94,12 @@ CASES = {
     ),
     "no states": (without_states, SMALL, 2, "transition needs states and actions"),
     "frames of another size": (larger, VAE, 2, "64 x 64 pixels, not 96 x 96"),
-    "differences": (differences, VAE, 2, "D holds frames of int16, and an encoder takes uint8"),
+    "frames of a foreign type": (
+        of_a_foreign_type,
+        VAE,
+        2,
+        "D holds frames of int32, and an encoder takes uint8, int16, float32; convert them",
+    ),
     "an unknown model": (usual, ("--model=vaee",), 2, "no objective 'vaee'; there are vae,"),
     "a model near it": (usual, ("--model=vea.Vae",), 2, "did you mean vae.vae?"),
     "a model of another": (

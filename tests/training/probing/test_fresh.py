@@ -103,6 +103,20 @@ def test_fresh_seeds_are_none_of_the_datasets(
     assert not seeds & {episode.entry.values["seed"] for episode in dataset.episodes}
 
 
+def test_where_the_dataset_lacks_the_background_fresh_play_does_too(
+    home: Path, tmp_path: Path
+) -> None:
+    collect = ("--collect", "--config_path=sprites.conf", "--num_rollouts=24", "--out_dir=B")
+    assert run_here(home, *collect, "--policy=random", "--background=median") == 0
+    few = ("--train_steps=2", "--batch_size=4", "--model=state_decoder")
+    assert train(home, *few, dataset="B", model_dir="BS") == 0
+    assert visualise(home, "--model=BS", "--episodes=1", f"--out={tmp_path / 'a.mp4'}") == 0
+    assert 0.3 < json.loads((tmp_path / "a.json").read_text())["ratio"] < 3
+    strip = cv2.imread(str(tmp_path / "a.png"))
+    assert strip is not None
+    assert abs(int(np.median(strip[:64])) - 127) <= 1  # what stands still is grey
+
+
 def test_a_decoder_of_frames_is_drawn_too(home: Path, tmp_path: Path) -> None:
     few = ("--train_steps=1", "--batch_size=4", "--representation_size=4")
     assert train(home, "--model=vae", *few, model_dir="V") == 0
