@@ -1,4 +1,4 @@
-"""A run's checkpoint: how far it is and how well it did, whatever its agent and ranks add to that."""
+"""A run's checkpoint: how far and how good it is, whatever its agent and ranks add to that."""
 
 from collections.abc import Callable
 from pathlib import Path
