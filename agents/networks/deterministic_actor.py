@@ -24,7 +24,7 @@ class DeterministicActor(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise((in_features, *hidden_sizes)):
-            layers += [nn.Linear(before, after), nn.ReLU()]
+            layers += [nn.Linear(before, after), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers)
         self.head = FullPrecisionLinear(hidden_sizes[-1], num_actions)
 

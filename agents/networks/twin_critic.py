@@ -8,10 +8,15 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 
+def start_evenly(weight: nn.Parameter, bias: nn.Parameter) -> None:
+    """Draw weights [2, I, O], then biases, evenly within ±1/√I, as torch.nn.Linear's start."""
+    bound = 1.0 / math.sqrt(weight.shape[1])
+    nn.init.uniform_(weight, -bound, bound)
+    nn.init.uniform_(bias, -bound, bound)
+
+
 class TwinLinear(nn.Module):
     """Two linear layers, each for its own input: one batched product in the place of two.
-
-    Weights and biases start as those of `torch.nn.Linear`: evenly within ±1/√in_features.
 
     Args:
         in_features: I.
@@ -22,9 +27,7 @@ class TwinLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(2, in_features, out_features))
         self.bias = nn.Parameter(torch.empty(2, 1, out_features))
-        bound = 1.0 / math.sqrt(in_features)
-        nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.uniform_(self.bias, -bound, bound)
+        start_evenly(self.weight, self.bias)
 
     def forward(self, inputs: Float[Tensor, "2 B I"]) -> Float[Tensor, "2 B O"]:
         """Map both inputs [2, B, I] to [2, B, O], each by its own layer."""
@@ -35,18 +38,33 @@ class TwinLinear(nn.Module):
         return torch.addmm(self.bias[0].detach(), inputs, self.weight[0].detach())
 
 
-class FullPrecisionTwinLinear(TwinLinear):
-    """Two linear layers in float32 whatever the precision around them; see FullPrecisionLinear."""
+class TwinHead(nn.Module):
+    """Two linear layers with one output each, in float32 whatever the precision around them.
 
-    def forward(self, inputs: Float[Tensor, "2 B I"]) -> Float32[Tensor, "2 B O"]:
-        """Map both inputs [2, B, I] to float32 [2, B, O], each by its own layer."""
-        with torch.autocast(inputs.device.type, enabled=False):
-            return super().forward(inputs.float())
+    A sum of products: the kernels of a batched matrix product take several times as long for a
+    single column, and autocast leaves multiplication and sum alone.
 
-    def first(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, "B O"]:
+    Args:
+        in_features: I.
+    """
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2, in_features, 1))
+        self.bias = nn.Parameter(torch.empty(2, 1, 1))
+        start_evenly(self.weight, self.bias)
+
+    def forward(self, inputs: Float[Tensor, "2 B I"]) -> Float32[Tensor, "2 B"]:
+        """Map both inputs [2, B, I] to float32 [2, B], each by its own layer."""
+        return _weighed(inputs, self.weight.transpose(1, 2), self.bias.squeeze(2))
+
+    def first(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, " B"]:
         """Map [B, I] by the first layer, whose weights get no gradient by that."""
-        with torch.autocast(inputs.device.type, enabled=False):
-            return super().first(inputs.float())
+        return _weighed(inputs, self.weight[0].detach().t(), self.bias[0, 0].detach())
+
+
+def _weighed(inputs: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+    return (inputs.float() * weights).sum(-1) + bias
 
 
 class TwinCritic(nn.Module):
@@ -65,20 +83,20 @@ class TwinCritic(nn.Module):
             TwinLinear(before, after)
             for before, after in itertools.pairwise((in_features, *hidden_sizes))
         )
-        self.head = FullPrecisionTwinLinear(hidden_sizes[-1], 1)
+        self.head = TwinHead(hidden_sizes[-1])
 
     def forward(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, "2 B"]:
         """Return both values [2, B] of states and actions side by side, [B, I]."""
         hidden = inputs.expand(2, *inputs.shape)
         for layer in self.layers:
-            hidden = torch.relu(layer(hidden))
+            hidden = layer(hidden).relu_()
         values: Tensor = self.head(hidden)
-        return values.squeeze(2)
+        return values
 
     def first(self, inputs: Float[Tensor, "B I"]) -> Float32[Tensor, " B"]:
         """Return Q_1 [B], with a gradient to the inputs and none to the critic."""
         hidden = inputs
         for layer in self.layers:
             assert isinstance(layer, TwinLinear)
-            hidden = torch.relu(layer.first(hidden))
-        return self.head.first(hidden).squeeze(1)
+            hidden = layer.first(hidden).relu_()
+        return self.head.first(hidden)

@@ -1,4 +1,4 @@
-"""Whole runs on small environments beside stable-baselines3 and an earlier checkout: PART=small.
+"""Whole runs on small environments beside other trainers and an earlier checkout: PART=small.
 
 Knows main.py as a program, and the files that all benchmarks share.
 """

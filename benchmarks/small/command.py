@@ -8,8 +8,8 @@
 CartPole by the shipped recipe, beside stable-baselines3 with the same numbers where it is installed
 (`make peers_venv`), and the demo of MountainCar; both also by an earlier checkout, where one is
 named. TD3 is Pendulum-v1 by its recipe, learnt from after 1,000 env steps, beside stable-baselines3
-with the same networks, batches and gradient steps. Programs take turns; ratios are taken turn by
-turn.
+and CleanRL with the same networks, batches and gradient steps. Programs take turns; ratios are
+taken turn by turn.
 """
 
 import argparse
@@ -33,11 +33,15 @@ RECIPES = {
     "TD3": "configs/Pendulum/td3.conf",
 }
 BESIDE_RECIPES = {"TD3": ("--set", "RandomSteps=1000")}
+SCOUT, BEFORE, OTHER, CLEANRL = "Scout", "the checkout", "stable-baselines3", "CleanRL"
 OTHERS = {
-    "CartPole": "benchmarks.small.stable_baselines3_cartpole",
-    "TD3": "benchmarks.small.stable_baselines3_td3",
+    "CartPole": {OTHER: "benchmarks.small.stable_baselines3_cartpole"},
+    "demo": {},
+    "TD3": {
+        OTHER: "benchmarks.small.stable_baselines3_td3",
+        CLEANRL: "benchmarks.small.cleanrl_td3",
+    },
 }
-SCOUT, BEFORE, OTHER = "Scout", "the checkout", "stable-baselines3"
 HALVED = "Scout, bfloat16"
 PEERS = PROJECT / ".venv-peers" / "bin" / "python"
 
@@ -56,9 +60,10 @@ def programs(options: argparse.Namespace, task: str, seed: int) -> dict[str, lis
         commands[BEFORE] = _scout(options.checkout, task, options.env_steps, seed)
     if task == "TD3":
         commands[HALVED] = [*commands[SCOUT], "--set", "Precision=bfloat16"]
-    if task in OTHERS and options.peers.exists():
-        module = OTHERS[task]
-        commands[OTHER] = [str(options.peers), "-m", module, str(options.env_steps), str(seed)]
+    if options.peers.exists():
+        run = (str(options.env_steps), str(seed))
+        for name, module in OTHERS[task].items():
+            commands[name] = [str(options.peers), "-m", module, *run]
     return commands
 
 
@@ -126,7 +131,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="turns, a seed each (%(default)s)")
     parser.add_argument("--checkout", type=Path, help="another checkout of Scout to run beside")
     parser.add_argument(
-        "--peers", type=Path, default=PEERS, help="python that has stable-baselines3"
+        "--peers", type=Path, default=PEERS, help="python that has the other trainers"
     )
     add_log_flag(parser)
     options = parser.parse_args(argv)

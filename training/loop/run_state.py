@@ -16,13 +16,12 @@ import torch
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks, bytes_tensor
 from training.checkpoints.freezing import freezes_now, restore_frozen
-from training.checkpoints.storage import Payload, Saver, pack, unpack
+from training.checkpoints.storage import Payload, Saver
 from training.loop.episodes import EpisodeLog
-from training.loop.patient_saver import PatientSaver
 from training.loop.rollouts import Rollouts
+from training.loop.run_file import RunFile, continue_optimizer
 from training.loop.since_row import SinceRow
 from training.loop.visits import VisitRecorder
-from training.ranks.agreement import on_first_rank
 from training.session import Clock
 from workers.environment_pool import EnvironmentPool, TakeSnapshots
 
@@ -77,10 +76,8 @@ class RunState:
         self._pool = pool
         self._visits = visits
         self._since_row = since_row
-        self._ranks = ranks
-        self._saver = PatientSaver(saver, on_saved)
+        self._file = RunFile(ranks, saver, facts, on_saved)
         self._facts = facts
-        self._best_score = float("-inf")
 
     def capture(self) -> RankState:
         """Return what the next rollout will change; call between two updates."""
@@ -95,51 +92,24 @@ class RunState:
     ) -> None:
         """Write a checkpoint of the run as it was at `boundary` (a collective).
 
-        A disk that is full now may have room at the next save: training goes on after a failure.
-
         Raises:
-            StorageError: on all ranks, at the third failure in a row or where `is_last`.
+            StorageError: see RunFile.
         """
-        parts = self._ranks.gather_bytes(pack(self._rank_payload(boundary)))
-        on_first_rank(self._ranks, lambda: self._write(parts, clock, episodes, is_last=is_last))
-
-    def _write(
-        self, parts: list[bytes], clock: Clock, episodes: EpisodeLog, *, is_last: bool
-    ) -> None:
-        score = episodes.full_mean_score
-        is_best = score is not None and score > self._best_score
-        if score is not None:
-            self._best_score = max(self._best_score, score)
-        payload: Payload = {
-            "facts": self._facts,
-            "updates": clock.updates,
-            "env_steps": clock.env_steps,
-            "best_score": self._best_score,
-            "episodes": episodes.state(),
-            "learner": self._agent.learner.state_dict(),
-            "optimizer": self._agent.optimizer.state_dict(),
-            "ranks": [bytes_tensor(part) for part in parts],
-        }
-        self._saver.save(payload, is_best=is_best, is_last=is_last)
+        own = self._rank_payload(boundary)
+        self._file.save(self._shared_payload, own, clock, episodes, is_last=is_last)
 
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
         """Lay out what all ranks share; the payload must fit (see checkpoints/compatibility)."""
-        clock.updates = payload["updates"]
-        clock.env_steps = payload["env_steps"]
-        self._best_score = payload["best_score"]
-        episodes.restore(payload["episodes"])
+        self._file.restore(payload, clock, episodes)
         if freezes_now(payload, self._facts):
             restore_frozen(self._agent.learner, payload["learner"])
             return
         self._agent.learner.load_state_dict(payload["learner"])
-        # The settings are the configuration's, which a user may have changed.
-        groups = self._agent.optimizer.state_dict()["param_groups"]
-        self._agent.optimizer.load_state_dict({**payload["optimizer"], "param_groups": groups})
+        continue_optimizer(self._agent.optimizer, payload["optimizer"])
 
     def restore_rank(self, payload: Payload) -> Restored:
         """Lay out this rank's own part (a collective)."""
-        data = payload["ranks"][self._ranks.rank].numpy().tobytes()
-        part = unpack(data)
+        part = self._file.own_part(payload)
         self._agent.generator.set_state(part["generator"])
         intrinsic = self._agent.learner.intrinsic
         if intrinsic is not None:
@@ -149,9 +119,8 @@ class RunState:
         self._visits.restore(part["visits"])
         if "since_row" in part:  # not in checkpoints from before there was one
             self._since_row.restore(part["since_row"])
-        snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
-        can_go_on = self._pool.spec.can_snapshot and all(snapshots)
-        if self._ranks.any(flag=not can_go_on):
+        snapshots = self._file.snapshots(part, self._pool)
+        if snapshots is None:
             if intrinsic is not None:
                 intrinsic.start_episodes()
             return Restored(in_their_episodes=False, every_rollout="ahead" not in part)
@@ -159,6 +128,12 @@ class RunState:
         self._pool.reset()
         self._pool.restore(snapshots)
         return Restored(in_their_episodes=True, every_rollout=every_rollout)
+
+    def _shared_payload(self) -> Payload:
+        return {
+            "learner": self._agent.learner.state_dict(),
+            "optimizer": self._agent.optimizer.state_dict(),
+        }
 
     def _rank_payload(self, boundary: RankState) -> Payload:
         intrinsic = self._agent.learner.intrinsic

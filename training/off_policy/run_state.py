@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agents.adam import FusedAdam
 from agents.ranks import Ranks, bytes_tensor
 from agents.td3_agent import TD3Agent
-from training.checkpoints.storage import Payload, Saver, pack, unpack
+from training.checkpoints.storage import Payload, Saver
 from training.loop.episodes import EpisodeLog
-from training.loop.patient_saver import PatientSaver
+from training.loop.run_file import RunFile, continue_optimizer
 from training.loop.run_state import Restored
 from training.loop.visits import VisitRecorder
 from training.off_policy.experience import Experience
-from training.ranks.agreement import on_first_rank
 from training.session import Clock
 from workers.environment_pool import EnvironmentPool
 
@@ -51,37 +51,28 @@ class OffPolicyState:
         self._experience = experience
         self._pool = pool
         self._visits = visits
-        self._ranks = ranks
-        self._saver = PatientSaver(saver, on_saved)
-        self._facts = facts
-        self._best_score = float("-inf")
+        self._file = RunFile(ranks, saver, facts, on_saved)
 
     def save(self, clock: Clock, episodes: EpisodeLog, *, is_last: bool) -> None:
         """Write a checkpoint of now (a collective).
 
         Raises:
-            StorageError: on all ranks, at the third failure in a row or where `is_last`.
+            StorageError: see RunFile.
         """
-        parts = self._ranks.gather_bytes(pack(self._rank_payload()))
-        on_first_rank(self._ranks, lambda: self._write(parts, clock, episodes, is_last=is_last))
+        own = self._rank_payload()
+        self._file.save(self._shared_payload, own, clock, episodes, is_last=is_last)
 
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
         """Lay out networks, optimisers and replay; the payload must fit (see compatibility).
 
         With another number of ranks each takes the experience of one that there was.
         """
-        clock.updates = payload["updates"]
-        clock.env_steps = payload["env_steps"]
-        self._best_score = payload["best_score"]
-        episodes.restore(payload["episodes"])
+        self._file.restore(payload, clock, episodes)
         self._agent.learner.load_state_dict(payload["learner"])
         self._agent.resume()
         for name, optimizer in self._optimizers.items():
-            # The settings are the configuration's, which a user may have changed.
-            groups = optimizer.state_dict()["param_groups"]
-            optimizer.load_state_dict({**payload["optimizer"][name], "param_groups": groups})
-        parts = payload["ranks"]
-        part = self._unpacked(parts[self._ranks.rank % len(parts)])
+            continue_optimizer(optimizer, payload["optimizer"][name])
+        part = self._file.own_part(payload)
         if not self._experience.replay.restore(part["replay"]):
             _LOG.warning(
                 "not exact: the replay buffer begins empty, since it holds frames by environment "
@@ -90,21 +81,27 @@ class OffPolicyState:
 
     def restore_rank(self, payload: Payload) -> Restored:
         """Lay out this rank's own part (a collective)."""
-        part = self._unpacked(payload["ranks"][self._ranks.rank])
+        part = self._file.own_part(payload)
         self._agent.acting.set_state(part["acting"])
         self._agent.sampling.set_state(part["sampling"])
         self._visits.restore(part["visits"])
-        snapshots = [bytes(snapshot.numpy()) for snapshot in part["environments"]]
-        can_go_on = self._pool.spec.can_snapshot and all(snapshots)
-        if self._ranks.any(flag=not can_go_on):
+        snapshots = self._file.snapshots(part, self._pool)
+        if snapshots is None:
             return Restored(in_their_episodes=False, every_rollout=True)
         self._experience.restore(part["policy"])
         self._pool.restore(snapshots)
         return Restored(in_their_episodes=True, every_rollout=True)
 
     @property
-    def _optimizers(self) -> dict[str, Any]:
+    def _optimizers(self) -> dict[str, FusedAdam]:
         return {"critic": self._agent.critic_optimizer, "actor": self._agent.actor_optimizer}
+
+    def _shared_payload(self) -> Payload:
+        self._agent.settle()
+        return {
+            "learner": self._agent.learner.state_dict(),
+            "optimizer": {name: each.state_dict() for name, each in self._optimizers.items()},
+        }
 
     def _rank_payload(self) -> Payload:
         policy = {name: value.cpu() for name, value in self._experience.state().items()}
@@ -116,26 +113,3 @@ class OffPolicyState:
             "visits": self._visits.state(),
             "environments": [bytes_tensor(snapshot or b"") for snapshot in self._pool.snapshot()],
         }
-
-    def _write(
-        self, parts: list[bytes], clock: Clock, episodes: EpisodeLog, *, is_last: bool
-    ) -> None:
-        score = episodes.full_mean_score
-        is_best = score is not None and score > self._best_score
-        if score is not None:
-            self._best_score = max(self._best_score, score)
-        self._agent.settle()
-        payload: Payload = {
-            "facts": self._facts,
-            "updates": clock.updates,
-            "env_steps": clock.env_steps,
-            "best_score": self._best_score,
-            "episodes": episodes.state(),
-            "learner": self._agent.learner.state_dict(),
-            "optimizer": {name: each.state_dict() for name, each in self._optimizers.items()},
-            "ranks": [bytes_tensor(part) for part in parts],
-        }
-        self._saver.save(payload, is_best=is_best, is_last=is_last)
-
-    def _unpacked(self, part: Any) -> Payload:
-        return unpack(part.numpy().tobytes())

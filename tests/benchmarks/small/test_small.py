@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.small.cleanrl_td3 import layer_sizes
 from benchmarks.small.command import (
+    CLEANRL,
     HALVED,
     OTHER,
     SCOUT,
@@ -43,7 +45,15 @@ def test_the_other_trainer_takes_part_where_it_is_installed(tmp_path: Path) -> N
     options.peers = Path(sys.executable)
     assert set(programs(options, "CartPole", 1)) == {SCOUT, OTHER}
     assert set(programs(options, "demo", 1)) == {SCOUT}
-    assert set(programs(options, "TD3", 1)) == {SCOUT, HALVED, OTHER}
+    assert set(programs(options, "TD3", 1)) == {SCOUT, HALVED, OTHER, CLEANRL}
+
+
+def test_cleanrls_networks_get_the_recipes_sizes() -> None:
+    assert [layer_sizes(*own) for own in ((4, 256), (256, 256), (256, 1))] == [
+        (4, 400),
+        (400, 300),
+        (300, 1),
+    ]
 
 
 def test_a_small_run_is_measured_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
