@@ -102,6 +102,30 @@ def compute_targets(
     )
 
 
+@torch.no_grad()
+def figures_of(rollout: RolloutBuffer, targets: Targets, *, has_bonus: bool) -> dict[str, Tensor]:
+    """Return means and deviations of what was foretold, of what came of it, of the advantages.
+
+    Args:
+        rollout: T steps of N environments, with the values as recorded when acting.
+        targets: that it teaches; advantages as they are before they are normalised.
+        has_bonus: whether intrinsic values mean anything.
+    """
+    watched = {
+        "extrinsic": rollout.values_extrinsic,
+        "return": targets.returns_extrinsic,
+        "advantage": targets.advantages,
+    }
+    if has_bonus:
+        watched["intrinsic"] = rollout.values_intrinsic
+    figures = {}
+    for name, values in watched.items():
+        figures[f"values/{name}_std"], figures[f"values/{name}_mean"] = torch.std_mean(
+            values, correction=0
+        )
+    return figures
+
+
 def _beside(extrinsic: Tensor, intrinsic: Tensor) -> Tensor:
     """Lay both streams [T, N] side by side, [T, 2 N], for one walk through time."""
     return torch.cat([extrinsic, intrinsic], dim=1)
