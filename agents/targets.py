@@ -24,6 +24,7 @@ class Discounting:
     gae_lambda: float
     extrinsic_coef: float
     intrinsic_coef: float
+    reward_scale: float = 1.0
 
 
 class Targets(NamedTuple):
@@ -87,7 +88,7 @@ def compute_targets(
         discounting.gae_lambda * (~done).float(), torch.full_like(bonuses, discounting.gae_lambda)
     )
     advantages = generalized_advantages(
-        _beside(rollout.rewards, bonuses),
+        _beside(discounting.reward_scale * rollout.rewards, bonuses),
         _beside(rollout.values_extrinsic, rollout.values_intrinsic),
         _beside(*_next_values(rollout, values_of)),
         discounts,

@@ -156,7 +156,7 @@ class Plan:
         return [
             *("--eval", "--config_path", f"{RUNS}/{job.name}/config.conf"),
             *("--log_name", job.name, "--load_model_path", self._checkpoint(job)),
-            *("--episodes", str(self.episodes), "--seed", str(UNSEEN + job.seed), "--baselines"),
+            *("--episodes", str(self.episodes), "--seed", str(UNSEEN + job.seed)),
             *(["--save_rollouts"] if job.seed == self.seeds[0] else []),
         ]
 

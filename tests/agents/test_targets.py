@@ -197,3 +197,20 @@ def test_what_is_watched_are_means_and_deviations_over_the_rollout(has_bonus: bo
         spread = (sum((number - mean) ** 2 for number in numbers) / len(numbers)) ** 0.5
         assert float(found[f"values/{name}_mean"]) == pytest.approx(mean, abs=1e-6)
         assert float(found[f"values/{name}_std"]) == pytest.approx(spread, rel=1e-5)
+
+
+def test_rewards_of_another_scale_are_those_that_the_environment_might_have_paid(
+    ranks: Ranks,
+) -> None:
+    """A quarter is exact in binary; the bonus keeps its own scale."""
+    kind = Kind(VECTOR)
+    shape = kind.rollout_shape(T, N)
+    agent = make_agent(ranks, make_learner(kind, N))
+    rollout = filled(draw_script(shape, 0), shape)
+    bonuses = torch.rand(T, N, generator=torch.Generator().manual_seed(1))
+    quarter = replace(DISCOUNTING, reward_scale=0.25)
+    found = compute_targets(rollout, bonuses, agent.values_of, quarter)
+    assert not torch.equal(found.advantages, targets_of(agent, rollout, bonuses).advantages)
+    rollout.rewards.mul_(0.25)
+    wanted = targets_of(agent, rollout, bonuses)
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
