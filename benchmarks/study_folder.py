@@ -6,13 +6,12 @@ recipes/          the recipes as they were when the study began
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from configs.errors import ConfigurationError
 from training.folders.files import read_json, replace_file
-from trajectories.reader import known_ids
 
 SETTINGS = "study.json"
 
@@ -74,19 +73,3 @@ def last_evaluation(run: Path) -> dict[str, Any] | None:
     found = [read_json(path) for path in sorted((run / "evaluation").glob("*.json"))]
     reports = [report for report in found if report]
     return max(reports, key=lambda report: report["env_steps_trained"], default=None)
-
-
-def left_to_collect(folder: Path, command: Sequence[str], episodes: int) -> list[list[str]]:
-    """Return main.py's flags, in a list, for what a dataset still lacks; nothing if it is whole.
-
-    Args:
-        folder: of the dataset.
-        command: the flags that collect it.
-        episodes: how many it is to hold.
-
-    Raises:
-        ScoutError: what lies there is no dataset, or a damaged one.
-    """
-    if len(known_ids(folder)) >= episodes:
-        return []
-    return [[*command, *(["--resume"] if folder.exists() else [])]]

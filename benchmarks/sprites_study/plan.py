@@ -17,7 +17,6 @@ from benchmarks.study_folder import (
     is_finished,
     keep_study,
     last_evaluation,
-    left_to_collect,
     recipe_copy,
 )
 from training.folders.files import read_json
@@ -120,7 +119,7 @@ class Plan:
         collect = [
             *("--collect", "--config_path", str(RECIPES / "collect.conf")),
             *("--set", f"EnvID=Sprites-{environment}", "--policy", "random"),
-            *("--num_rollouts", str(self.rollouts), "--out_dir", data),
+            *("--num_rollouts", str(self.rollouts), "--out_dir", data, "--resume"),
         ]
         train = [
             *("--train_encoder", "--config_path", str(RECIPES / "reward_induced.conf")),
@@ -132,9 +131,8 @@ class Plan:
             *("--supervised_steps", str(SUPERVISED_STEPS)),
             *("--out", f"models/probe_{environment}.html"),
         ]
-        collected = left_to_collect(self.folder / data, collect, self.rollouts)
         trained = is_finished(self.folder / model)
-        return [*collected, *([] if trained else [train]), probe]
+        return [probe] if trained else [collect, train, probe]
 
     def _training(self, job: Job) -> list[str]:
         """Return main.py's flags for a run, which starts or goes on."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.many_runs import Task
 from benchmarks.runs import PROJECT
-from benchmarks.study_folder import is_finished, last_evaluation, left_to_collect
+from benchmarks.study_folder import is_finished, last_evaluation
 from training.reports.rows import RUNS
 
 RECIPES: Mapping[str, Path] = {
@@ -92,7 +92,7 @@ class Plan:
         """Return what makes each folder of models/ that is not whole, in the order it is made."""
         data, recipe = "models/data", str(RECIPES[self.environment])
         collect = ["--collect", "--config_path", recipe, "--policy", self.policy]
-        play = [*collect, "--num_rollouts", str(self.rollouts), "--out_dir", data]
+        play = [*collect, "--num_rollouts", str(self.rollouts), "--out_dir", data, "--resume"]
         tasks = []
         for name, model in (("encoder", "state_autoencoder"), ("transition", "transition")):
             train = [
@@ -101,8 +101,7 @@ class Plan:
             ]
             if not is_finished(self.folder / "models" / name):
                 tasks.append(Task(name, [train]))
-        missing = left_to_collect(self.folder / data, play, self.rollouts) if tasks else []
-        return [*([Task("data", missing)] if missing else []), *tasks]
+        return [Task("data", [play]), *tasks] if tasks else []
 
     def task(self, job: Job) -> Task:
         """Return what is left to do of a run: training, evaluation, both or nothing."""

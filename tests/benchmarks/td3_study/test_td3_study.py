@@ -118,6 +118,7 @@ def test_a_mistake_on_the_command_line_ends_with_one_line(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_small_study_runs_and_is_not_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
