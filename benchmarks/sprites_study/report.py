@@ -24,6 +24,10 @@ PAGE, PICTURE, PATHS = "sprites_study.md", "sprites_study.png", "sprites_paths.p
 HEADING = "# Sprites: what does PPO lose by seeing through an encoder that rewards have made?"
 # The mean of 120,000 episodes (docs/environments.md); rewards know nothing of what distracts.
 RANDOM_PLAY = 28.18
+PATHS_SHOW = (
+    "An episode of each arm's first seed, with its score: the agent blue, the target red, from "
+    "light to dark; grey lines join both at every fourth step."
+)
 FLOOR, CEILING = "random play", "oracle at the end"
 
 Reports = Mapping[Job, Mapping[str, Any]]
@@ -58,7 +62,7 @@ def write_report(plan: Plan, done: Sequence[Job]) -> Path:
         f"{WHAT_IQM_IS}",
         probes_table(plan),
         "" if not has_paths else f"![paths]({PATHS})",
-        "" if not has_paths else "An episode of each arm's first seed, from light to dark.",
+        "" if not has_paths else PATHS_SHOW,
         "## Every run",
         runs_table(reports),
     ]
