@@ -51,11 +51,11 @@ profile_run  := main.py --train --num_env_per_process $(or $(NUM_ENV),3) --confi
 
 # What runs main.py or a study ends with a sentence, and make's own last line would be "Error 2". So these recipes
 # leave the sentence of a failure in a file and end well; then make says it, and fails.
-.PHONY: train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study plots scalene_profiling pytorch_profiling line_profiling
-train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
+.PHONY: train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study sprites_study plots scalene_profiling pytorch_profiling line_profiling
+train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study sprites_study plots scalene_profiling pytorch_profiling line_profiling: %: run_%
 	@$(call fail_if,$(said))
 
-run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study plots %_profiling,$(MAKECMDGOALS))
+run_goals := $(filter train continue_training train_with_specific_gpu eval export slurm report world_model study td3_study sprites_study plots %_profiling,$(MAKECMDGOALS))
 last_word := $(if $(run_goals),$(shell mktemp))
 said       = $(if $(last_word),$(shell cat $(last_word))$(shell rm -f $(last_word)))
 fail_if    = $(if $(1),$(error $(1)))
@@ -243,6 +243,10 @@ run_study: $(READY) ## train PPO, RND and its heads on a small maze over seeds, 
 .PHONY: run_td3_study
 run_td3_study: $(READY) ## train TD3 with four kinds of critics over seeds, write td3_study.md
 	@$(in_turn) $(PY) -m benchmarks.td3_study $(ARGS)
+
+.PHONY: run_sprites_study
+run_sprites_study: $(READY) ## train encoders of sprites and PPO on them over seeds, write sprites_study.md
+	@$(in_turn) $(PY) -m benchmarks.sprites_study $(ARGS)
 
 .PHONY: run_plots
 run_plots: $(READY) ## draw RUNS="a b" side by side into PLOT (default: LOG_NAME's, into logs/plot.png)

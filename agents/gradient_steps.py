@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from agents.adam import Optimizer
+from agents.gradient_parts import PartNorms
 from agents.later_answer import LaterAnswer
 from agents.learner import Learner, Minibatch
 from configs.errors import NonFiniteError
@@ -57,6 +58,7 @@ class GradientSteps:
         self._limit = float("inf") if max_grad_norm is None else max_grad_norm
         self._replica = replicate(learner)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self._part_norms = PartNorms(learner.policy, self._parameters)
         self._learner_parameters = list(learner.parameters())
         device = self._parameters[0].device
         self._failed = torch.zeros((), dtype=torch.bool, device=device)
@@ -77,7 +79,7 @@ class GradientSteps:
             NonFiniteGradientError: that of this step, or of an earlier one, is not finite.
         """
         losses = self._backward(batch, diagnose=diagnose)
-        norm = self._clip()
+        norm = self._clip(watch=diagnose)
         # All ranks hold the same averaged gradient, so all of them stop at the same step.
         self._failed = self._failed | ~norm.isfinite()
         self._taken.append(_Taken(batch, losses, LaterAnswer(self._failed)))
@@ -88,6 +90,10 @@ class GradientSteps:
         self._optimizer.step()
         self._learner.after_step(progress)
         return losses | {"losses/grad_norm": norm}
+
+    def part_figures(self) -> dict[str, Tensor]:
+        """Return the norms in the policy's parts, means over the watched steps of an update."""
+        return self._part_norms.figures()
 
     def settle(self) -> None:
         """Judge the steps that were not yet; call after the last one of an update.
@@ -113,14 +119,17 @@ class GradientSteps:
                 )
                 raise NonFiniteGradientError(f"the gradient is not finite ({figures})", batch)
 
-    def _clip(self) -> Tensor:
+    def _clip(self, *, watch: bool) -> Tensor:
         """Scale the gradient to the limit if it is longer; return its norm before.
 
         As nn.utils.clip_grad_norm_, less the sorting of parameters by device and type, which costs
         small networks more than the sums.
         """
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        norms = torch.stack(torch._foreach_norm(gradients))
+        norm: Tensor = torch.linalg.vector_norm(norms)
+        if watch:
+            self._part_norms.add(norms)
         if self._limit != float("inf"):
             scale = (self._limit / (norm + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients, scale)

@@ -17,7 +17,7 @@ from agents.policy_change import SAMPLES_PER_LOOK, PolicyChange
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.state_statistics import observe_states, state_statistics
-from agents.targets import Discounting, SampleTable, Targets, compute_targets
+from agents.targets import Discounting, SampleTable, Targets, compute_targets, figures_of
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ class PPOAgent:
         metrics["losses/explained_variance"] = explained_variance(
             rollout.values_extrinsic.flatten(), targets.returns_extrinsic
         )
+        if diagnose:
+            metrics |= figures_of(rollout, targets, has_bonus=self.learner.intrinsic is not None)
         losses, last_batch = self._train(rollout, targets, sampler, diagnose=diagnose)
         observe_states(self.learner.policy, rollout, self._ranks)
         return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})
@@ -195,7 +197,8 @@ class PPOAgent:
             losses.append(self._steps.take(batch, self._progress, diagnose=diagnose))
         self._steps.settle()
         means = {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
-        return means | change.figures(precision(self.device)), batch
+        means |= change.figures(precision(self.device))
+        return means | (self._steps.part_figures() if diagnose else {}), batch
 
     def _looked_at(self, rollout: RolloutBuffer, samples: Tensor) -> Tensor:
         """Return those of a minibatch's samples [B] at which the policy's change is looked at."""

@@ -24,6 +24,7 @@ class Discounting:
     gae_lambda: float
     extrinsic_coef: float
     intrinsic_coef: float
+    reward_scale: float = 1.0
 
 
 class Targets(NamedTuple):
@@ -87,7 +88,7 @@ def compute_targets(
         discounting.gae_lambda * (~done).float(), torch.full_like(bonuses, discounting.gae_lambda)
     )
     advantages = generalized_advantages(
-        _beside(rollout.rewards, bonuses),
+        _beside(discounting.reward_scale * rollout.rewards, bonuses),
         _beside(rollout.values_extrinsic, rollout.values_intrinsic),
         _beside(*_next_values(rollout, values_of)),
         discounts,
@@ -100,6 +101,30 @@ def compute_targets(
         (extrinsic + rollout.values_extrinsic).flatten(),
         (intrinsic + rollout.values_intrinsic).flatten(),
     )
+
+
+@torch.no_grad()
+def figures_of(rollout: RolloutBuffer, targets: Targets, *, has_bonus: bool) -> dict[str, Tensor]:
+    """Return means and deviations of what was foretold, of what came of it, of the advantages.
+
+    Args:
+        rollout: T steps of N environments, with the values as recorded when acting.
+        targets: that it teaches; advantages as they are before they are normalised.
+        has_bonus: whether intrinsic values mean anything.
+    """
+    watched = {
+        "extrinsic": rollout.values_extrinsic,
+        "return": targets.returns_extrinsic,
+        "advantage": targets.advantages,
+    }
+    if has_bonus:
+        watched["intrinsic"] = rollout.values_intrinsic
+    figures = {}
+    for name, values in watched.items():
+        figures[f"values/{name}_std"], figures[f"values/{name}_mean"] = torch.std_mean(
+            values, correction=0
+        )
+    return figures
 
 
 def _beside(extrinsic: Tensor, intrinsic: Tensor) -> Tensor:

@@ -61,6 +61,13 @@ class Panels:
         if band is not None:
             axis.fill_between(curve[0], *band, color=colour, alpha=BAND_OPACITY, linewidth=0)
 
+    def level(self, title: str, label: str, value: float) -> None:
+        """Draw a dashed line across a panel, with its name beside it."""
+        axis = self._axes[title]
+        axis.axhline(value, color="0.5", linestyle="--", linewidth=0.8)
+        place = (0.01, value)
+        axis.annotate(label, place, xycoords=("axes fraction", "data"), fontsize="x-small")
+
     def save(self, path: Path) -> None:
         """Write the picture as a PNG.
 

@@ -1,10 +1,17 @@
 """How a benchmark that make runs says that it ends: in one sentence, which make repeats."""
 
 import argparse
+import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import NoReturn
 
+from benchmarks.stopping import STOP_SIGNALS
+from configs.errors import ScoutError
 from training.folders.last_word import leave_last_word
+
+INTERRUPTED = 130
 
 
 def end_with(code: int, text: str) -> int:
@@ -12,6 +19,26 @@ def end_with(code: int, text: str) -> int:
     leave_last_word(code, text)
     print(text, file=sys.stderr)
     return code
+
+
+def goes_on(work: Callable[[], int]) -> int:
+    """Do work that can be stopped at any time and goes on with the same command.
+
+    Returns:
+        the exit code: the work's own, that of its error, or INTERRUPTED.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        return work()
+    except ScoutError as error:
+        return end_with(error.exit_code, f"error: {error}")
+    except KeyboardInterrupt:
+        return end_with(INTERRUPTED, "interrupted; the same command continues")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 class Parser(argparse.ArgumentParser):

@@ -320,6 +320,13 @@ class PPOSection(Section):
         0.95, alias="GAELambda", ge=0, le=1, description="lambda of the advantage estimate"
     )
     gamma: float = Field(0.999, alias="Gamma", ge=0, le=1, description="extrinsic discount")
+    reward_scale: float = Field(
+        1.0,
+        alias="RewardScale",
+        gt=0,
+        description="what LearningReward is multiplied by, so that returns are of a size that a "
+        "network can tell: they are about the reward / (1 - Gamma)",
+    )
     extrinsic_coef: float = Field(
         2.0, alias="ExtCoef", ge=0, description="weight of the extrinsic advantage"
     )

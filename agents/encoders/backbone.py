@@ -17,12 +17,16 @@ class EncoderBackbone(nn.Module):
     Args:
         encoder: of frames.
         stack_size: S.
+        normalize: lay the features of an observation at mean 0 and deviation 1 (Ba et al. 2016,
+            arXiv 1607.06450), for an encoder that is trained: what an LSTM was fed may be of any
+            size, and layers of hyperbolic tangents behind it saturate.
     """
 
-    def __init__(self, encoder: Encoder, stack_size: int) -> None:
+    def __init__(self, encoder: Encoder, stack_size: int, *, normalize: bool = False) -> None:
         super().__init__()
         self.encoder = encoder.eval()
         self.feature_size = stack_size * encoder.feature_size
+        self.norm = nn.LayerNorm(self.feature_size) if normalize else nn.Identity()
         rest_idle_parameters(encoder)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -30,7 +34,8 @@ class EncoderBackbone(nn.Module):
         preprocessing = frames_of(self.encoder)
         single = frames.reshape(-1, preprocessing.channels, *frames.shape[2:])
         features = self.encoder.frame_features(preprocessing.as_kept(single))
-        return features.reshape(-1, self.feature_size)
+        laid: Tensor = self.norm(features.reshape(-1, self.feature_size))
+        return laid
 
 
 class VectorEncoderBackbone(nn.Module):

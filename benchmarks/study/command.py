@@ -11,21 +11,16 @@ command continues a study; once all are done it writes study.md and study.png in
 import argparse
 import importlib.util
 import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Parser, end_with
-from benchmarks.stopping import STOP_SIGNALS
+from benchmarks.ending import Parser, goes_on
+from benchmarks.many_runs import ManyRuns, Task
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
 from benchmarks.study.results import read_result
-from benchmarks.study.runs import Runner
-from configs.errors import ConfigurationError, ScoutError
-
-INTERRUPTED = 130
+from configs.errors import ConfigurationError
 
 
 def study(plan: Plan, parallel: int) -> int:
@@ -36,24 +31,17 @@ def study(plan: Plan, parallel: int) -> int:
         KeyboardInterrupt: it was interrupted; the runs under way have been saved.
     """
     prepare(plan)
-    runner = Runner(plan, parallel)
-    runner.run()
-    done = [job for job in plan.jobs if job not in runner.failed]
-    if not done:
-        return _failed(runner)
-    page = write_report(plan, [read_result(plan, job) for job in done], list(runner.failed))
-    print(page.read_text(encoding="utf-8"))
-    print(f"page: {page}")
-    return _failed(runner) if runner.failed else 0
-
-
-def _failed(runner: Runner) -> int:
-    names = ", ".join(job.name for job in runner.failed)
-    return end_with(
-        1,
-        f"error: {len(runner.failed)} of {len(runner.plan.jobs)} runs failed ({names}); what each "
-        f"said is in {runner.plan.folder / 'output'}; the same command continues",
-    )
+    waiting = [job for job in plan.jobs if not plan.is_done(job)]
+    print(f"{len(plan.jobs)} runs, {len(waiting)} of them still to do", flush=True)
+    runs = ManyRuns(plan.folder, parallel)
+    runs.run([Task(job.name, [plan.arguments(job)]) for job in waiting])
+    done = [job for job in plan.jobs if job.name not in runs.failed]
+    missing = [job for job in plan.jobs if job.name in runs.failed]
+    if done:
+        page = write_report(plan, [read_result(plan, job) for job in done], missing)
+        print(page.read_text(encoding="utf-8"))
+        print(f"page: {page}")
+    return runs.end()
 
 
 def check_packages() -> None:
@@ -99,16 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         env_steps=options.env_steps,
         overrides=options.set,
     )
-    for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
-    try:
+
+    def work() -> int:
         check_packages()
         return study(plan, options.jobs)
-    except ScoutError as error:
-        return end_with(error.exit_code, f"error: {error}")
-    except KeyboardInterrupt:
-        return end_with(INTERRUPTED, "interrupted; the same command continues")
 
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    return goes_on(work)

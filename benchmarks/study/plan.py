@@ -8,15 +8,12 @@ All lies in one folder, so that a study that was interrupted goes on where it wa
     output/           what the runs printed
 """
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.runs import PROJECT
-from configs.errors import ConfigurationError
-from training.folders.files import read_json, replace_file
+from benchmarks.study_folder import file_name, is_finished, keep_study, recipe_copy
 from training.reports.rows import RUNS
 
 RECIPES = PROJECT / "configs" / "MiniGrid"
@@ -93,8 +90,7 @@ class Plan:
 
     def is_done(self, job: Job) -> bool:
         """Whether a run has come to its end, and to as many env steps as asked for."""
-        status = read_json(self.run_folder(job) / "status.json") or {}
-        return status.get("code") == 0 and status.get("env_steps", 0) >= self.env_steps
+        return is_finished(self.run_folder(job), self.env_steps)
 
     def arguments(self, job: Job) -> list[str]:
         """Return main.py's flags for a run, which starts or goes on."""
@@ -102,17 +98,13 @@ class Plan:
         settings = [*self.overrides, *arm.overrides, f"LayoutSeed={job.layout}"]
         return [
             "--train",
-            *("--config_path", str(self.recipe_copy(job.arm))),
+            *("--config_path", str(recipe_copy(self.folder, job.arm))),
             *(part for setting in settings for part in ("--set", setting)),
             *ALONE,
             *("--seed", str(job.seed), "--max_env_steps", str(self.env_steps)),
             *("--log_name", job.name, "--save_model_path", f"checkpoints/{job.name}.ckpt"),
             "--resume",
         ]
-
-    def recipe_copy(self, arm: str) -> Path:
-        """Return where the study keeps an arm's recipe."""
-        return self.folder / "recipes" / f"{file_name(arm)}.conf"
 
 
 def prepare(plan: Plan) -> None:
@@ -125,28 +117,5 @@ def prepare(plan: Plan) -> None:
         ConfigurationError: they differ, or a recipe is missing.
         StorageError: the folder cannot be written.
     """
-    settings = {"set": list(plan.overrides)}
-    began = read_json(plan.folder / "study.json")
-    if began is not None and began != settings:
-        raise ConfigurationError(
-            f"the study in {plan.folder} was begun with --set {began.get('set')}, not with "
-            f"{settings['set']}; name another --folder"
-        )
     recipes = {name: plan.recipes / arm.recipe for name, arm in plan.arms.items()}
-    for name, recipe in recipes.items():
-        copy = plan.recipe_copy(name)
-        if not recipe.is_file():
-            raise ConfigurationError(f"arm {name}: there is no recipe {recipe}")
-        if copy.exists() and copy.read_bytes() != recipe.read_bytes():
-            raise ConfigurationError(
-                f"arm {name}: {recipe} has changed since the study in {plan.folder} was begun; "
-                "name another --folder"
-            )
-    for name, recipe in recipes.items():
-        replace_file(plan.recipe_copy(name), recipe.read_bytes())
-    replace_file(plan.folder / "study.json", (json.dumps(settings) + "\n").encode())
-
-
-def file_name(arm: str) -> str:
-    """Return an arm's name as part of a file's: RND+Barlow-Twins is rnd_barlow_twins."""
-    return re.sub(r"\W+", "_", arm.lower())
+    keep_study(plan.folder, {"set": list(plan.overrides)}, recipes)

@@ -12,13 +12,11 @@ from benchmarks.study.results import (
     NEVER,
     ROOMS,
     THRESHOLD,
-    Grid,
     Result,
     by_layout,
-    env_step_grid,
 )
+from benchmarks.study_page import env_step_grid, iqm_text, machine_line, markdown_table
 from training.folders.files import replace_file
-from training.folders.versions import collect_versions
 from training.reports.intervals import bootstrap_interval, interquartile_mean
 from training.reports.rows import SCORE
 
@@ -42,14 +40,12 @@ def write_report(plan: Plan, results: Sequence[Result], missing: Sequence[Job]) 
     by_arm = {name: [r for r in results if r.job.arm == name] for name in plan.arms}
     by_arm = {name: found for name, found in by_arm.items() if found}
     _draw(plan, by_arm)
-    versions = collect_versions()
-    facts = ("commit", "cpu", "cores", "python", "torch")
     names = ", ".join(job.name for job in missing)
     blocks = [
         HEADING,
         f"{plan.env_steps:,} env steps a run; layouts {_listed(plan.layouts)}, seeds "
         f"{_listed(plan.seeds)}; set beside the recipes: {', '.join(plan.overrides) or 'nothing'}.",
-        ", ".join(f"{fact} {versions.get(fact, 'unknown')}" for fact in facts) + ".",
+        machine_line(),
         f"![curves]({PICTURE})",
         arms_table(by_arm),
         "IQM: the mean without the lowest and the highest quarter of the runs (with fewer than "
@@ -67,37 +63,36 @@ def write_report(plan: Plan, results: Sequence[Result], missing: Sequence[Job]) 
 
 def arms_table(by_arm: dict[str, list[Result]]) -> str:
     """Return one row for each arm, as a Markdown table."""
-    lines = [
-        f"| arm | runs | score at the end, IQM | first goal | mean of 100 at least {THRESHOLD} "
-        "| rooms per episode, IQM | rooms in all | time |",
-        "|---|---|---|---|---|---|---|---|",
+    head = [
+        *("arm", "runs", "score at the end, IQM", "first goal"),
+        *(f"mean of 100 at least {THRESHOLD}", "rooms per episode, IQM", "rooms in all", "time"),
     ]
     baseline = [result.microseconds for result in by_arm.get(BASELINE, ())]
+    rows = []
     for arm, results in by_arm.items():
         time = statistics.median(result.microseconds for result in results)
         cells = (
             arm,
             str(len(results)),
-            _iqm_text(by_layout(results, [result.score for result in results])),
+            iqm_text(by_layout(results, [result.score for result in results]), 2),
             _median_text([result.first_goal for result in results]),
             _median_text([result.reached for result in results]),
-            _iqm_text(by_layout(results, [result.rooms for result in results])),
+            iqm_text(by_layout(results, [result.rooms for result in results]), 2),
             f"{statistics.mean(result.rooms_in_all for result in results):.1f}",
             f"{time / statistics.median(baseline):.2f}" if baseline else f"{time:.0f} us",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return markdown_table(head, rows)
 
 
 def runs_table(results: Sequence[Result]) -> str:
     """Return one row for each run, as a Markdown table."""
-    lines = [
-        f"| run | score at the end | first goal | mean of 100 at least {THRESHOLD} "
-        "| rooms per episode | rooms in all | env steps/s |",
-        "|---|---|---|---|---|---|---|",
+    head = [
+        *("run", "score at the end", "first goal", f"mean of 100 at least {THRESHOLD}"),
+        *("rooms per episode", "rooms in all", "env steps/s"),
     ]
-    for result in results:
-        cells = (
+    rows = [
+        (
             result.job.name,
             f"{result.score:.2f}",
             _steps_text(result.first_goal),
@@ -106,8 +101,9 @@ def runs_table(results: Sequence[Result]) -> str:
             str(result.rooms_in_all),
             f"{1e6 / result.microseconds:,.0f}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        for result in results
+    ]
+    return markdown_table(head, rows)
 
 
 def _draw(plan: Plan, by_arm: dict[str, list[Result]]) -> None:
@@ -119,11 +115,6 @@ def _draw(plan: Plan, by_arm: dict[str, list[Result]]) -> None:
             mean = interquartile_mean(np.concatenate(tasks))
             panels.draw(title, arm, (grid, mean), bootstrap_interval(tasks))
     panels.save(plan.folder / PICTURE)
-
-
-def _iqm_text(tasks: list[Grid]) -> str:
-    low, high = bootstrap_interval(tasks)
-    return f"{interquartile_mean(np.concatenate(tasks)):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _median_text(steps: Sequence[float]) -> str:

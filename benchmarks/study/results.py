@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.study.plan import Job, Plan
+from benchmarks.study_page import env_step_grid
 from configs.errors import ConfigurationError
 from training.reports.rows import SCORE, Row, curve, first_score_above, mean_reached, read_rows
 
-POINTS = 100  # of a curve
 THRESHOLD = 0.3
 ROOMS, ROOMS_IN_ALL, STEPS_PER_SECOND = "charts/rooms", "atari/rooms_total", "charts/SPS"
 NEVER = float("inf")
@@ -41,11 +41,6 @@ class Result:
     rooms_in_all: int
     microseconds: float
     curves: dict[str, Grid]
-
-
-def env_step_grid(env_steps: int) -> Grid:
-    """Return the env steps at which curves are compared, [POINTS], the last one `env_steps`."""
-    return np.linspace(env_steps / POINTS, env_steps, POINTS)
 
 
 def read_result(plan: Plan, job: Job) -> Result:

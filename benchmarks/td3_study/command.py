@@ -10,23 +10,15 @@ done it writes td3_study.md and td3_study.png into its folder.
 """
 
 import argparse
-import json
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Parser, end_with
-from benchmarks.runs import start_main_py
-from benchmarks.stopping import STOP_SIGNALS
-from benchmarks.td3_study.plan import ARMS, RECIPES, Job, Plan
+from benchmarks.ending import Parser, goes_on
+from benchmarks.many_runs import ManyRuns
+from benchmarks.study_folder import keep_study
+from benchmarks.td3_study.plan import ARMS, RECIPES, Plan
 from benchmarks.td3_study.report import write_report
-from configs.errors import ConfigurationError, ScoutError
-from training.folders.files import read_json, replace_file
-
-INTERRUPTED = 130
-SETTINGS = "study.json"
 
 
 def study(plan: Plan) -> int:
@@ -37,18 +29,18 @@ def study(plan: Plan) -> int:
         KeyboardInterrupt: it was interrupted; the run under way has been saved.
     """
     prepare(plan)
-    for name, command in plan.models().items():
-        made = plan.folder / "models" / f"{name}.done"
-        if not made.exists() and not _run(plan, name, command):
-            return _failed(plan, [name])
-        replace_file(made, b"")
-    failed = [job.name for job in plan.jobs if not _train_and_evaluate(plan, job)]
-    done = [job for job in plan.jobs if job.name not in failed]
+    models = ManyRuns(plan.folder, 1)
+    models.run(plan.models())
+    if models.failed:
+        return models.end()
+    runs = ManyRuns(plan.folder, 1)
+    runs.run([task for job in plan.jobs if (task := plan.task(job)).commands])
+    done = [job for job in plan.jobs if job.name not in runs.failed]
     if done:
         page = write_report(plan, done)
         print(page.read_text(encoding="utf-8"))
         print(f"page: {page}")
-    return _failed(plan, failed) if failed else 0
+    return runs.end()
 
 
 def prepare(plan: Plan) -> None:
@@ -58,45 +50,7 @@ def prepare(plan: Plan) -> None:
         ConfigurationError: it is another one's.
         StorageError: the folder cannot be written.
     """
-    began = read_json(plan.folder / SETTINGS)
-    if began is not None and began != plan.settings:
-        raise ConfigurationError(
-            f"the study in {plan.folder} was begun with {began}, not with {plan.settings}; name "
-            "another --folder"
-        )
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    replace_file(plan.folder / SETTINGS, (json.dumps(plan.settings) + "\n").encode())
-
-
-def _train_and_evaluate(plan: Plan, job: Job) -> bool:
-    """Bring a run to its end and to its score; return whether it got there."""
-    if plan.is_trained(job) and plan.score(job) is not None:
-        return True
-    if not plan.is_trained(job) and not _run(plan, job.name, plan.training(job)):
-        return False
-    return _run(plan, job.name, plan.evaluation(job))
-
-
-def _run(plan: Plan, name: str, command: Sequence[str]) -> bool:
-    """Run main.py in the study's folder; say how it ended and return whether well."""
-    output = plan.folder / "output" / f"{name}.txt"
-    process = start_main_py(command, plan.folder, output)
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        raise
-    print(f"{name} {command[0]}: {'done' if code == 0 else f'exit code {code}'}", flush=True)
-    return code == 0
-
-
-def _failed(plan: Plan, names: Sequence[str]) -> int:
-    return end_with(
-        1,
-        f"error: {len(names)} failed ({', '.join(names)}); what each said is in "
-        f"{plan.folder / 'output'}; the same command continues",
-    )
+    keep_study(plan.folder, plan.settings, {})
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -139,16 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         episodes=options.episodes,
         overrides=options.set,
     )
-    for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
-    try:
+
+    def work() -> int:
         load_matplotlib()
         return study(plan)
-    except ScoutError as error:
-        return end_with(error.exit_code, f"error: {error}")
-    except KeyboardInterrupt:
-        return end_with(INTERRUPTED, "interrupted; the same command continues")
 
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    return goes_on(work)

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.many_runs import Task
 from benchmarks.runs import PROJECT
-from training.folders.files import read_json
+from benchmarks.study_folder import is_finished, last_evaluation
 from training.reports.rows import RUNS
 
 RECIPES: Mapping[str, Path] = {
@@ -87,17 +88,27 @@ class Plan:
             "set": list(self.overrides),
         }
 
-    def models(self) -> dict[str, list[str]]:
-        """Return what makes each folder of models/: main.py's flags, in the order they are run."""
+    def models(self) -> list[Task]:
+        """Return what makes each folder of models/ that is not whole, in the order it is made."""
         data, recipe = "models/data", str(RECIPES[self.environment])
         collect = ["--collect", "--config_path", recipe, "--policy", self.policy]
-        commands = {"data": [*collect, "--num_rollouts", str(self.rollouts), "--out_dir", data]}
+        play = [*collect, "--num_rollouts", str(self.rollouts), "--out_dir", data, "--resume"]
+        tasks = []
         for name, model in (("encoder", "state_autoencoder"), ("transition", "transition")):
-            commands[name] = [
-                *("--train_encoder", "--dataset", data, "--model", model),
+            train = [
+                *("--train_encoder", "--dataset", data, "--model", model, "--resume"),
                 *("--train_steps", str(self.model_steps), "--model_dir", f"models/{name}"),
             ]
-        return commands
+            if not is_finished(self.folder / "models" / name):
+                tasks.append(Task(name, [train]))
+        return [Task("data", [play]), *tasks] if tasks else []
+
+    def task(self, job: Job) -> Task:
+        """Return what is left to do of a run: training, evaluation, both or nothing."""
+        if self.is_trained(job) and self.score(job) is not None:
+            return Task(job.name, [])
+        trained = self.is_trained(job)
+        return Task(job.name, [*([] if trained else [self.training(job)]), self.evaluation(job)])
 
     def training(self, job: Job) -> list[str]:
         """Return main.py's flags for a run, which starts or goes on."""
@@ -132,12 +143,9 @@ class Plan:
 
     def is_trained(self, job: Job) -> bool:
         """Whether a run has come to its end, and to as many env steps as asked for."""
-        status = read_json(self.run_folder(job) / "status.json") or {}
-        return status.get("code") == 0 and status.get("env_steps", 0) >= self.env_steps
+        return is_finished(self.run_folder(job), self.env_steps)
 
     def score(self, job: Job) -> float | None:
         """Return the mean score of a run's last evaluation; None before there is one."""
-        reports = sorted((self.run_folder(job) / "evaluation").glob("*greedy*.json"))
-        found = [read_json(path) or {} for path in reports]
-        means = {each.get("env_steps_trained", 0): each["score"]["mean"] for each in found if each}
-        return float(means[max(means)]) if means else None
+        report = last_evaluation(self.run_folder(job))
+        return None if report is None else float(report["score"]["mean"])

@@ -173,6 +173,19 @@ def test_a_backbone_lays_the_features_of_each_frame_side_by_side(kind: type[Enco
         assert torch.equal(wanted[0], whole)
 
 
+def test_a_backbone_that_normalises_shows_features_of_mean_0_and_deviation_1() -> None:
+    encoder = make(RECURRENT).requires_grad_(True)
+    frames = torch.cat([script_of().first, script_of().first.flip(0)], dim=1)
+    backbone = EncoderBackbone(encoder, 2, normalize=True)
+    raw = EncoderBackbone(encoder, 2)(frames)
+    wanted = torch.stack(
+        [(row - row.mean()) / (row.var(correction=0) + 1e-5).sqrt() for row in raw]
+    )
+    torch.testing.assert_close(backbone(frames), wanted)
+    backbone(frames).square().sum().backward()
+    assert all(p.grad is not None for p in backbone.parameters() if p.requires_grad)
+
+
 @pytest.mark.parametrize(
     ("kind", "idle"), [(RECURRENT, "lstm."), (VAEEncoder, "log_variance."), (STATELESS, "none")]
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 from agents.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
-from agents.targets import Targets, compute_targets
+from agents.targets import Targets, compute_targets, figures_of
 from tests.agents.scripts import DequeStacks, Script, draw_script, stacked
 from tests.agents.small import (
     DISCOUNTING,
@@ -175,3 +175,42 @@ def test_targets_draw_nothing_and_change_nothing(ranks: Ranks) -> None:
     assert torch.equal(agent.generator.get_state(), stream)
     assert torch.equal(rollout.values_extrinsic, values[0])
     assert torch.equal(rollout.values_intrinsic, values[1])
+
+
+@pytest.mark.parametrize("has_bonus", [True, False])
+def test_what_is_watched_are_means_and_deviations_over_the_rollout(has_bonus: bool) -> None:
+    shape = Kind(VECTOR).rollout_shape(T, N)
+    rollout = filled(draw_script(shape, 0), shape)
+    drawn = torch.randn(3, T * N, generator=torch.Generator().manual_seed(1))
+    targets = Targets(*drawn)
+    found = figures_of(rollout, targets, has_bonus=has_bonus)
+    wanted = {
+        "extrinsic": rollout.values_extrinsic,
+        "return": targets.returns_extrinsic,
+        "advantage": targets.advantages,
+        **({"intrinsic": rollout.values_intrinsic} if has_bonus else {}),
+    }
+    assert len(found) == 2 * len(wanted)
+    for name, values in wanted.items():
+        numbers = [float(value) for value in values.flatten()]
+        mean = sum(numbers) / len(numbers)
+        spread = (sum((number - mean) ** 2 for number in numbers) / len(numbers)) ** 0.5
+        assert float(found[f"values/{name}_mean"]) == pytest.approx(mean, abs=1e-6)
+        assert float(found[f"values/{name}_std"]) == pytest.approx(spread, rel=1e-5)
+
+
+def test_rewards_of_another_scale_are_those_that_the_environment_might_have_paid(
+    ranks: Ranks,
+) -> None:
+    """A quarter is exact in binary; the bonus keeps its own scale."""
+    kind = Kind(VECTOR)
+    shape = kind.rollout_shape(T, N)
+    agent = make_agent(ranks, make_learner(kind, N))
+    rollout = filled(draw_script(shape, 0), shape)
+    bonuses = torch.rand(T, N, generator=torch.Generator().manual_seed(1))
+    quarter = replace(DISCOUNTING, reward_scale=0.25)
+    found = compute_targets(rollout, bonuses, agent.values_of, quarter)
+    assert not torch.equal(found.advantages, targets_of(agent, rollout, bonuses).advantages)
+    rollout.rewards.mul_(0.25)
+    wanted = targets_of(agent, rollout, bonuses)
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))

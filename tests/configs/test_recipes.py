@@ -115,6 +115,7 @@ OF_OTHERS = {
     "ActionRepeat",
     "ActionMapping",
     "ObservationScaling",
+    "RewardScale",
     "Backbone",
     "CustomModel",
     "CustomModelConfig",

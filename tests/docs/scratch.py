@@ -74,6 +74,8 @@ SMALLER: Mapping[str, str] = {
     r"--repeats \d+": "--repeats 1",
     r"(?<=python -m benchmarks\.learning )": "--seeds 1 --episodes 2 ",
     r"(?<=python -m benchmarks\.pool)$": f" {BENCH} --num_envs 4 --steps 4",
+    r'(make sprites_study ARGS=".*)"$': r"\1 --environments v0 --arms oracle frozen --rollouts 60"
+    ' --encoder_steps 2"',
     r"(make bench PART=\w+)$": r'\1 ARGS=""',
     r'(PART=pool ARGS=".*)"$': rf'\1 {BENCH} --num_envs 4 --steps 4"',
     r'(PART=learner ARGS=".*)"$': rf'\1 {BENCH} --num_envs 2 --batches 2"',

@@ -40,7 +40,7 @@ def build_encoder_backbone(encoder: Encoder, config: Config, stack_size: int) ->
     """
     scratch = config.representation.use == "scratch"
     module = fresh_encoder(encoder) if scratch else copy.deepcopy(encoder)
-    return EncoderBackbone(module.requires_grad_(True), stack_size)
+    return EncoderBackbone(module.requires_grad_(True), stack_size, normalize=True)
 
 
 def fresh_encoder(encoder: Encoder) -> Encoder:
@@ -86,6 +86,6 @@ def encoder_parameters(policy: nn.Module) -> list[nn.Parameter]:
         parameter
         for part in policy.modules()
         if isinstance(part, EncoderBackbone | VectorEncoderBackbone)
-        for parameter in part.parameters()
+        for parameter in part.encoder.parameters()
         if parameter.requires_grad
     ]

@@ -23,12 +23,17 @@ _POLICY = {
 _LOSSES = {
     "policy": ("losses/policy",),
     "values": ("losses/value_extrinsic", "losses/value_intrinsic"),
+    "value and return, means": ("values/extrinsic_mean", "values/return_mean"),
+    "value and return, deviations": ("values/extrinsic_std", "values/return_std"),
+    "value of the bonus": ("values/intrinsic_mean", "values/intrinsic_std"),
+    "advantage": ("values/advantage_mean", "values/advantage_std"),
     "critics": ("losses/critic",),
     "actor": ("losses/actor",),
     "value of the first critic": ("losses/value",),
     "predictor": ("losses/predictor",),
     "representation": ("losses/representation",),
     "norm of the gradient": ("losses/grad_norm",),
+    "norm of the gradient, in parts": ("gradient/actor", "gradient/critic", "gradient/backbone"),
 }
 _REPRESENTATION = {
     "directions filled": ("representation/effective_rank", "representation/backbone_rank"),
@@ -71,6 +76,8 @@ def curve_layout(
             "intrinsic/novelty_correlation",
             "losses/value_intrinsic",
             "losses/predictor",
+            "values/intrinsic_mean",
+            "values/intrinsic_std",
         }
     if not has_head:
         missing |= {

@@ -149,6 +149,46 @@ def test_a_split_brain_begins_with_two_equal_encoders_that_part() -> None:
     assert policy_of(learner_of(config("finetune"))).critic_backbone is None
 
 
+def gradient_reaches(policy: EncodedActorCritic, loss: torch.Tensor) -> set[str]:
+    named = {name: p for name, p in policy.named_parameters() if p.requires_grad}
+    found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+    return {name for name, gradient in zip(named, found, strict=True) if gradient is not None}
+
+
+@pytest.mark.parametrize("kind", [RecurrentEncoder, ConvolutionEncoder])
+def test_of_a_split_brain_no_half_has_a_gradient_from_the_other(kind: type[Encoder]) -> None:
+    read = config("brain_split")
+    policy = policy_of(learner_of(read, encoder_of(kind)))
+    frames = torch.randint(0, 256, (3, 2, 64, 64), dtype=torch.uint8)
+    actor = gradient_reaches(policy, policy(frames).distribution.log_prob(torch.ones(3, 2)).sum())
+    critic = gradient_reaches(policy, policy(frames).value_extrinsic.sum())
+    assert not actor & critic
+    assert actor | critic == {n for n, p in policy.named_parameters() if p.requires_grad}
+    for half, backbone in ((actor, "backbone.encoder."), (critic, "critic_backbone.encoder.")):
+        assert any(name.startswith(backbone) for name in half)
+    storages = [parameter.data_ptr() for parameter in policy.parameters()]
+    assert len(set(storages)) == len(storages)
+    shared = policy_of(learner_of(config("finetune"), encoder_of(kind)))
+    of_value = gradient_reaches(shared, shared(frames).value_extrinsic.sum())
+    assert any(name.startswith("backbone.encoder.") for name in of_value)
+
+
+def test_of_a_split_brain_each_half_learns_as_if_the_other_were_not_there() -> None:
+    """Two updates from the same rollout whose returns differ move the actor's half alike."""
+    keys = {"UseGradClipping": "False", "ValueCoef": "0.5"}
+    calm, shaken = (
+        learnt(config("brain_split", **keys)),
+        learnt(config("brain_split", **keys | {"ValueCoef": "50"})),
+    )
+    one, other = policy_of(calm), policy_of(shaken)
+    assert all(same(one.backbone, other.backbone))
+    assert all(same(one.heads.policy_backbone, other.heads.policy_backbone))
+    shared = [
+        policy_of(learnt(config("finetune", **keys | {"ValueCoef": c}))) for c in ("0.5", "50")
+    ]
+    assert not all(same(shared[0].backbone, shared[1].backbone))
+
+
 @pytest.mark.parametrize(
     ("use", "rates"),
     [

@@ -1,0 +1,75 @@
+"""A study's folder: what may not change while it goes on, kept from its first start on.
+
+study.json        the study's settings
+recipes/          the recipes as they were when the study began
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from configs.errors import ConfigurationError
+from training.folders.files import read_json, replace_file
+
+SETTINGS = "study.json"
+
+
+def keep_study(folder: Path, settings: Mapping[str, object], recipes: Mapping[str, Path]) -> None:
+    """Make the folder, or see that what lies there belongs to the same study.
+
+    Args:
+        folder: of the study.
+        settings: as JSON knows them; what makes runs comparable.
+        recipes: by arm; more of them may come later.
+
+    Raises:
+        ConfigurationError: settings or a recipe differ, or a recipe is missing.
+        StorageError: the folder cannot be written.
+    """
+    began = read_json(folder / SETTINGS)
+    if began is not None and began != settings:
+        raise ConfigurationError(
+            f"the study in {folder} was begun with {began}, not with {settings}; name another "
+            "--folder"
+        )
+    for name, recipe in recipes.items():
+        copy = recipe_copy(folder, name)
+        if not recipe.is_file():
+            raise ConfigurationError(f"arm {name}: there is no recipe {recipe}")
+        if copy.exists() and copy.read_bytes() != recipe.read_bytes():
+            raise ConfigurationError(
+                f"arm {name}: {recipe} has changed since the study in {folder} was begun; name "
+                "another --folder"
+            )
+    for name, recipe in recipes.items():
+        replace_file(recipe_copy(folder, name), recipe.read_bytes())
+    replace_file(folder / SETTINGS, (json.dumps(settings) + "\n").encode())
+
+
+def recipe_copy(folder: Path, arm: str) -> Path:
+    """Return where a study keeps an arm's recipe."""
+    return folder / "recipes" / f"{file_name(arm)}.conf"
+
+
+def file_name(arm: str) -> str:
+    """Return an arm's name as part of a file's: RND+Barlow-Twins is rnd_barlow_twins."""
+    return re.sub(r"\W+", "_", arm.lower())
+
+
+def is_finished(folder: Path, env_steps: int = 0) -> bool:
+    """Whether a run, or a model's training, came to its end, and to as many env steps."""
+    status = read_json(folder / "status.json") or {}
+    return status.get("code") == 0 and status.get("env_steps", 0) >= env_steps
+
+
+def last_evaluation(run: Path) -> dict[str, Any] | None:
+    """Return the report of a run's evaluation after the most env steps; None before there is one.
+
+    Args:
+        run: the folder of its figures.
+    """
+    found = [read_json(path) for path in sorted((run / "evaluation").glob("*.json"))]
+    reports = [report for report in found if report]
+    return max(reports, key=lambda report: report["env_steps_trained"], default=None)
