@@ -22,6 +22,7 @@ AXES = Axes("step", "samples")
 PARTS = ("load", "learn", "validate", "save")  # of the time
 LOAD_LIMIT = 0.1  # share of the time from which on loading is said to hold training up
 MEAN_PICTURE = 0.98  # of the error of one picture for all: a drawing that is no better
+RATIOS = ("reconstruction/ratio_to_mean_picture", "reconstruction/object_ratio")
 
 SUBJECT = Subject(
     unit="steps",
@@ -145,7 +146,7 @@ class Showing:
             warning = self._collapse_watch.look(held_out)
             if warning is not None:
                 self.message(warning)
-        ratio = held_out.get("reconstruction/ratio_to_mean_picture")
+        ratio = share_of_mean_picture(held_out)
         if ratio is not None:
             if ratio >= MEAN_PICTURE and not self._draws_nothing:
                 self.message(
@@ -160,3 +161,12 @@ class Showing:
                 "the run more cores, or more memory where the dataset is not read into it once"
             )
         self._waits_for_data = self._waits_for_data or waits
+
+
+def share_of_mean_picture(held_out: Mapping[str, float]) -> float | None:
+    """Return what share of the mean picture's error drawings of held-out samples have; None: none.
+
+    The whole frame's or that of where things move, whichever is lower: a model whose loss weighs
+    what moves draws the rest worse than the mean picture, and has not collapsed.
+    """
+    return min((held_out[name] for name in RATIOS if name in held_out), default=None)
