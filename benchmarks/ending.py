@@ -3,9 +3,9 @@
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from benchmarks.stopping import STOP_SIGNALS
 from configs.errors import ScoutError
@@ -28,7 +28,8 @@ def goes_on(work: Callable[[], int]) -> int:
         the exit code: the work's own, that of its error, or INTERRUPTED.
     """
     for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
     try:
         return work()
     except ScoutError as error:
@@ -39,6 +40,20 @@ def goes_on(work: Callable[[], int]) -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+class Once(argparse.Action):
+    """Keeps each of several values once: a study has no run twice."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Take over the values, in their order."""
+        setattr(namespace, self.dest, list(dict.fromkeys(values or ())))
 
 
 class Parser(argparse.ArgumentParser):

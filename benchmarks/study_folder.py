@@ -6,26 +6,34 @@ recipes/          the recipes as they were when the study began
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from configs.errors import ConfigurationError
+from configs.loading import load_config
 from training.folders.files import read_json, replace_file
 
 SETTINGS = "study.json"
 
 
-def keep_study(folder: Path, settings: Mapping[str, object], recipes: Mapping[str, Path]) -> None:
+def keep_study(
+    folder: Path,
+    settings: Mapping[str, object],
+    recipes: Mapping[str, Path],
+    overrides: Sequence[str] = (),
+) -> None:
     """Make the folder, or see that what lies there belongs to the same study.
 
     Args:
         folder: of the study.
         settings: as JSON knows them; what makes runs comparable.
         recipes: by arm; more of them may come later.
+        overrides: Key=Value set beside all recipes.
 
     Raises:
-        ConfigurationError: settings or a recipe differ, or a recipe is missing.
+        ConfigurationError: settings or a recipe differ, a recipe is missing, or an override cannot
+            be; nothing is kept then.
         StorageError: the folder cannot be written.
     """
     began = read_json(folder / SETTINGS)
@@ -43,6 +51,8 @@ def keep_study(folder: Path, settings: Mapping[str, object], recipes: Mapping[st
                 f"arm {name}: {recipe} has changed since the study in {folder} was begun; name "
                 "another --folder"
             )
+    for recipe in recipes.values():
+        load_config(recipe, overrides)
     for name, recipe in recipes.items():
         replace_file(recipe_copy(folder, name), recipe.read_bytes())
     replace_file(folder / SETTINGS, (json.dumps(settings) + "\n").encode())

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Parser, goes_on
+from benchmarks.ending import Once, Parser, goes_on
 from benchmarks.many_runs import ManyRuns
 from benchmarks.sprites_study.plan import ARMS, ENVIRONMENTS, Plan, prepare
 from benchmarks.sprites_study.report import write_report
@@ -55,9 +55,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--environments", nargs="+", choices=ENVIRONMENTS, default=ENVIRONMENTS)
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument(
+        "--environments", nargs="+", action=Once, choices=ENVIRONMENTS, default=ENVIRONMENTS
+    )
+    parser.add_argument(
+        "--arms", nargs="+", action=Once, choices=ARMS, default=list(ARMS), metavar="ARM"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", action=Once, default=[1, 2, 3])
     parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
     parser.add_argument("--rollouts", type=int, default=1000, help="of random play (%(default)s)")
     parser.add_argument("--encoder_steps", type=int, default=1000, help="(%(default)s)")

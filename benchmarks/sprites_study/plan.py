@@ -194,4 +194,5 @@ def prepare(plan: Plan) -> None:
         "encoder_steps": plan.encoder_steps,
         "set": list(plan.overrides),
     }
-    keep_study(plan.folder, settings, {name: RECIPES / ARMS[name].recipe for name in plan.arms})
+    recipes = {name: RECIPES / ARMS[name].recipe for name in plan.arms}
+    keep_study(plan.folder, settings, recipes, plan.overrides)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Parser, goes_on
+from benchmarks.ending import Once, Parser, goes_on
 from benchmarks.many_runs import ManyRuns, Task
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
@@ -63,11 +63,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--layouts", type=int, nargs="+", default=[1], help="maps (LayoutSeed)")
+    parser.add_argument("--seeds", type=int, nargs="+", action=Once, default=[1, 2, 3])
+    parser.add_argument(
+        "--layouts", type=int, nargs="+", action=Once, default=[1], help="maps (LayoutSeed)"
+    )
     parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("runs-local/study"))
-    parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
+    parser.add_argument(
+        "--only", nargs="+", action=Once, choices=ARMS, default=list(ARMS), metavar="ARM"
+    )
     parser.add_argument("--jobs", type=int, default=cores, help="runs at a time (%(default)s)")
     parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
     options = parser.parse_args(argv)

@@ -118,4 +118,4 @@ def prepare(plan: Plan) -> None:
         StorageError: the folder cannot be written.
     """
     recipes = {name: plan.recipes / arm.recipe for name, arm in plan.arms.items()}
-    keep_study(plan.folder, {"set": list(plan.overrides)}, recipes)
+    keep_study(plan.folder, {"set": list(plan.overrides)}, recipes, plan.overrides)

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Parser, goes_on
+from benchmarks.ending import Once, Parser, goes_on
 from benchmarks.many_runs import ManyRuns
 from benchmarks.study_folder import keep_study
 from benchmarks.td3_study.plan import ARMS, RECIPES, Plan
 from benchmarks.td3_study.report import write_report
+from configs.loading import load_config
 
 
 def study(plan: Plan) -> int:
@@ -47,9 +48,10 @@ def prepare(plan: Plan) -> None:
     """Make the study's folder, or see that what lies there belongs to the same study.
 
     Raises:
-        ConfigurationError: it is another one's.
+        ConfigurationError: it is another one's, or an override cannot be.
         StorageError: the folder cannot be written.
     """
+    load_config(RECIPES[plan.environment], plan.overrides)
     keep_study(plan.folder, plan.settings, {})
 
 
@@ -61,14 +63,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--environment", choices=RECIPES, default="pendulum")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--seeds", type=int, nargs="+", action=Once, default=[1, 2, 3, 4, 5])
     parser.add_argument("--env_steps", type=int, default=20_000, help="of each run (%(default)s)")
     parser.add_argument("--policy", choices=["random", "brownian"], default="brownian")
     parser.add_argument("--rollouts", type=int, default=50, help="episodes of it (%(default)s)")
     parser.add_argument("--model_steps", type=int, default=2_000, help="of M1 and M2 (%(default)s)")
     parser.add_argument("--use", choices=["frozen", "finetune"], default="frozen")
     parser.add_argument("--episodes", type=int, default=20, help="of an evaluation (%(default)s)")
-    parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
+    parser.add_argument(
+        "--only", nargs="+", action=Once, choices=ARMS, default=list(ARMS), metavar="ARM"
+    )
     parser.add_argument("--folder", type=Path, default=Path("runs-local/td3_study"))
     parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
     options = parser.parse_args(argv)

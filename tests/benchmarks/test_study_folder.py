@@ -15,12 +15,14 @@ from benchmarks.study_folder import (
 from configs.errors import ConfigurationError
 from tests.benchmarks.records import leave_status
 
+RECIPE = "[Run]\nSeed = 1\n"
+
 
 def test_a_study_keeps_its_recipes_and_refuses_others(tmp_path: Path) -> None:
     recipe, folder = tmp_path / "a.conf", tmp_path / "study"
-    recipe.write_text("[Run]\n")
+    recipe.write_text(RECIPE)
     keep_study(folder, {"set": []}, {"A+b": recipe})
-    assert recipe_copy(folder, "A+b").read_text() == "[Run]\n"
+    assert recipe_copy(folder, "A+b").read_text() == RECIPE
     keep_study(folder, {"set": []}, {})
     with pytest.raises(ConfigurationError, match="was begun with"):
         keep_study(folder, {"set": ["Gamma=0.9"]}, {})
@@ -30,6 +32,14 @@ def test_a_study_keeps_its_recipes_and_refuses_others(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"arm C: there is no recipe"):
         keep_study(folder, {"set": []}, {"C": tmp_path / "c.conf"})
     assert file_name("RND+Barlow-Twins") == "rnd_barlow_twins"
+
+
+def test_a_mistyped_key_leaves_no_study_behind(tmp_path: Path) -> None:
+    recipe, folder = tmp_path / "a.conf", tmp_path / "study"
+    recipe.write_text(RECIPE)
+    with pytest.raises(ConfigurationError, match="Gama"):
+        keep_study(folder, {"set": ["Gama=0.9"]}, {"A": recipe}, ["Gama=0.9"])
+    keep_study(folder, {"set": ["Gamma=0.9"]}, {"A": recipe}, ["Gamma=0.9"])
 
 
 def test_what_ended_well_with_enough_env_steps_is_finished(tmp_path: Path) -> None:
