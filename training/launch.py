@@ -74,10 +74,8 @@ def _train(
     check_load_flags(options, loaded)
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id))
-    loaded = settle_precision(loaded, session.device, place)
     run = loaded.config.run
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
-    set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
     with among_ranks(session, run, stop):
         outcome = _train_in_group(session, options, loaded, algorithm, stop)
@@ -102,6 +100,8 @@ def _train_in_group(
     stop: StopRequest,
 ) -> Outcome:
     ranks = Ranks(session.device)
+    loaded = settle_precision(loaded, session.device, session.place, ranks)
+    set_threads(session.device, learner_threads(loaded.config, session.place))
     check_same_start(
         ranks, loaded.config, software_versions(), _flags(session, options, loaded.config)
     )

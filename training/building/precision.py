@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
+from agents.ranks import Ranks
 from configs.loading import LoadedConfig
+from configs.schema import Config
 from training.ranks.distributed import Place
 
 CPU_FACTS = Path("/proc/cpuinfo")
@@ -13,23 +15,32 @@ BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})  # without them bfloat16
 CORES_IT_IS_WORTH = 2  # one thread in bfloat16 is as fast as these in float32
 
 
-def settle_precision(loaded: LoadedConfig, device: torch.device, place: Place) -> LoadedConfig:
-    """Replace Precision = auto by what this rank computes with: the run's record names that.
+def settle_precision(
+    loaded: LoadedConfig, device: torch.device, place: Place, ranks: Ranks
+) -> LoadedConfig:
+    """Replace Precision = auto by what all ranks compute with (a collective): the record names it.
 
-    bfloat16 where the hardware multiplies it and there are frames to convolve, else float32.
-    Networks on state vectors are too small to gain by it. On the CPU it pays with one thread
-    only: torch's backward pass of a convolution takes many times as long with more of them
-    (docs/benchmarks.md).
+    bfloat16 where it pays on every rank, else float32.
     """
-    config = loaded.config
-    if config.run.precision != "auto":
+    pays_everywhere = not ranks.any(flag=not bfloat16_pays(loaded.config, device, place))
+    run = loaded.config.run
+    if run.precision != "auto":
         return loaded
+    settled = run.model_copy(update={"precision": "bfloat16" if pays_everywhere else "float32"})
+    return replace(loaded, config=loaded.config.model_copy(update={"run": settled}))
+
+
+def bfloat16_pays(config: Config, device: torch.device, place: Place) -> bool:
+    """Whether bfloat16 is faster than float32 on this rank.
+
+    It is where the hardware multiplies it and there are frames to convolve: networks on state
+    vectors are too small to gain. On the CPU with one thread only: torch's backward pass of a
+    convolution takes many times as long with more of them (docs/benchmarks.md).
+    """
     threads = config.run.learner_threads
     one_thread = place.cores <= CORES_IT_IS_WORTH if threads == "auto" else threads == 1
     pays = device.type == "cuda" or one_thread
-    fast = pays and config.observes_pixels and multiplies_bfloat16(device)
-    run = config.run.model_copy(update={"precision": "bfloat16" if fast else "float32"})
-    return replace(loaded, config=config.model_copy(update={"run": run}))
+    return pays and config.observes_pixels and multiplies_bfloat16(device)
 
 
 def multiplies_bfloat16(device: torch.device, cpu_facts: Path = CPU_FACTS) -> bool:

@@ -57,10 +57,8 @@ def _train(
 ) -> int:
     place = read_place()
     session = Session(place, choose_device(place, options.gpu_id), clock=StepClock())
-    loaded = settle_precision(loaded, session.device, place)
     run = loaded.config.run
     set_up_logging(place.rank, place.world_size, verbose=run.verbose_logging)
-    set_threads(session.device, learner_threads(loaded.config, place))
     keep_freed_memory()
     with among_ranks(session, run, stop):
         outcome = _train_in_group(session, options, loaded, trained, stop)
@@ -75,6 +73,8 @@ def _train_in_group(
     stop: StopRequest,
 ) -> Outcome:
     ranks = Ranks(session.device)
+    loaded = settle_precision(loaded, session.device, session.place, ranks)
+    set_threads(session.device, learner_threads(loaded.config, session.place))
 
     def prepared() -> Ingredients:
         dataset = open_datasets(options.dataset)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from agents.ranks import Ranks
 from configs.loading import load_config
 from training.building import precision
 from training.building.precision import multiplies_bfloat16, settle_precision
@@ -32,6 +33,16 @@ def test_a_machine_that_tells_nothing_of_its_cpu_computes_in_float32(tmp_path: P
     assert multiplies_bfloat16(CPU, tmp_path / "nothing") is False
 
 
+class AlikeRanks(Ranks):
+    """Several ranks, whose others agree with this one, or one of which does not."""
+
+    def __init__(self, *, alike: bool) -> None:
+        self._alike = alike
+
+    def any(self, *, flag: bool) -> bool:
+        return flag or not self._alike
+
+
 ONE = Place(rank=0, world_size=1, local_rank=0, local_world_size=1)
 
 
@@ -47,14 +58,14 @@ def has_cores(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize(
     ("recipe", "pixels"),
-    [("MiniGrid/config_rnd00.conf", True), ("CartPole/config_rnd00.conf", False)],
+    [("CartPole/config_pixels_byol00.conf", True), ("CartPole/config_rnd00.conf", False)],
 )
 def test_by_default_it_is_bfloat16_for_frames_on_hardware_that_multiplies_it(
     monkeypatch: pytest.MonkeyPatch, fast: bool, recipe: str, pixels: bool
 ) -> None:
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: fast)
     loaded = load_config(PROJECT / "configs" / recipe)
-    settled = settle_precision(loaded, CPU, ONE).config
+    settled = settle_precision(loaded, CPU, ONE, AlikeRanks(alike=True)).config
     assert settled.run.precision == ("bfloat16" if fast and pixels else "float32")
     assert settled.ppo == loaded.config.ppo
 
@@ -77,13 +88,26 @@ def test_on_a_cpu_bfloat16_goes_with_one_thread(
     has_cores(monkeypatch, cores)
     keys = [f"LearnerThreads={threads}", "Precision=auto"]
     loaded = load_config(PROJECT / "configs/Pong/config_rnd00.conf", keys)
-    settled = settle_precision(loaded, CPU, ONE).config
+    settled = settle_precision(loaded, CPU, ONE, AlikeRanks(alike=True)).config
     assert settled.run.precision == expected
     assert learner_threads(settled, ONE) == then
 
 
 def test_a_precision_that_was_asked_for_stays() -> None:
     loaded = load_config(PROJECT / "configs/Pong/config_rnd00.conf", ["Precision=float32"])
-    assert settle_precision(loaded, CPU, ONE) is loaded
+    assert settle_precision(loaded, CPU, ONE, AlikeRanks(alike=True)) is loaded
     half = load_config(PROJECT / "configs/Pong/config_rnd00.conf", ["Precision=bfloat16"])
-    assert learner_threads(settle_precision(half, CPU, ONE).config, ONE) == 1
+    assert (
+        learner_threads(settle_precision(half, CPU, ONE, AlikeRanks(alike=True)).config, ONE) == 1
+    )
+
+
+def test_all_ranks_compute_in_float32_where_bfloat16_does_not_pay_on_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nodes may have different processors: nobody typed a precision that differs."""
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: True)
+    loaded = load_config(PROJECT / "configs/Pong/config_rnd00.conf", ["Precision=auto"])
+    for alike, expected in ((True, "bfloat16"), (False, "float32")):
+        settled = settle_precision(loaded, CPU, ONE, AlikeRanks(alike=alike))
+        assert settled.config.run.precision == expected
