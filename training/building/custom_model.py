@@ -75,7 +75,7 @@ def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
     else:
         _check_forward(model, source.path)
         policy = CustomPolicy(model, build_scaling(config, spec), **about)
-    try_policy(policy, seen)
+    try_policy(policy, seen, config.ppo.rollout_steps)
     return policy
 
 

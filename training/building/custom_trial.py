@@ -13,8 +13,13 @@ from configs.errors import ConfigurationError
 ROWS, STEPS = 3, 4  # episodes of a trial, and steps of each where they are remembered
 
 
-def try_policy(policy: CustomPolicy, seen: gymnasium.spaces.Box) -> None:
+def try_policy(policy: CustomPolicy, seen: gymnasium.spaces.Box, rollout_steps: int) -> None:
     """Let a fresh policy judge a few observations; no weight, statistic or stream is changed.
+
+    Args:
+        policy: fresh.
+        seen: the space of its observations.
+        rollout_steps: of the longest sequence that a policy with a memory will learn from.
 
     Raises:
         ConfigurationError: what comes is of the wrong form, not finite, drawn at random, depends on
@@ -32,6 +37,7 @@ def try_policy(policy: CustomPolicy, seen: gymnasium.spaces.Box) -> None:
         one_by_one = together
         if isinstance(policy, RecurrentCustomPolicy):
             one_by_one = _step_by_step(policy, rows)
+            _numbers(policy, most * torch.rand((rollout_steps, 1, *seen.shape)))
     if not together.isfinite().all():
         raise ConfigurationError(f"{path}: forward returned numbers that are not finite")
     if not torch.equal(together, again):

@@ -164,6 +164,11 @@ REFUSED = {
         "def forward(self, observations):",
         "forward raised\n",
     ),
+    "as long as a few steps alone": (
+        "h, total = state",
+        "h, total = state; assert len(observations) < 5, 'too long'",
+        "forward raised\n",
+    ),
     "idle": ("self.policy, ", "self.idle = nn.Linear(2, 2); self.policy, ", "depend on idle"),
     "of the batch": ("h, total = state", "h, total = state; h = h + observations[0].mean()", "of"),
 }
