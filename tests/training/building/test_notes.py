@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,19 +28,27 @@ def test_more_agent_processes_than_cores_are_told() -> None:
     assert crowded_cores(Place(0, 8 * cores, 0, cores)) == []  # of other nodes
 
 
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP as before afterwards; these tests may run under nohup themselves."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
 def test_a_nohup_that_torchrun_has_undone_is_told() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     (note,) = undone_nohup({"_": "/usr/bin/nohup"})
     assert "setsid" in note
     assert undone_nohup({"_": "/usr/bin/setsid"}) == []
     assert undone_nohup({}) == []
 
 
+@pytest.mark.usefixtures("hangup")
 def test_a_nohup_that_holds_is_not() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert undone_nohup({"_": "/usr/bin/nohup"}) == []
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert undone_nohup({"_": "/usr/bin/nohup"}) == []
 
 
 @pytest.mark.parametrize(
