@@ -1083,8 +1083,8 @@ class RunSection(Section):
     learner_threads: Auto | Annotated[int, Field(ge=1, le=MOST_THREADS)] = Field(
         "auto",
         alias="LearnerThreads",
-        description="torch threads of a rank on the CPU; auto = 1 for state observations and in "
-        "bfloat16, this rank's share of the cores otherwise",
+        description="torch threads of a rank on the CPU; auto = 1 for agents on state vectors "
+        "and in bfloat16, this rank's share of the cores otherwise",
     )
     max_worker_restarts: int = Field(
         100,

@@ -37,7 +37,8 @@ def try_policy(policy: CustomPolicy, seen: gymnasium.spaces.Box, rollout_steps: 
         one_by_one = together
         if isinstance(policy, RecurrentCustomPolicy):
             one_by_one = _step_by_step(policy, rows)
-            _numbers(policy, most * torch.rand((rollout_steps, 1, *seen.shape)))
+            with torch.no_grad():  # nothing is asked of it but that it comes to its end
+                _numbers(policy, most * torch.rand((rollout_steps, 1, *seen.shape)))
     if not together.isfinite().all():
         raise ConfigurationError(f"{path}: forward returned numbers that are not finite")
     if not torch.equal(together, again):

@@ -32,7 +32,7 @@ from training.offline.datasets import environment_of, open_datasets, same_enviro
 from training.offline.options import EncodingOptions
 from training.offline.shapes import check_frames, frames_of_schema, state_size
 from training.ranks.distributed import Place, choose_device, read_place
-from training.ranks.threads import learner_threads, set_threads
+from training.ranks.threads import model_threads, set_threads
 from trajectories.episode import Array, Episode
 from trajectories.files import PART_PREFIX
 from trajectories.manifest import MANIFEST, Description, part_paths, read_part
@@ -67,7 +67,7 @@ def _encode(options: EncodingOptions, loaded: LoadedConfig, stop: StopRequest) -
     place = read_place()
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(device, learner_threads(loaded.config, place))
+    set_threads(device, model_threads(loaded.config.run, place))
     trained = load_encoder(options.model)
     dataset = _chosen(options)
     check_fit(trained, dataset)

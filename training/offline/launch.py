@@ -32,7 +32,7 @@ from training.ranks.distributed import (
     choose_device,
     read_place,
 )
-from training.ranks.threads import learner_threads, set_threads
+from training.ranks.threads import model_threads, set_threads
 from training.session import Session
 from workers.early_signals import hear_interrupts
 
@@ -74,7 +74,7 @@ def _train_in_group(
 ) -> Outcome:
     ranks = Ranks(session.device)
     loaded = settle_precision(loaded, session.device, session.place, ranks)
-    set_threads(session.device, learner_threads(loaded.config, session.place))
+    set_threads(session.device, model_threads(loaded.config.run, session.place))
 
     def prepared() -> Ingredients:
         dataset = open_datasets(options.dataset)

@@ -34,7 +34,7 @@ from training.probing.page import as_png
 from training.probing.playing import own_config, own_policy, play_fresh
 from training.probing.results import drawn_text
 from training.ranks.distributed import choose_device, read_place
-from training.ranks.threads import learner_threads, set_threads
+from training.ranks.threads import model_threads, set_threads
 from trajectories.episode import Episode
 
 FILM = "fresh.mp4"
@@ -82,7 +82,7 @@ def draw_fresh(options: FreshOptions, loaded: LoadedConfig) -> int:
     place = read_place()
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(device, learner_threads(loaded.config, place))
+    set_threads(device, model_threads(loaded.config.run, place))
     film = film_path(options.out)
     model = load_model(options.model)
     film = film or model.trained.path.parent / FILM

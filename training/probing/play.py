@@ -38,7 +38,7 @@ from training.probing.playing import own_config, own_policy, play_fresh
 from training.probing.through_encoder import for_environment
 from training.probing.window import show_window, why_no_window
 from training.ranks.distributed import read_place
-from training.ranks.threads import learner_threads, set_threads
+from training.ranks.threads import model_threads, set_threads
 from trajectories.episode import Episode
 
 FILM = "play.mp4"
@@ -111,7 +111,7 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
     """
     place = read_place()
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(torch.device("cpu"), learner_threads(loaded.config, place))
+    set_threads(torch.device("cpu"), model_threads(loaded.config.run, place))
     film = film_path(options.out)
     vision, memory = load_model(options.vision_model), load_dynamics(options.memory_model)
     drawing(vision)

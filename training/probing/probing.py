@@ -31,7 +31,7 @@ from training.probing.rows import Rows, features_of, spread_rows
 from training.probing.table import print_results
 from training.probing.verdicts import judge_features, probed
 from training.ranks.distributed import choose_device, read_place
-from training.ranks.threads import learner_threads, set_threads
+from training.ranks.threads import model_threads, set_threads
 from training.reports.writing import check_page
 from trajectories.reader import Dataset
 
@@ -52,7 +52,7 @@ def probe(options: ProbeOptions, loaded: LoadedConfig) -> int:
     place = read_place()
     device = choose_device(place, options.gpu_id)
     set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    set_threads(device, learner_threads(loaded.config, place))
+    set_threads(device, model_threads(loaded.config.run, place))
     if options.out is not None:
         check_page(options.out)
     models = [load_model(path) for path in options.models]

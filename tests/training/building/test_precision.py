@@ -11,7 +11,7 @@ from configs.loading import load_config
 from training.building import precision
 from training.building.precision import multiplies_bfloat16, settle_precision
 from training.ranks.distributed import Place
-from training.ranks.threads import learner_threads
+from training.ranks.threads import learner_threads, model_threads
 
 PROJECT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -111,3 +111,18 @@ def test_all_ranks_compute_in_float32_where_bfloat16_does_not_pay_on_one(
     for alike, expected in ((True, "bfloat16"), (False, "float32")):
         settled = settle_precision(loaded, CPU, ONE, AlikeRanks(alike=alike))
         assert settled.config.run.precision == expected
+
+
+def test_a_model_on_a_dataset_computes_with_all_cores_whatever_an_agent_would_see(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LunarLander's agents see its vector, its encoders may see frames."""
+    has_cores(monkeypatch, 4)
+    for keys, expected in (
+        ([], 4),
+        (["LearnerThreads=3"], 3),
+        (["Precision=bfloat16"], 1),
+    ):
+        loaded = load_config(PROJECT / "configs/LunarLander/state_decoder.conf", keys)
+        assert model_threads(loaded.config.run, ONE) == expected
+    assert learner_threads(load_config(PROJECT / "configs/LunarLander/td3.conf").config, ONE) == 1
