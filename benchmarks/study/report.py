@@ -9,8 +9,10 @@ import numpy as np
 from benchmarks.drawing import Panels
 from benchmarks.study.plan import Job, Plan
 from benchmarks.study.results import (
+    FALLEN,
     NEVER,
     ROOMS,
+    STANDS,
     THRESHOLD,
     Result,
     by_layout,
@@ -48,12 +50,15 @@ def write_report(plan: Plan, results: Sequence[Result], missing: Sequence[Job]) 
         machine_line(),
         f"![curves]({PICTURE})",
         arms_table(by_arm),
+        falls_text([result for found in by_arm.values() for result in found]),
         "IQM: the mean without the lowest and the highest quarter of the runs (with fewer than "
         "four, of all), with its 95 % bootstrap interval, stratified by layout (Agarwal et al. "
         "2021, arXiv 2108.13264). Env steps are medians over the runs, in brackets the runs that "
         f"got there of all. Times are per env step, as multiples of {BASELINE}'s median.",
         f"Not finished: {names}." if missing else "",
         "## Every run",
+        '"Lost": the most that an update of the second half of the run took from the probability '
+        "of a state's likeliest action.",
         runs_table([result for found in by_arm.values() for result in found]),
     ]
     page = plan.folder / PAGE
@@ -85,18 +90,35 @@ def arms_table(by_arm: dict[str, list[Result]]) -> str:
     return markdown_table(head, rows)
 
 
+def falls_text(results: Sequence[Result]) -> str:
+    """Say how many runs stood at STANDS, and how many of them fell."""
+    stood = [result for result in results if result.stood != NEVER]
+    if not stood:
+        return f"No run had a mean of 100 episodes of {STANDS}."
+    lowest = min(stood, key=lambda result: result.score)
+    return (
+        f"{len(stood)} of {len(results)} runs had a mean of 100 episodes of {STANDS}, and "
+        f"{sum(result.has_fallen for result in stood)} of them ended below {FALLEN}; the lowest, "
+        f"{lowest.job.name}, ended at {lowest.score:.2f}."
+    )
+
+
 def runs_table(results: Sequence[Result]) -> str:
     """Return one row for each run, as a Markdown table."""
     head = [
-        *("run", "score at the end", "first goal", f"mean of 100 at least {THRESHOLD}"),
+        *("run", "score at the end", "highest", "first goal"),
+        *(f"mean of 100 at least {THRESHOLD}", f"{STANDS}", "lost"),
         *("rooms per episode", "rooms in all", "env steps/s"),
     ]
     rows = [
         (
             result.job.name,
             f"{result.score:.2f}",
+            f"{result.highest:.2f}",
             _steps_text(result.first_goal),
             _steps_text(result.reached),
+            _steps_text(result.stood),
+            f"{result.lost:.2f}",
             f"{result.rooms:.2f}",
             str(result.rooms_in_all),
             f"{1e6 / result.microseconds:,.0f}",

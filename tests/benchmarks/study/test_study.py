@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.study.command import main, parse, study
 from benchmarks.study.plan import ARMS, RECIPES, Arm, Job, Plan, prepare
-from benchmarks.study.report import arms_table, write_report
+from benchmarks.study.report import arms_table, falls_text, write_report
 from benchmarks.study.results import NEVER, read_result
 from commands.run_options import collect_overrides
 from commands.verbs import build_parser
@@ -205,6 +205,27 @@ def test_a_run_without_a_goal_never_reached_it(plan: Plan) -> None:
         read_result(plan, plan.jobs[1])
 
 
+def test_a_run_that_stood_and_ends_low_has_fallen_and_is_named(plan: Plan) -> None:
+    ends = {1: 0.72, 2: 0.49, 3: 0.1}
+    for job in plan.jobs:
+        high = 0.2 if job.seed == 3 else 0.75
+        rows = [
+            row(400, 0.1, **rooms(1, 1), **{"losses/greedy_drop": 0.9}),
+            row(800, high, **rooms(2, 3), **{"losses/greedy_drop": 0.3}),
+            row(1000, ends[job.seed], **rooms(4, 4), **{"losses/greedy_drop": 0.2}),
+        ]
+        leave_run(plan, job, rows)
+    by_seed = {job.seed: read_result(plan, job) for job in plan.jobs}
+    first, second, third = (by_seed[seed] for seed in plan.seeds)
+    assert [r.has_fallen for r in (first, second, third)] == [False, True, False]
+    assert (first.stood, second.highest, third.stood) == (800, 0.75, NEVER)
+    assert first.lost == pytest.approx(0.3)
+    text = falls_text([first, second, third])
+    assert "2 of 3 runs had a mean of 100 episodes of 0.7, and 1 of them ended below 0.5" in text
+    assert f"the lowest, {second.job.name}, ended at 0.49" in text
+    assert falls_text([third]) == "No run had a mean of 100 episodes of 0.7."
+
+
 def test_the_table_has_one_row_per_arm_with_medians_means_and_times(plan: Plan) -> None:
     leave_all(plan, solved)
     results = [read_result(plan, job) for job in plan.jobs]
@@ -226,6 +247,7 @@ def test_the_page_holds_picture_tables_and_what_is_missing(plan: Plan) -> None:
     assert "1,000 env steps a run; layouts 0, 1, seeds 1, 2, 3" in page
     assert "Not finished: rnd_layout1_seed3." in page
     assert sum(line.startswith("| rnd_layout") for line in page.splitlines()) == 5
+    assert "No run had a mean of 100 episodes of 0.7." in page
     picture = cv2.imread(str(plan.folder / "study.png"))
     assert picture is not None
     assert picture.std() > 1
