@@ -10,7 +10,7 @@ from agents.acting import Decision
 from agents.rollout import RolloutBuffer
 from training.loop.stopwatch import Stopwatch
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.shared.protocol import EpisodeSummary, StepBatch
 
 Policy = Callable[[Any], Decision]
 """Decides for what a policy is shown of n environments, a PolicyInput."""

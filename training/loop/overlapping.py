@@ -21,7 +21,7 @@ from training.checkpoints.storage import Payload
 from training.loop.collector import Collector
 from training.loop.rollouts import Learn
 from training.loop.stopwatch import Stopwatch
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 
 class OverlappingRollouts:

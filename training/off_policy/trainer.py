@@ -17,7 +17,7 @@ from training.loop.visits import VisitRecorder
 from training.off_policy.experience import Experience
 from training.off_policy.run_state import OffPolicyState
 from training.session import Clock
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 
 @dataclass(frozen=True)

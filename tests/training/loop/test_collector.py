@@ -16,7 +16,7 @@ from training.loop.collector import Collector, learning_reward
 from training.loop.stopwatch import Stopwatch
 from workers.environments.probes import CountingEnvironment
 from workers.pool import WorkerPool
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 T, N, S = 7, 5, 3
 FRAME = (1, 3, 4)
