@@ -95,11 +95,31 @@ ENVIRONMENTS_FLOORS = {
     "states": 0,
     "families": 0,
 }
+CONFIGS_FLOORS = {
+    "experiments": 6,
+    "loading": 5,
+    "resolving": 4,
+    "older_files": 4,
+    "agents": 3,
+    "reading": 3,
+    "describe": 3,
+    "options": 2,
+    "checks": 2,
+    "schema": 1,
+    "sections": 0,
+    "presets": 0,
+    "legacy": 0,
+    "former": 0,
+    "other_words": 0,
+    "typed": 0,
+    "errors": 0,
+}
 # Packages with floors of their own, by the folder.
 INNER_FLOORS = {
     "training": TRAINING_FLOORS,
     "workers": WORKERS_FLOORS,
     "workers/environments": ENVIRONMENTS_FLOORS,
+    "configs": CONFIGS_FLOORS,
 }
 # Pairs that must not know each other though their floors would allow it.
 STRANGERS = {

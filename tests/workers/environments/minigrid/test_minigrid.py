@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from configs.checks import contradictions
+from configs.checks.contradictions import contradictions
 from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import Config, EnvironmentSection
 
