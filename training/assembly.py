@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import ConfigurationError

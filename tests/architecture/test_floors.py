@@ -95,6 +95,26 @@ ENVIRONMENTS_FLOORS = {
     "states": 0,
     "families": 0,
 }
+AGENTS_FLOORS = {
+    "ppo": 8,
+    "controllers": 7,
+    "recurrent": 7,
+    "td3": 6,
+    "dynamics": 6,
+    "encoded_frames": 6,
+    "intrinsic": 5,
+    "encoders": 5,
+    "representation": 4,
+    "rollout": 3,
+    "custom_policy": 2,
+    "minibatches": 2,
+    "ranks": 1,
+    "networks": 1,
+    "losses": 0,
+    "steps": 0,
+    "replay": 0,
+    "frame_stack": 0,
+}
 CONFIGS_FLOORS = {
     "experiments": 6,
     "loading": 5,
@@ -119,6 +139,7 @@ INNER_FLOORS = {
     "training": TRAINING_FLOORS,
     "workers": WORKERS_FLOORS,
     "workers/environments": ENVIRONMENTS_FLOORS,
+    "agents": AGENTS_FLOORS,
     "configs": CONFIGS_FLOORS,
 }
 # Pairs that must not know each other though their floors would allow it.

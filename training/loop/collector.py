@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from agents.acting import Decision
+from agents.ppo.acting import Decision
 from agents.rollout import RolloutBuffer
 from training.loop.stopwatch import Stopwatch
 from workers.environment_pool import EnvironmentPool

@@ -14,9 +14,9 @@ from dataclasses import asdict
 
 from torch import Tensor
 
-from agents.acting import EarlierPolicy
+from agents.ppo.acting import EarlierPolicy
+from agents.ppo.side_by_side import SideStream, kept_casts
 from agents.rollout import CarriedState, RolloutBuffer
-from agents.side_by_side import SideStream, kept_casts
 from training.checkpoints.storage import Payload
 from training.loop.collector import Collector
 from training.loop.rollouts import Learn

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from agents.replay.replay import Replay
-from agents.td3_agent import TD3Agent
+from agents.td3.td3_agent import TD3Agent
 from configs.errors import ConfigurationError
 from configs.typed import typed
 from training import assembly

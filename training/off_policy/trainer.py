@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.ranks import Ranks
-from agents.td3_agent import Gathered, TD3Agent
+from agents.td3.td3_agent import Gathered, TD3Agent
 from configs.errors import NonFiniteError
 from training.loop.episodes import EpisodeLog
 from training.loop.reporting import Reporter

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.acting import Decision
+from agents.ppo.acting import Decision
 from agents.rollout import RolloutBuffer, RolloutShape
 from tests.agents.scripts import DequeStacks
 from training.loop.collector import Collector, learning_reward

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.side_by_side import kept_casts, learning_thread
+from agents.ppo.side_by_side import kept_casts, learning_thread
 
 CPU = torch.device("cpu")
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from agents.encoders.encoder import Encoder
-from agents.foresight import Foresight
 from agents.networks.deterministic_actor import DeterministicActor
 from agents.networks.twin_critic import TwinCritic
+from agents.td3.foresight import Foresight
 
 
 class Critic(nn.Module):

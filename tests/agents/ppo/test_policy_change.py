@@ -8,7 +8,7 @@ from torch import nn
 
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import ActionDistribution, Categorical, DiagonalGaussian
-from agents.policy_change import GREEDY_DROP, KL, PolicyChange
+from agents.ppo.policy_change import GREEDY_DROP, KL, PolicyChange
 from agents.ranks import Ranks
 from tests.agents.scripts import draw_script
 from tests.agents.small import VECTOR, Kind, filled, make_agent, make_learner, settings_with
@@ -93,8 +93,8 @@ def test_looking_draws_nothing_and_moves_nothing(
         settings = settings_with(epochs=2, num_minibatches=2)
         agent = make_agent(ranks, make_learner(kind, 4), settings=settings)
         if not looks:
-            monkeypatch.setattr("agents.policy_change.PolicyChange.__init__", lambda *_: None)
-            monkeypatch.setattr("agents.policy_change.PolicyChange.figures", lambda *_: {})
+            monkeypatch.setattr("agents.ppo.policy_change.PolicyChange.__init__", lambda *_: None)
+            monkeypatch.setattr("agents.ppo.policy_change.PolicyChange.figures", lambda *_: {})
         metrics = agent.learn(filled(draw_script(shape, 0), shape))
         assert (KL in metrics) == looks
         ends.append((agent.learner.state_dict(), agent.generator.get_state()))

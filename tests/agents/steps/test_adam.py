@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.adam import FusedAdam, tell_of_step, told_of_steps
+from agents.steps.adam import FusedAdam, tell_of_step, told_of_steps
 from tests.architecture.test_floors import ROOT
 
 EPS = 1e-5
@@ -128,7 +128,7 @@ def test_listeners_hear_of_every_step_until_they_leave() -> None:
 
 def test_torchs_compiler_is_not_imported_by_learning() -> None:
     program = (
-        "import sys, torch; from agents.adam import FusedAdam;"
+        "import sys, torch; from agents.steps.adam import FusedAdam;"
         "p = torch.nn.Parameter(torch.ones(2));"
         "a = FusedAdam([{'params': [p], 'lr': 0.1}], eps=1e-5); p.sum().backward(); a.step();"
         "print('torch._dynamo' in sys.modules)"

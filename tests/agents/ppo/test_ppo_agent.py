@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from tests.agents.scripts import draw_script

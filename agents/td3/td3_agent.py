@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.adam import FusedAdam
-from agents.gradient_steps import replicate
 from agents.losses.td3 import actor_loss, clipped_double_q_target, critic_loss, smoothed_actions
 from agents.replay.replay import Batch, Replay
-from agents.td3_learner import TD3Learner
+from agents.steps.adam import FusedAdam
+from agents.steps.replication import replicate
+from agents.td3.td3_learner import TD3Learner
 
 Losses = dict[str, Tensor]
 Gathered = dict[str, list[Tensor]]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from agents.learner import Learner
 from agents.networks.recurrent_actor_critic import PolicyInput
+from agents.ppo.learner import Learner
 
 
 class Decision(NamedTuple):

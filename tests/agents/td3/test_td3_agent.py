@@ -10,14 +10,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.adam import FusedAdam
 from agents.networks.deterministic_actor import DeterministicActor
 from agents.networks.twin_critic import TwinCritic
 from agents.ranks import Ranks
 from agents.replay.replay import Batch
 from agents.replay.vector_replay import VectorReplay
-from agents.td3_agent import TD3Agent, TD3Settings
-from agents.td3_learner import Critic, TD3Learner
+from agents.steps.adam import FusedAdam
+from agents.td3.td3_agent import TD3Agent, TD3Settings
+from agents.td3.td3_learner import Critic, TD3Learner
 from tests.ranks import only_rank, run_in_ranks
 
 pytestmark = pytest.mark.timeout(300)

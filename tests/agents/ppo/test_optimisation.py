@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from agents.gradient_steps import GradientSteps, NonFiniteGradientError
-from agents.learner import Learner
+from agents.ppo.gradient_steps import GradientSteps, NonFiniteGradientError
+from agents.ppo.learner import Learner
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import NonFiniteError

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.intrinsic.rnd import PredictorBatch
-from agents.learner import Learner, LossWeights, Minibatch
+from agents.ppo.learner import Learner, LossWeights, Minibatch
 from tests.agents.small import (
     FRAME,
     NUM_ACTIONS,

@@ -19,8 +19,8 @@ from agents.losses.ppo import (
 )
 from agents.networks.distributions import ActionDistribution
 from agents.networks.recurrent_actor_critic import PolicyInput, memory_size
+from agents.ppo.policy_features import PolicyFeatures
 from agents.recurrent.rollout import EncodedRecurrentRollout, RecurrentRollout
-from agents.representation.policy_features import PolicyFeatures
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
 from agents.rollout import RolloutBuffer, RolloutShape

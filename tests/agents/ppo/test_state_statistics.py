@@ -5,11 +5,11 @@ import copy
 import torch
 from torch import Tensor
 
-from agents.acting import EarlierPolicy
 from agents.networks.scaling import RunningScaling
-from agents.ppo_agent import PPOAgent
+from agents.ppo.acting import EarlierPolicy
+from agents.ppo.ppo_agent import PPOAgent
+from agents.ppo.state_statistics import state_statistics
 from agents.rollout import RolloutBuffer
-from agents.state_statistics import state_statistics
 from tests.agents.scripts import draw_script
 from tests.agents.small import Kind, make_agent, make_learner
 from tests.ranks import only_rank

@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from agents.acting import Decision, decide
-from agents.adam import Optimizer
-from agents.gradient_steps import GradientSteps
 from agents.intrinsic.base import Sampler
-from agents.learner import Learner, Minibatch
 from agents.losses.ppo import explained_variance
 from agents.minibatches import MinibatchPlan, draw_minibatches
 from agents.networks.recurrent_actor_critic import PolicyInput
-from agents.policy_change import SAMPLES_PER_LOOK, PolicyChange
+from agents.ppo.acting import Decision, decide
+from agents.ppo.gradient_steps import GradientSteps
+from agents.ppo.learner import Learner, Minibatch
+from agents.ppo.policy_change import SAMPLES_PER_LOOK, PolicyChange
+from agents.ppo.state_statistics import observe_states, state_statistics
+from agents.ppo.targets import Discounting, SampleTable, Targets, compute_targets, figures_of
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
-from agents.state_statistics import observe_states, state_statistics
-from agents.targets import Discounting, SampleTable, Targets, compute_targets, figures_of
+from agents.steps.adam import Optimizer
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.gradient_parts import PARTS, PartNorms, part_of
+from agents.steps.gradient_parts import PARTS, PartNorms, part_of
 from tests.agents.scripts import draw_script
 from tests.agents.small import FRAME, VECTOR, Kind, filled, make_learner
 

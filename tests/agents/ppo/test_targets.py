@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
+from agents.ppo.targets import Targets, compute_targets, figures_of
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
-from agents.targets import Targets, compute_targets, figures_of
 from tests.agents.scripts import DequeStacks, Script, draw_script, stacked
 from tests.agents.small import (
     DISCOUNTING,

@@ -1,18 +1,16 @@
 """Optimiser steps on the replicated learner."""
 
-import warnings
 from collections import deque
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
-from agents.adam import Optimizer
-from agents.gradient_parts import PartNorms
-from agents.later_answer import LaterAnswer
-from agents.learner import Learner, Minibatch
+from agents.ppo.learner import Learner, Minibatch
+from agents.steps.adam import Optimizer
+from agents.steps.gradient_parts import PartNorms
+from agents.steps.later_answer import LaterAnswer
+from agents.steps.replication import replicate
 from configs.errors import NonFiniteError
 
 
@@ -142,16 +140,3 @@ class GradientSteps:
         losses.pop("total").backward()
         named = {f"losses/{name}": value for name, value in losses.items()}
         return named | self._learner.fold_gradients()
-
-
-def replicate(module: nn.Module) -> nn.Module:
-    """Wrap a module so that its gradients are averaged over ranks; a single rank has nothing to.
-
-    Statistics are merged over ranks exactly, by us: buffers stay apart.
-    """
-    if dist.get_world_size() == 1:
-        return module
-    with warnings.catch_warnings():
-        # The successor of broadcast_buffers is not in every supported torch.
-        warnings.simplefilter("ignore", FutureWarning)
-        return DistributedDataParallel(module, broadcast_buffers=False)
