@@ -2,7 +2,7 @@
 
     gymnasium.make("workers.environments.sprites_world:Sprites-v0")
 
-The module keeps its place, since datasets and exported policies name it.
+The module keeps its place, since the guide and exported policies name it.
 """
 
 import gymnasium
