@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     verb = checked_verb(parser, args)
-    from workers.parent import die_with_torchrun  # noqa: PLC0415 - not needed by -h
+    from workers.processes.parent import die_with_torchrun  # noqa: PLC0415 - not needed by -h
 
     die_with_torchrun()
     # Threads that wait for each other by spinning starve beside a busy neighbour: ten times slower.
@@ -71,7 +71,7 @@ def leave(code: int) -> "NoReturn":
 
 def run_as_program() -> "NoReturn":
     """Run the command line to its end, also where the terminal is closed meanwhile."""
-    from workers.lost_terminal import OutputError, outlive_terminal  # noqa: PLC0415
+    from workers.processes.lost_terminal import OutputError, outlive_terminal  # noqa: PLC0415
 
     outlive_terminal()
     try:

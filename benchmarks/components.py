@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from benchmarks.arms import ALONE, ARMS, BASELINE

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from agents.adam import FusedAdam
 from agents.dynamics.dynamics import Dynamics
 from agents.dynamics.registry import dynamics_named
 from agents.encoders.objective import DataShapes, Samples
+from agents.steps.adam import FusedAdam
 from benchmarks.log import add_log_flag, recording
 from benchmarks.measuring import spread
 

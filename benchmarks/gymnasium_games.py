@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 
 from configs.schema import EnvironmentSection
-from workers.environments.atari_games import atari_games, load_ale_py, rom_of
+from workers.environments.atari.games import atari_games, load_ale_py, rom_of
 
 ATARI_MARKS = ("NoFrameskip", "ALE/")
 

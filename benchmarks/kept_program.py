@@ -1,6 +1,6 @@
 """A program that is started here and ends with this process, and with it all that it has started.
 
-It is started by a keeper (workers/keeper.py).
+It is started by a keeper (workers/processes/keeper.py).
 """
 
 import os
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from workers import keeper
-from workers.spawning import kept_command
+from workers.processes import keeper
+from workers.processes.spawning import kept_command
 
 
 class KeptProgram(subprocess.Popen[Any]):

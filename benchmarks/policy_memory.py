@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from benchmarks.log import add_log_flag, recording
 from benchmarks.measuring import spread

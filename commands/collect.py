@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
     import shlex
     import sys
 
-    from workers.early_signals import delay_interrupts
+    from workers.processes.early_signals import delay_interrupts
 
     loaded = _load(args)
     delay_interrupts()

@@ -52,7 +52,7 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; return the exit code."""
-    from workers.interrupts import ended_by_signals
+    from workers.processes.interrupts import ended_by_signals
 
     action, *paths = args.data
     if action == "export":

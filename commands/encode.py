@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         num_sub_shards=args.num_sub_shards,
         gpu_id=args.gpu_id,
     )
-    from workers.early_signals import delay_interrupts
+    from workers.processes.early_signals import delay_interrupts
 
     delay_interrupts()
     from training.offline.encoding import encode

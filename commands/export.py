@@ -29,7 +29,7 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; return the exit code."""
-    from workers.interrupts import ended_by_signals
+    from workers.processes.interrupts import ended_by_signals
 
     with ended_by_signals():
         options, loaded = prepare_run(args)

@@ -75,7 +75,7 @@ def train_from_flags(
     from training.folders.own_command import own_command
     from training.offline.options import OfflineOptions
     from training.ranks.restarts import check_restarts
-    from workers.early_signals import delay_interrupts
+    from workers.processes.early_signals import delay_interrupts
 
     check_restarts()
     values = {key: getattr(args, flag) for flag, key in flags.items()}

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         supervised_steps=args.supervised_steps,
         gpu_id=args.gpu_id,
     )
-    from workers.interrupts import ended_by_signals
+    from workers.processes.interrupts import ended_by_signals
 
     with ended_by_signals():
         from training.probing.probing import probe

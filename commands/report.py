@@ -27,7 +27,7 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report; return the exit code."""
-    from workers.interrupts import ended_by_signals
+    from workers.processes.interrupts import ended_by_signals
 
     with ended_by_signals():
         from training.reports.writing import write_reports

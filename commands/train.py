@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     """Train; return the exit code."""
     import bdb
 
-    from workers.early_signals import delay_interrupts
+    from workers.processes.early_signals import delay_interrupts
 
     options, loaded = prepare_run(args)
     delay_interrupts()

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         gpu_id=args.gpu_id,
     )
-    from workers.interrupts import ended_by_signals
+    from workers.processes.interrupts import ended_by_signals
 
     with ended_by_signals():
         from training.probing.fresh import draw_fresh

@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from configs.agents import IMPLIED, without_meaning
-from configs.checks import contradictions, warnings
+from configs.checks.contradictions import contradictions
+from configs.checks.warnings import warnings
 from configs.older_files import restate
 from configs.options import SECTIONS, all_options, nearest, option_values, value_text
 from configs.presets import PRESETS, PresetValue

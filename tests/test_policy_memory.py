@@ -25,7 +25,7 @@ from training.exporting.reading import load_export, load_program
 from training.playing.loaded_agent import load_agent
 from training.playing.player import Player, open_environments, play_episodes, spec_from_text
 from trajectories.reader import open_dataset
-from workers.protocol import StepBatch
+from workers.shared.protocol import StepBatch
 
 pytestmark = pytest.mark.timeout(300)
 Captured = pytest.CaptureFixture[str]

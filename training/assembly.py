@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import ConfigurationError
@@ -61,8 +61,8 @@ from training.parts import Parts
 from training.ranks.agreement import on_first_rank
 from training.ranks.page_locking import page_locked
 from workers.environment_pool import EnvironmentPool
-from workers.environments.actions import output_bounds
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import output_bounds
 from workers.opening import Sizes
 
 

@@ -46,9 +46,9 @@ from training.ranks.distributed import (
 )
 from training.ranks.threads import learner_threads, set_threads
 from training.session import Session
-from workers.early_signals import hear_interrupts
 from workers.environment_pool import EnvironmentPool
-from workers.profiling import followed_by_profilers, profiled
+from workers.processes.early_signals import hear_interrupts
+from workers.profilers.profiling import followed_by_profilers, profiled
 
 LINE_TIMES = "line_times"  # in the run's folder, where LINE_PROFILE=1 asks for them
 

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environment_pool import TakeSnapshots
-from workers.environments.atari import MAX_FRAMES_PER_EPISODE, AtariEnvironment
-from workers.environments.atari_games import load_ale_py, rom_of
+from workers.environments.atari.atari import MAX_FRAMES_PER_EPISODE, AtariEnvironment
+from workers.environments.atari.games import load_ale_py, rom_of
 from workers.environments.base import EnvironmentSpec, Observation
-from workers.layout import Layout
-from workers.lost_games import Seeds
-from workers.protocol import (
+from workers.shared.layout import Layout
+from workers.shared.protocol import (
     EpisodeSummary,
     GroupState,
     PoolStateError,
@@ -30,7 +29,8 @@ from workers.protocol import (
     Vectors,
     WorkerError,
 )
-from workers.turns import Turns
+from workers.shared.turns import Turns
+from workers.supervision.lost_games import Seeds
 
 # In 0.12.0 the reset of some games among others waits forever.
 OLDEST_ALE_PY = (0, 12, 1)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import EnvironmentSpec, Observation
-from workers.protocol import StepBatch, Vectors
+from workers.shared.protocol import StepBatch, Vectors
 
 TakeSnapshots = Callable[[], list[bytes | None]]
 """Returns the state of every environment as it was when this was made."""

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import Environment, Observation
-from workers.kept import begin_kept, hear_no_signals
-from workers.protocol import Failed, WorkerError, failure_of
-from workers.spawning import describe_exit, end_at_once, order_end, spawn
+from workers.processes.kept import begin_kept, hear_no_signals
+from workers.processes.spawning import describe_exit, end_at_once, order_end, spawn
+from workers.shared.protocol import Failed, WorkerError, failure_of
 
 CLOSE_GRACE = 1.0  # seconds that the environment has to close
 DOING = {"reset": "resetting", "step": "stepping", "render": "drawing", "close": "closing"}

@@ -19,11 +19,9 @@ from numpy.typing import NDArray
 from configs.errors import CheckpointError, Interrupted, ScoutError
 from workers.environment_pool import TakeSnapshots
 from workers.environments.base import EnvironmentSpec, Observation
-from workers.environments.global_streams import own_streams_put_back
-from workers.layout import Layout
-from workers.lost_games import Seeds
-from workers.owned_environments import MakeEnvironment, OwnedEnvironments
-from workers.protocol import (
+from workers.environments.registered.global_streams import own_streams_put_back
+from workers.shared.layout import Layout
+from workers.shared.protocol import (
     NO_SEED,
     Failed,
     GroupState,
@@ -32,8 +30,10 @@ from workers.protocol import (
     WorkerError,
     failure_of,
 )
-from workers.shared_arrays import PRIVATE, SharedArrays, field_table
-from workers.turns import Turns
+from workers.shared.shared_arrays import PRIVATE, SharedArrays, field_table
+from workers.shared.turns import Turns
+from workers.stepping.owned_environments import MakeEnvironment, OwnedEnvironments
+from workers.supervision.lost_games import Seeds
 
 _LOG = logging.getLogger(__name__)
 

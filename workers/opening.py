@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from configs.schema import Config, EnvironmentSection
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
-from workers.environments.global_streams import GlobalStreams
 from workers.environments.make import make_environment
+from workers.environments.registered.global_streams import GlobalStreams
 from workers.in_process import InProcessPool
-from workers.owned_environments import BUILD_STREAM, MakeEnvironment
 from workers.pool import WorkerPool
 from workers.step_cost import step_cost
+from workers.stepping.owned_environments import BUILD_STREAM, MakeEnvironment
 
 # An emulator or a physics engine costs more, and may crash; gymnasium's is foreign code.
 NEVER_IN_THE_RANK = ("atari", "mario", "box2d", "mujoco", "gymnasium")

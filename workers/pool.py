@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 
 from workers.environment_pool import TakeSnapshots
 from workers.environments.base import EnvironmentSpec, Observation
-from workers.layout import Layout
-from workers.limits import Limits
-from workers.lost_games import Seeds
-from workers.owned_environments import MakeEnvironment
-from workers.protocol import (
+from workers.shared.layout import Layout
+from workers.shared.protocol import (
     NO_SEED,
     Attach,
     EpisodeSummary,
@@ -32,9 +29,12 @@ from workers.protocol import (
     StepBatch,
     Vectors,
 )
-from workers.shared_arrays import SharedArrays, allocate, field_table
-from workers.supervision import Supervisor
-from workers.turns import Turns
+from workers.shared.shared_arrays import SharedArrays, allocate, field_table
+from workers.shared.turns import Turns
+from workers.stepping.owned_environments import MakeEnvironment
+from workers.supervision.limits import Limits
+from workers.supervision.lost_games import Seeds
+from workers.supervision.supervision import Supervisor
 
 
 class WorkerPool:

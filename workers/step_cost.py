@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.in_process import InProcessPool
-from workers.owned_environments import MakeEnvironment
+from workers.stepping.owned_environments import MakeEnvironment
 
 MOST_ENVIRONMENTS = 8
 TRIALS = 5

@@ -14,7 +14,7 @@ from cma.utilities.utils import ElapsedWCTime
 from numpy.typing import ArrayLike, NDArray
 
 from agents.controllers.cma_state import lay_out, packed, unpacked
-from configs.checks import SMALLEST_POPULATION
+from configs.checks.evolution import SMALLEST_POPULATION
 from configs.errors import CheckpointError, ConfigurationError, NonFiniteError
 
 LARGEST_COORDINATE_CONDITION = 1e8  # the package's own; above it the axes are rescaled

@@ -45,7 +45,7 @@ class RunningScaling(RunningMoments):
     """(x - mean) / deviation of all states so far, within ±5; for states whose units nobody states.
 
     The statistics stand still while a rollout is collected and learnt from, so that a policy gives
-    an action the probability that it was drawn with (`agents.state_statistics`).
+    an action the probability that it was drawn with (`agents.ppo.state_statistics`).
 
     Args:
         num_dimensions: S.

@@ -73,8 +73,8 @@ def scouts(renderer: str) -> Contender:
 def undrawn() -> tuple[Any, Any]:
     """Return a simulator that draws nothing by itself, and what draws it as Scout does."""
     # Here, so that a machine without Box2D is told so in words.
-    from workers.environments.car_racing import DrawnCarRacing  # noqa: PLC0415
-    from workers.environments.car_racing_picture import CarRacingPicture  # noqa: PLC0415
+    from workers.environments.box2d.car_racing import DrawnCarRacing  # noqa: PLC0415
+    from workers.environments.box2d.car_racing_picture import CarRacingPicture  # noqa: PLC0415
 
     simulator = DrawnCarRacing(continuous=True)
     simulator.draw_observation = lambda: NO_PICTURE

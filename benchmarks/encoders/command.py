@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.adam import FusedAdam
 from agents.encoders.objective import DataShapes, Samples
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.vae import VAE
+from agents.steps.adam import FusedAdam
 from benchmarks.encoders.on_disk import CPU, DatasetEncoding, LoopTraining, PlainEncoding, frames_of
 from benchmarks.encoders.plain import LATENTS, PlainTraining
 from benchmarks.log import add_log_flag, recording

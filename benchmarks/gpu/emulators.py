@@ -9,8 +9,8 @@ from benchmarks.gpu.sizes import Sizes
 from benchmarks.gymnasium_games import section_of
 from benchmarks.pool.arena import Arena, Outcome
 from benchmarks.pool.candidates import FLOOR, POOL
-from workers.parent import die_with_parent
-from workers.spawning import order_end, under_keeper
+from workers.processes.parent import die_with_parent
+from workers.processes.spawning import order_end, under_keeper
 
 GAME = "MontezumaRevengeNoFrameskip-v4"
 FEWEST_ROWS = 10

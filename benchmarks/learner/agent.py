@@ -2,7 +2,7 @@
 
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from benchmarks.learner.made_up_play import made_up_spec
 from configs.schema import Config

@@ -24,8 +24,8 @@ from benchmarks.measuring import spread
 from benchmarks.pool.arena import Arena, Outcome
 from benchmarks.pool.candidates import FLOOR, POOL
 from configs.errors import ScoutError
-from workers.parent import die_with_parent
-from workers.spawning import order_end, under_keeper
+from workers.processes.parent import die_with_parent
+from workers.processes.spawning import order_end, under_keeper
 
 FEWEST_ROWS = 10
 TURN = {"atari": 6_400, "classic_control": 16_000}  # env steps of a turn, a second or two

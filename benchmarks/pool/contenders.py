@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
-from workers.layout import split
-from workers.spawning import birth_conditions
+from workers.processes.spawning import birth_conditions
+from workers.shared.layout import split
 
 SEED = 1
 Actions = NDArray[np.int64]  # [steps, N]

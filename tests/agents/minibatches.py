@@ -2,7 +2,7 @@
 
 import torch
 
-from agents.learner import Minibatch
+from agents.ppo.learner import Minibatch
 from tests.agents.small import VECTOR
 
 SIZE = 8

@@ -16,7 +16,6 @@ from agents.intrinsic.byol_explore import BYOLExplore
 from agents.intrinsic.drnd import DistributionalNetworkDistillation
 from agents.intrinsic.rnd import RandomNetworkDistillation
 from agents.intrinsic.snd import SelfSupervisedDistillation
-from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.backbones import FrameBackbone, VectorBackbone
 from agents.networks.recurrent_actor_critic import RecurrentActorCritic
@@ -24,18 +23,19 @@ from agents.networks.recurrent_core import CORES, MemoryKind
 from agents.networks.rnd import FrameEncoder, VectorEncoder
 from agents.networks.scaling import BoundScaling, RunningScaling
 from agents.networks.world_model import WorldModel
-from agents.ppo_agent import LearningSettings, PPOAgent
+from agents.ppo.learner import Learner, LossWeights
+from agents.ppo.policy_features import PolicyFeatures
+from agents.ppo.ppo_agent import LearningSettings, PPOAgent
+from agents.ppo.targets import Discounting
 from agents.ranks import Ranks
 from agents.recurrent.custom_policy import RecurrentCustomPolicy
 from agents.recurrent.rollout import RecurrentRollout
 from agents.representation.barlow_twins import BarlowTwinsHead
 from agents.representation.byol import BYOLHead
 from agents.representation.head import RepresentationHead
-from agents.representation.policy_features import PolicyFeatures
 from agents.representation.representation import RepresentationLearning, SlowSchedule
 from agents.representation.views import make_view
 from agents.rollout import RolloutBuffer, RolloutShape
-from agents.targets import Discounting
 from models import customnet, customrnn
 from tests.agents.scripts import Script
 

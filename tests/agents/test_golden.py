@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from tests.agents.small import (

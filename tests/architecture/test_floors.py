@@ -61,6 +61,87 @@ TRAINING_FLOORS = {
     "folders": 0,
     "options": 0,
 }
+WORKERS_FLOORS = {
+    "opening": 6,
+    "step_cost": 5,
+    "pool": 4,
+    "in_process": 4,
+    "ale_vector": 4,
+    "supervision": 3,
+    "environment_process": 2,
+    "environment_pool": 2,
+    "stepping": 2,
+    "shared": 1,
+    "environments": 0,
+    "processes": 0,
+    "profilers": 0,
+}
+ENVIRONMENTS_FLOORS = {
+    "make": 4,
+    "description": 4,
+    "sprites_world": 4,
+    "probes": 4,
+    "atari": 3,
+    "mario": 3,
+    "classic_control": 3,
+    "box2d": 3,
+    "mujoco": 3,
+    "sprites": 3,
+    "minigrid": 3,
+    "registered": 3,
+    "counting": 3,
+    "parts": 2,
+    "base": 1,
+    "states": 0,
+    "families": 0,
+}
+AGENTS_FLOORS = {
+    "ppo": 8,
+    "controllers": 7,
+    "recurrent": 7,
+    "td3": 6,
+    "dynamics": 6,
+    "encoded_frames": 6,
+    "intrinsic": 5,
+    "encoders": 5,
+    "representation": 4,
+    "rollout": 3,
+    "custom_policy": 2,
+    "minibatches": 2,
+    "ranks": 1,
+    "networks": 1,
+    "losses": 0,
+    "steps": 0,
+    "replay": 0,
+    "frame_stack": 0,
+}
+CONFIGS_FLOORS = {
+    "experiments": 6,
+    "loading": 5,
+    "resolving": 4,
+    "older_files": 4,
+    "agents": 3,
+    "reading": 3,
+    "describe": 3,
+    "options": 2,
+    "checks": 2,
+    "schema": 1,
+    "sections": 0,
+    "presets": 0,
+    "legacy": 0,
+    "former": 0,
+    "other_words": 0,
+    "typed": 0,
+    "errors": 0,
+}
+# Packages with floors of their own, by the folder.
+INNER_FLOORS = {
+    "training": TRAINING_FLOORS,
+    "workers": WORKERS_FLOORS,
+    "workers/environments": ENVIRONMENTS_FLOORS,
+    "agents": AGENTS_FLOORS,
+    "configs": CONFIGS_FLOORS,
+}
 # Pairs that must not know each other though their floors would allow it.
 STRANGERS = {
     ("agents", "workers"),
@@ -155,41 +236,46 @@ def test_imports_go_down_only() -> None:
     assert list(violations()) == []
 
 
-def training_room(module: str) -> str | None:
-    """The room of training/ that a module lies in; None for all that lies elsewhere."""
-    parts = module.split(".")
-    return parts[1] if parts[0] == "training" and len(parts) > 1 else None
+def inner_room(house: str, module: str) -> str | None:
+    """The room of a house with floors of its own; None for all that lies elsewhere."""
+    inside = module.removeprefix(house.replace("/", ".") + ".")
+    return None if inside == module else inside.partition(".")[0]
 
 
-def climbs_in_training() -> Iterator[str]:
+def climbs_in(house: str) -> Iterator[str]:
+    floors = INNER_FLOORS[house]
     for module in trees():
-        room = training_room(module)
+        room = inner_room(house, module)
         if room is None:
             continue
-        assert room in TRAINING_FLOORS, f"{module} lies on no floor: name it in TRAINING_FLOORS"
+        assert room in floors, f"{module} lies on no floor: name it in those of {house}/"
         for imported in sorted(imports_of(module)):
-            target = training_room(imported)
-            if target not in (None, room) and TRAINING_FLOORS[target] >= TRAINING_FLOORS[room]:
+            target = inner_room(house, imported)
+            if target not in (None, room) and floors[target] >= floors[room]:
                 yield f"{module} imports {imported}"
 
 
-def test_imports_between_rooms_of_training_go_down_only() -> None:
-    assert list(climbs_in_training()) == []
+@pytest.mark.parametrize("house", INNER_FLOORS)
+def test_imports_between_the_rooms_of_a_house_go_down_only(house: str) -> None:
+    assert list(climbs_in(house)) == []
 
 
-def test_the_door_of_training_holds_what_the_page_says_and_nothing_else() -> None:
-    files = {path.stem for path in (ROOT / "training").glob("*.py")} - {"__init__"}
-    assert files == {"launch", "assembly", "algorithm", "parts", "session", "options"}
+@pytest.mark.parametrize("house", INNER_FLOORS)
+def test_every_floor_of_a_house_is_there(house: str) -> None:
+    found = {path.stem for path in (ROOT / house).iterdir() if list(path.glob("*.py"))}
+    found |= {path.stem for path in (ROOT / house).glob("*.py")} - {"__init__"}
+    assert found == INNER_FLOORS[house].keys()
 
 
-def test_the_page_on_architecture_shows_every_floor_of_training() -> None:
+@pytest.mark.parametrize("house", INNER_FLOORS)
+def test_the_page_on_architecture_shows_every_floor_of_a_house(house: str) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    drawing = page.partition(f"`{house}/` has floors of its own")[2].split("```")[1]
     shown = {
         name: int(floor)
-        for floor, name in re.findall(r"^(\d)  (\w+)(?:/|\.py) ", page, flags=re.MULTILINE)
-        if name in TRAINING_FLOORS
+        for floor, name in re.findall(r"^(\d)  (\w+)(?:/|\.py) ", drawing, flags=re.MULTILINE)
     }
-    assert shown == TRAINING_FLOORS
+    assert shown == INNER_FLOORS[house]
 
 
 def rooms_on_the_page() -> list[Path]:
@@ -287,7 +373,7 @@ def test_every_verb_is_a_file_of_the_same_three_functions_and_stands_in_the_tabl
 @pytest.mark.parametrize(
     "module",
     [
-        *("main", "workers.pool", "workers.worker", "workers.environments.make"),
+        *("main", "workers.pool", "workers.supervision.worker", "workers.environments.make"),
         "trajectories.writer",
     ],
 )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from agents.losses.moments import moments_of
 from agents.minibatches import MinibatchPlan, draw_minibatches
-from agents.ppo_agent import LearningSettings, PPOAgent
+from agents.ppo.ppo_agent import LearningSettings, PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import NonFiniteError

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from agents.intrinsic.base import IntrinsicReward
-from agents.learner import Learner
-from agents.ppo_agent import PPOAgent
+from agents.ppo.learner import Learner
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.representation.representation import RepresentationLearning, SlowSchedule
 from agents.representation.views import make_view

@@ -28,7 +28,7 @@ from tests.docs.page import (
     examples,
 )
 from workers.environments.make import make_environment
-from workers.environments.registered import adapted
+from workers.environments.registered.registered import adapted
 from workers.in_process import InProcessPool
 
 SMALL = """

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents.adam import FusedAdam
 from agents.encoders.objective import Objective
 from agents.encoders.registry import build_encoder
 from agents.ranks import Ranks
+from agents.steps.adam import FusedAdam
 from tests.agents.encoders.squares import SHAPES, part, squares, stream
 from tests.agents.small import drawn_from
 from tests.docs.page import OBJECTIVE, example

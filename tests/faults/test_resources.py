@@ -12,7 +12,7 @@ from configs.errors import StorageError
 from tests.faults.figures import Figures
 from tests.runs import CARTPOLE, MAIN, run_here, write_recipe
 from tests.workers.pool_probes import GameProbe
-from workers.shared_arrays import allocate, field_table
+from workers.shared.shared_arrays import allocate, field_table
 
 NAME = "demo"
 

@@ -35,10 +35,10 @@ from tests.workers.pools import (
     worker_ids,
 )
 from workers.environments.base import Environment
-from workers.owned_environments import OwnedEnvironments
 from workers.pool import WorkerPool
-from workers.protocol import BadTransitionError, WorkerError
-from workers.shared_arrays import SharedArrays, allocate, field_table
+from workers.shared.protocol import BadTransitionError, WorkerError
+from workers.shared.shared_arrays import SharedArrays, allocate, field_table
+from workers.stepping.owned_environments import OwnedEnvironments
 
 ENVIRONMENTS, GROUPS = 6, 2
 ROWS = {0: {0, 1, 3, 4}, 1: {2, 5}}  # of each worker, where two share two groups of three
@@ -59,7 +59,7 @@ class Listener(logging.Handler):
 
 @pytest.fixture
 def listener() -> Any:
-    logger, listener = logging.getLogger("workers.supervision"), Listener()
+    logger, listener = logging.getLogger("workers.supervision.supervision"), Listener()
     logger.addHandler(listener)
     yield listener
     logger.removeHandler(listener)

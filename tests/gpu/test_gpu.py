@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from agents.gradient_steps import GradientSteps, NonFiniteGradientError
-from agents.learner import Learner
-from agents.ppo_agent import PPOAgent
+from agents.ppo.gradient_steps import GradientSteps, NonFiniteGradientError
+from agents.ppo.learner import Learner
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from tests.agents.minibatches import some_minibatches

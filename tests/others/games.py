@@ -8,10 +8,10 @@ import numpy as np
 from configs.schema import EnvironmentSection
 from workers.ale_vector import AleVectorPool
 from workers.environment_pool import EnvironmentPool
-from workers.environments.atari import AtariEnvironment
+from workers.environments.atari.atari import AtariEnvironment
 from workers.environments.make import make_environment
 from workers.pool import WorkerPool
-from workers.protocol import StepBatch
+from workers.shared.protocol import StepBatch
 
 BREAKOUT = "BreakoutNoFrameskip-v4"
 SEED = 11

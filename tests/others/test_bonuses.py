@@ -13,7 +13,7 @@ from agents.intrinsic.byol_explore import BYOLExplore
 from agents.intrinsic.drnd import DistributionalNetworkDistillation
 from agents.intrinsic.rnd import RandomNetworkDistillation
 from agents.intrinsic.snd import SelfSupervisedDistillation
-from agents.learner import Learner
+from agents.ppo.learner import Learner
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.errors import ConfigurationError

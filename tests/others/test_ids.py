@@ -10,7 +10,7 @@ import pytest
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
 from workers.environments.families import family_by_name
-from workers.environments.registered import RegisteredEnvironment
+from workers.environments.registered.registered import RegisteredEnvironment
 
 
 def refusal(env_id: str) -> str:

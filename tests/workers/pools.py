@@ -8,9 +8,9 @@ import numpy as np
 import psutil
 
 from tests.workers.pool_probes import BASE_SEED, Fault, GameProbe
-from workers.owned_environments import MakeEnvironment
 from workers.pool import WorkerPool
-from workers.protocol import StepBatch
+from workers.shared.protocol import StepBatch
+from workers.stepping.owned_environments import MakeEnvironment
 
 N = 4
 

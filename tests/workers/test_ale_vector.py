@@ -18,8 +18,8 @@ from tests.runs import PONG, run_here, write_recipe
 from tests.workers.test_pool import assert_refused, step_all
 from training.checkpoints.storage import load_payload
 from workers.ale_vector import AleVectorPool
-from workers.environments.atari import AtariEnvironment
-from workers.protocol import EpisodeSummary, StepBatch, WorkerError
+from workers.environments.atari.atari import AtariEnvironment
+from workers.shared.protocol import EpisodeSummary, StepBatch, WorkerError
 
 SEED = 70
 BREAKOUT = "BreakoutNoFrameskip-v4"

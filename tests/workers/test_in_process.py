@@ -13,7 +13,7 @@ import pytest
 
 from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import EnvironmentSection
-from tests.workers.environments.foreign_probes import LENGTH, Words
+from tests.workers.environments.registered.foreign_probes import LENGTH, Words
 from tests.workers.pool_probes import (
     BASE_SEED,
     BadProbe,
@@ -37,8 +37,8 @@ from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
 from workers.environments.make import make_environment
 from workers.in_process import InProcessPool
-from workers.owned_environments import MakeEnvironment
-from workers.protocol import BadTransitionError, PoolStateError, WorkerError
+from workers.shared.protocol import BadTransitionError, PoolStateError, WorkerError
+from workers.stepping.owned_environments import MakeEnvironment
 
 N = 5
 

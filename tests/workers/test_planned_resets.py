@@ -10,7 +10,7 @@ import pytest
 from tests.workers.pool_probes import BASE_SEED, Fault, GameProbe
 from workers.in_process import InProcessPool
 from workers.pool import WorkerPool
-from workers.protocol import NO_SEED
+from workers.shared.protocol import NO_SEED
 
 N = 2
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigurationError
-from tests.workers.environments.foreign_probes import LENGTH, ManySwitches, Words
+from tests.workers.environments.registered.foreign_probes import LENGTH, ManySwitches, Words
 from tests.workers.pool_probes import BASE_SEED, NUM_ACTIONS, GameProbe, ProcessProbe, VectorProbe
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import Environment
 from workers.pool import WorkerPool
-from workers.protocol import EpisodeSummary, PoolStateError, StepBatch
+from workers.shared.protocol import EpisodeSummary, PoolStateError, StepBatch
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from configs.errors import CheckpointError, ConfigurationError
-from tests.workers.environments.foreign_probes import Lamp, NeverResets
+from tests.workers.environments.registered.foreign_probes import Lamp, NeverResets
 from tests.workers.pool_probes import (
     Fault,
     GameProbe,
@@ -32,7 +32,7 @@ from tests.workers.pools import (
     worker_ids,
 )
 from workers.environments.probes import CrashingEnvironment
-from workers.protocol import BadTransitionError, PoolStateError, WorkerError
+from workers.shared.protocol import BadTransitionError, PoolStateError, WorkerError
 
 
 @pytest.mark.parametrize(

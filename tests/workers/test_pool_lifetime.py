@@ -17,7 +17,7 @@ import pytest
 from tests.workers.pool_probes import BASE_SEED, CloseProbe, Fault, GameProbe
 from tests.workers.pools import keeper_ids, worker_ids
 from workers.pool import WorkerPool
-from workers.protocol import PoolStateError, WorkerError
+from workers.shared.protocol import PoolStateError, WorkerError
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds

@@ -24,7 +24,7 @@ from tests.workers.program_probes import (
     noted,
 )
 from tests.workers.test_pool_lifetime import assert_gone, is_alive
-from workers.protocol import WorkerError
+from workers.shared.protocol import WorkerError
 
 ROOT = Path(__file__).parents[2]
 EACH = 4  # programs of an environment

@@ -16,7 +16,7 @@ from agents.networks.layers import FullPrecisionLinear
 from agents.networks.rnd import THIRD_KERNEL, FrameEncoder, VectorEncoder
 from agents.networks.scaling import BoundScaling
 from agents.networks.world_model import WorldModel
-from agents.representation.policy_features import PolicyFeatures
+from agents.ppo.policy_features import PolicyFeatures
 from configs.schema import Config
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec

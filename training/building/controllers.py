@@ -6,8 +6,8 @@ from agents.dynamics.dynamics import Dynamics
 from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.checkpoints.controller import Models
-from workers.environments.actions import NO_BOUND
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import NO_BOUND
 
 CAR_RACING = "CarRacing"  # what the ids of cars begin with, whose brake has a map of its own
 

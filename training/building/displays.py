@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from agents.adam import told_of_steps
+from agents.steps.adam import told_of_steps
 from configs.loading import dump_config, render_conf
 from training.building.intervals import updates_per_row
 from training.building.notes import (

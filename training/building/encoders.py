@@ -7,9 +7,9 @@ from torch import nn
 from agents.encoders.backbone import EncoderBackbone, VectorEncoderBackbone
 from agents.encoders.encoder import Encoder
 from agents.encoders.registry import build_encoder
-from agents.learner import Learner
 from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
 from agents.networks.recurrent_actor_critic import RecurrentActorCritic
+from agents.ppo.learner import Learner
 from configs.errors import ConfigurationError
 from configs.schema import Config
 

@@ -3,14 +3,14 @@
 import torch
 from torch import nn
 
-from agents.adam import FusedAdam
 from agents.encoders.encoder import Encoder
-from agents.learner import Learner, LossWeights
 from agents.networks.actor_critic import FrameActorCritic, VectorActorCritic
 from agents.networks.scaling import NoScaling
-from agents.ppo_agent import LearningSettings
+from agents.ppo.learner import Learner, LossWeights
+from agents.ppo.ppo_agent import LearningSettings
+from agents.ppo.targets import Discounting
 from agents.rollout import RolloutShape
-from agents.targets import Discounting
+from agents.steps.adam import FusedAdam
 from configs.schema import Config
 from training.building.backbones import frame_backbone_sizes
 from training.building.bonuses import build_bonus_features, build_intrinsic

@@ -2,10 +2,10 @@
 
 from contextlib import ExitStack
 
-from agents.acting import EarlierPolicy
-from agents.ppo_agent import PPOAgent
+from agents.ppo.acting import EarlierPolicy
+from agents.ppo.ppo_agent import PPOAgent
+from agents.ppo.side_by_side import learning_thread
 from agents.rollout import RolloutBuffer
-from agents.side_by_side import learning_thread
 from training.building.seeding import make_generator
 from training.loop.collector import Collector
 from training.loop.overlapping import OverlappingRollouts

@@ -6,11 +6,9 @@ import math
 import torch
 from torch import nn
 
-from agents.adam import FusedAdam
 from agents.encoders.backbone import EncoderBackbone, VectorEncoderBackbone
 from agents.encoders.encoder import Encoder
 from agents.encoders.transition import Transition
-from agents.foresight import Foresight
 from agents.networks.backbones import FrameBackbone
 from agents.networks.deterministic_actor import DeterministicActor
 from agents.networks.scaling import BoundScaling, NoScaling
@@ -18,8 +16,10 @@ from agents.networks.twin_critic import TwinCritic
 from agents.replay.frame_replay import FrameReplay
 from agents.replay.replay import Replay
 from agents.replay.vector_replay import VectorReplay
-from agents.td3_agent import TD3Agent, TD3Settings
-from agents.td3_learner import Critic, TD3Learner
+from agents.steps.adam import FusedAdam
+from agents.td3.foresight import Foresight
+from agents.td3.td3_agent import TD3Agent, TD3Settings
+from agents.td3.td3_learner import Critic, TD3Learner
 from configs.errors import ConfigurationError
 from configs.schema import Config
 from training.building.encoders import encoder_parameters, fresh_encoder

@@ -7,7 +7,7 @@ the next one goes on from its checkpoint with FreezeSharedBackbone = True.
 from collections.abc import Mapping
 from typing import Any
 
-from agents.learner import Learner
+from agents.ppo.learner import Learner
 from configs.errors import ConfigurationError
 from configs.schema import Config
 from configs.typed import typed

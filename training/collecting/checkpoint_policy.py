@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.playing.player import GamePlayer, Memory
-from workers.environments.actions import in_units
+from workers.environments.parts.actions import in_units
 
 _NOT_ENDED = torch.zeros(1, dtype=torch.bool)
 

@@ -40,9 +40,9 @@ from trajectories.episode import Value
 from trajectories.manifest import MANIFEST, Description
 from trajectories.schema import Schema
 from trajectories.writer import ShardWriter, check_agrees
-from workers.early_signals import hear_interrupts
 from workers.environment_pool import EnvironmentPool
 from workers.opening import Sizes, open_pool
+from workers.processes.early_signals import hear_interrupts
 
 CPU = torch.device("cpu")
 LONGEST_WAIT = 30 * 24 * 3600.0  # seconds that a rank waits for those that have more to collect

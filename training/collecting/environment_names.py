@@ -10,7 +10,7 @@ from configs.options import nearest
 from configs.reading import printable
 from configs.schema import EnvironmentSection
 from workers.environments.families import family_by_name
-from workers.environments.sprites_world import SPRITES_IDS
+from workers.environments.sprites.world import SPRITES_IDS
 
 # Which family an id belongs to by what registers it, where its name does not tell; all others are
 # of EnvType = gymnasium.

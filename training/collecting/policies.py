@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from configs.errors import ConfigurationError, ScoutError
 from configs.reading import printable
 from training.recording.describing import as_stored
-from workers.environments.actions import NO_BOUND
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import NO_BOUND
 
 TIME_STEP = 1 / 50  # of the Brownian motion, whose deviation after n steps is sqrt(n / 50)
 

@@ -25,7 +25,7 @@ from configs.typed import FRONT
 from training.folders.last_word import LAST_WORD, read_last_word
 from training.folders.lost_runs import note_lost
 from training.folders.run_folder import LOCK_FILE, LOGS
-from workers.lost_terminal import outlive_terminal
+from workers.processes.lost_terminal import outlive_terminal
 
 STEP_END = ";"
 # A terminal sends these to every process of its group, so the command has them already.

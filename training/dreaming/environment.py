@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from configs.errors import CheckpointError
 from training.checkpoints.storage import pack, unpack
 from training.dreaming.dream import Dream, Moment
-from workers.environments.actions import in_units
 from workers.environments.base import Batch, BatchStep, Environment, EnvironmentSpec, Observation
+from workers.environments.parts.actions import in_units
 
 
 class DreamEnvironment(Environment):

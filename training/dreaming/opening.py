@@ -14,9 +14,9 @@ from training.dreaming.environment import DreamEnvironment
 from trajectories.schema import ActionSpace
 from workers import opening
 from workers.environment_pool import EnvironmentPool
-from workers.environments.actions import action_map
 from workers.environments.base import EnvironmentSpec
-from workers.environments.spaces import spec_of
+from workers.environments.parts.actions import action_map
+from workers.environments.parts.spaces import spec_of
 from workers.in_process import InProcessPool
 from workers.opening import Sizes
 

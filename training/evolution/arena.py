@@ -15,7 +15,7 @@ from agents.controllers.sight import Sight
 from agents.ranks import Ranks
 from training.loop.assignments import Assignments
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.shared.protocol import EpisodeSummary, StepBatch
 
 SLICE = 64  # env steps between two looks at whether all go on
 

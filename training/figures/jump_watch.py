@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agents.policy_change import GREEDY_DROP
+from agents.ppo.policy_change import GREEDY_DROP
 
 JUMP = 0.5  # of a probability: before it, the action was likelier than all others together
 QUIET_ROWS = 50  # between two warnings

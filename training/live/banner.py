@@ -11,7 +11,7 @@ from configs.schema import Config
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
-from workers.free_memory import available_memory
+from workers.processes.free_memory import available_memory
 
 
 def banner_rows(

@@ -8,7 +8,7 @@ from training.figures.bottlenecks import waited_for
 from training.figures.time_split import TimeSplit
 from training.live.status import RankFigures, View
 from training.live.words import figure, memory
-from workers.free_memory import available_memory
+from workers.processes.free_memory import available_memory
 
 _LABEL = 8  # columns of the word in front of a line
 _MOST_RANKS = 4

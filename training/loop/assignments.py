@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.protocol import NO_SEED
+from workers.shared.protocol import NO_SEED
 
 
 class Assignments:

@@ -6,11 +6,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from agents.acting import Decision
+from agents.ppo.acting import Decision
 from agents.rollout import RolloutBuffer
 from training.loop.stopwatch import Stopwatch
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.shared.protocol import EpisodeSummary, StepBatch
 
 Policy = Callable[[Any], Decision]
 """Decides for what a policy is shown of n environments, a PolicyInput."""

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from agents.ranks import Ranks
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 _LOG = logging.getLogger(__name__)
 WINDOW = 100  # scores are reported as the mean of the last 100 training episodes

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from agents.gradient_steps import NonFiniteGradientError
-from agents.ppo_agent import PPOAgent
+from agents.ppo.gradient_steps import NonFiniteGradientError
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from configs.errors import NonFiniteError, StorageError
 from training.checkpoints.storage import pack

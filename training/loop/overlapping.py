@@ -14,14 +14,14 @@ from dataclasses import asdict
 
 from torch import Tensor
 
-from agents.acting import EarlierPolicy
+from agents.ppo.acting import EarlierPolicy
+from agents.ppo.side_by_side import SideStream, kept_casts
 from agents.rollout import CarriedState, RolloutBuffer
-from agents.side_by_side import SideStream, kept_casts
 from training.checkpoints.storage import Payload
 from training.loop.collector import Collector
 from training.loop.rollouts import Learn
 from training.loop.stopwatch import Stopwatch
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 
 class OverlappingRollouts:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.adam import tell_of_step
-from agents.gradient_steps import replicate
-from agents.learner import Learner
+from agents.ppo.learner import Learner
 from agents.ranks import Ranks
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
 from agents.rollout import RolloutBuffer
+from agents.steps.adam import tell_of_step
+from agents.steps.replication import replicate
 from configs.errors import NonFiniteError
 
 HELD_OUT_SHARE = 0.1  # of the environments of a rank, at least one

@@ -6,8 +6,8 @@ import psutil
 import torch
 from torch import Tensor
 
-from agents.adam import Optimizer
 from agents.ranks import Ranks
+from agents.steps.adam import Optimizer
 from training.figures.bottlenecks import Setup, TimeWatch
 from training.figures.collapse_watch import CollapseWatch
 from training.figures.jump_watch import JumpWatch

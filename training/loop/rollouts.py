@@ -8,7 +8,7 @@ from torch import Tensor
 from agents.rollout import CarriedState, RolloutBuffer
 from training.checkpoints.storage import Payload
 from training.loop.collector import Collector, Policy
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 Learn = Callable[[RolloutBuffer], dict[str, Tensor]]
 """Learns from a rollout and returns the losses."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agents.adam import Optimizer
 from agents.ranks import Ranks, bytes_tensor
+from agents.steps.adam import Optimizer
 from training.checkpoints.storage import Payload, Saver, pack, unpack
 from training.loop.episodes import EpisodeLog
 from training.loop.patient_saver import PatientSaver

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks, bytes_tensor
 from training.checkpoints.freezing import freezes_now, restore_frozen
 from training.checkpoints.storage import Payload, Saver

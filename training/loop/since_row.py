@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.policy_change import GREEDY_DROP
+from agents.ppo.policy_change import GREEDY_DROP
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from training.checkpoints.storage import Payload

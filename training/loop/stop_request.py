@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from workers.interrupts import ONE_WISH_SECONDS, STOP_SIGNALS
+from workers.processes.interrupts import ONE_WISH_SECONDS, STOP_SIGNALS
 
 GRACE_SECONDS = 1.0  # for Python's own handler, before a thread takes its place
 

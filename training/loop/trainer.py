@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from agents.acting import Decision
-from agents.gradient_steps import NonFiniteGradientError
 from agents.networks.recurrent_actor_critic import PolicyInput, num_rows
-from agents.ppo_agent import PPOAgent
+from agents.ppo.acting import Decision
+from agents.ppo.gradient_steps import NonFiniteGradientError
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from training.loop.collector import Collector, Policy

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from agents.adam import told_of_steps
+from agents.steps.adam import told_of_steps
 from configs.errors import PeerLostError
 from configs.schema import RunSection
 from configs.typed import typed

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from agents.replay.replay import Replay
-from agents.td3_agent import TD3Agent
+from agents.td3.td3_agent import TD3Agent
 from configs.errors import ConfigurationError
 from configs.typed import typed
 from training import assembly
@@ -39,7 +39,7 @@ from training.off_policy.run_state import OffPolicyState
 from training.off_policy.trainer import OffPolicySchedule, OffPolicyTrainer
 from training.parts import Parts
 from workers.environment_pool import EnvironmentPool
-from workers.free_memory import available_memory
+from workers.processes.free_memory import available_memory
 
 
 def assemble(

@@ -12,7 +12,7 @@ from agents.replay.frame_replay import FrameReplay
 from agents.replay.replay import Replay, Step
 from training.loop.collector import learning_reward
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.shared.protocol import EpisodeSummary, StepBatch
 
 
 class Experience:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agents.adam import FusedAdam
 from agents.ranks import Ranks, bytes_tensor
-from agents.td3_agent import TD3Agent
+from agents.steps.adam import FusedAdam
+from agents.td3.td3_agent import TD3Agent
 from training.checkpoints.storage import Payload, Saver
 from training.loop.episodes import EpisodeLog
 from training.loop.run_file import RunFile, continue_optimizer

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.ranks import Ranks
-from agents.td3_agent import Gathered, TD3Agent
+from agents.td3.td3_agent import Gathered, TD3Agent
 from configs.errors import NonFiniteError
 from training.loop.episodes import EpisodeLog
 from training.loop.reporting import Reporter
@@ -17,7 +17,7 @@ from training.loop.visits import VisitRecorder
 from training.off_policy.experience import Experience
 from training.off_policy.run_state import OffPolicyState
 from training.session import Clock
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 
 @dataclass(frozen=True)

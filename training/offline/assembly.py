@@ -42,7 +42,7 @@ from training.session import Session
 from trajectories.memory import in_memory
 from trajectories.reader import Dataset
 from trajectories.sampling import Position, Share
-from workers.free_memory import available_memory
+from workers.processes.free_memory import available_memory
 
 VALIDATION = "validation"  # the split that is held out
 MEMORY_SHARE = 0.5  # of the free memory that decoded datasets of a machine's ranks may take

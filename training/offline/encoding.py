@@ -39,7 +39,7 @@ from trajectories.manifest import MANIFEST, Description, part_paths, read_part
 from trajectories.reader import Dataset
 from trajectories.schema import Schema
 from trajectories.writer import ShardWriter, check_agrees
-from workers.early_signals import hear_interrupts
+from workers.processes.early_signals import hear_interrupts
 
 CHUNK = 256  # observations that are encoded at once
 # A part's files are cut by their number, not by their size.

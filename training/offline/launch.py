@@ -34,7 +34,7 @@ from training.ranks.distributed import (
 )
 from training.ranks.threads import model_threads, set_threads
 from training.session import Session
-from workers.early_signals import hear_interrupts
+from workers.processes.early_signals import hear_interrupts
 
 
 def train_offline(options: OfflineOptions, loaded: LoadedConfig, trained: Trained) -> int:

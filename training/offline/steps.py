@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from agents.adam import FusedAdam
 from agents.encoders.objective import Losses, Objective, Samples
-from agents.gradient_steps import replicate
+from agents.steps.adam import FusedAdam
+from agents.steps.replication import replicate
 from configs.errors import NonFiniteError
 
 ADAM_EPSILON = 1e-8

@@ -9,8 +9,8 @@ from torch import Tensor
 from configs.schema import Config
 from training.building.seeding import make_generator
 from training.playing.player import GamePlayer
-from workers.environments.actions import NO_BOUND
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import NO_BOUND
 
 CPU = torch.device("cpu")
 

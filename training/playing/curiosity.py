@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.intrinsic.base import IntrinsicReward
-from agents.learner import Learner
+from agents.ppo.learner import Learner
 from agents.rollout import CarriedState, RolloutBuffer, RolloutShape
 from configs.schema import Config
 

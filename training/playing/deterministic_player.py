@@ -8,8 +8,8 @@ from torch import Tensor
 
 from agents.encoded_frames import frame_stack
 from agents.frame_stack import FrameStack
-from agents.td3_agent import with_noise
-from agents.td3_learner import TD3Learner
+from agents.td3.td3_agent import with_noise
+from agents.td3.td3_learner import TD3Learner
 from training.building.seeding import make_generator
 from training.playing.player import Choice
 from workers.environments.base import EnvironmentSpec

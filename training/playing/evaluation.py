@@ -41,7 +41,7 @@ from training.playing.saved_rollouts import SavedRollouts, keep_episodes
 from training.ranks.distributed import choose_device, read_place
 from training.ranks.threads import learner_threads, set_threads
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 Summary = dict[str, float | None]
 """See training.figures.statistics.summarize."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from agents.controllers.sight import Sight
-from agents.learner import Learner
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.recurrent_actor_critic import PolicyInput, memory_size
+from agents.ppo.learner import Learner
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config

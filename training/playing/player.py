@@ -23,7 +23,7 @@ from training.dreaming.opening import open_pool
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
 from workers.opening import Sizes
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.shared.protocol import EpisodeSummary, StepBatch
 
 DEFAULT_ENVIRONMENTS = 8
 LONGEST_GAME = 1_000_000  # env steps; ten times the longest one of Atari

@@ -23,8 +23,8 @@ from training.recording.writing import WritingThread
 from trajectories.episode import Value
 from trajectories.writer import ShardWriter
 from workers.environment_pool import EnvironmentPool
-from workers.environments.actions import in_units
-from workers.protocol import EpisodeSummary, StepBatch
+from workers.environments.parts.actions import in_units
+from workers.shared.protocol import EpisodeSummary, StepBatch
 
 TABLE = "episodes.csv"
 WRITER = "evaluation"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from configs.errors import StorageError
-from workers.free_memory import available_memory
+from workers.processes.free_memory import available_memory
 
 REFUSED = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 WANTED = re.compile(r"[Tt]ried to allocate [\d.]+ \w+")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environment_pool import EnvironmentPool
-from workers.protocol import StepBatch, Vectors
+from workers.shared.protocol import StepBatch, Vectors
 
 FIRST_CAPACITY = 64  # steps; doubled when an episode is longer
 

@@ -10,7 +10,7 @@ from training.figures.coverage import Coverage, heat_map
 from training.reports.markup import Markup, element
 from training.reports.numbers import percent_text, short_text
 from training.reports.scale import Scale
-from workers.environments.atari_games import MONTEZUMA_ROOM_ROWS
+from workers.environments.atari.games import MONTEZUMA_ROOM_ROWS
 
 ROOM_WIDTH, ROOM_HEIGHT = 46.0, 34.0
 

@@ -15,7 +15,7 @@ from training.world_model.page import write_page
 from training.world_model.presets import PRESETS
 from training.world_model.running import Pipeline
 from training.world_model.stages import stages_of
-from workers.lost_terminal import outlive_terminal
+from workers.processes.lost_terminal import outlive_terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

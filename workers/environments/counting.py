@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.environments.base import Environment, Observation
-from workers.environments.snapshots import generator_state, pack, restore_generator, unpack
-from workers.environments.spaces import legal_action, spec_of
+from workers.environments.parts.snapshots import generator_state, pack, restore_generator, unpack
+from workers.environments.parts.spaces import legal_action, spec_of
 
 OBSERVED = 5  # seed, episode, step, action, draw
 

@@ -50,8 +50,8 @@ def describe_environment(section: EnvironmentSection) -> Facts:
 
 
 def _atari(section: EnvironmentSection) -> Facts:
-    from workers.environments.atari import MAX_FRAMES_PER_EPISODE
-    from workers.environments.atari_games import atari_games, load_ale_py, rom_of
+    from workers.environments.atari.atari import MAX_FRAMES_PER_EPISODE
+    from workers.environments.atari.games import atari_games, load_ale_py, rom_of
 
     ale_py, rom = load_ale_py(), rom_of(section.env_id)
     emulator = ale_py.ALEInterface()
@@ -85,7 +85,7 @@ def _atari(section: EnvironmentSection) -> Facts:
 
 
 def _mario(section: EnvironmentSection) -> Facts:
-    from workers.environments.mario import MAX_FRAMES_PER_EPISODE
+    from workers.environments.mario.mario import MAX_FRAMES_PER_EPISODE
 
     return {
         "simulator": {
@@ -106,7 +106,7 @@ def _mario(section: EnvironmentSection) -> Facts:
 
 
 def _minigrid(section: EnvironmentSection) -> Facts:
-    from workers.environments.minigrid import ACTIONS, AGENT_GREY, GREYS, NOISE_GREYS
+    from workers.environments.minigrid.minigrid import ACTIONS, AGENT_GREY, GREYS, NOISE_GREYS
 
     noise = section.nuisance == "noise"
     cap = section.max_episode_steps

@@ -18,19 +18,21 @@ def make_environment(section: EnvironmentSection) -> Environment:
     """
     match section.env_type:
         case "atari":
-            from workers.environments.atari import AtariEnvironment
+            from workers.environments.atari.atari import AtariEnvironment
 
             return AtariEnvironment(section)
         case "mario":
-            from workers.environments.mario import MarioEnvironment
+            from workers.environments.mario.mario import MarioEnvironment
 
             return MarioEnvironment(section)
         case "classic_control":
-            from workers.environments.classic_control import ClassicControlEnvironment
+            from workers.environments.classic_control.classic_control import (
+                ClassicControlEnvironment,
+            )
 
             return ClassicControlEnvironment(section)
         case "box2d":
-            from workers.environments.box2d import make_box2d
+            from workers.environments.box2d.box2d import make_box2d
 
             return make_box2d(section)
         case "mujoco":
@@ -38,15 +40,15 @@ def make_environment(section: EnvironmentSection) -> Environment:
 
             return MujocoEnvironment(section)
         case "sprites":
-            from workers.environments.sprites import SpritesEnvironment
+            from workers.environments.sprites.sprites import SpritesEnvironment
 
             return SpritesEnvironment(section)
         case "minigrid":
-            from workers.environments.minigrid import MiniGridEnvironment
+            from workers.environments.minigrid.minigrid import MiniGridEnvironment
 
             return MiniGridEnvironment(section)
         case "gymnasium":
-            from workers.environments.registered import RegisteredEnvironment
+            from workers.environments.registered.registered import RegisteredEnvironment
 
             return RegisteredEnvironment(section)
         case "dream":

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from configs.errors import ConfigurationError
 from configs.schema import EnvironmentSection
-from workers.environments.actions import action_map, policy_space
 from workers.environments.base import Environment, Observation
-from workers.environments.preprocessing import picture_frame
-from workers.environments.snapshots import (
+from workers.environments.parts.actions import action_map, policy_space
+from workers.environments.parts.preprocessing import picture_frame
+from workers.environments.parts.snapshots import (
     decode,
     encode,
     generator_state,
@@ -22,7 +22,7 @@ from workers.environments.snapshots import (
     restore_generator,
     unpack,
 )
-from workers.environments.spaces import legal_action, spec_of
+from workers.environments.parts.spaces import legal_action, spec_of
 from workers.environments.states import Vector, as_vector
 
 ENTRY_POINT = "gymnasium.envs.mujoco"

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import (  # type: ignore[import-not-found]
 from benchmarks.gymnasium_games import section_of
 from benchmarks.peers.scripts.ale_vector_for_sb3 import AleVector
 from benchmarks.peers.scripts.sizes import ENDLESS, Sizes, mark, read_sizes
-from workers.environments.atari_games import load_ale_py
+from workers.environments.atari.games import load_ale_py
 
 
 class Marks(BaseCallback):  # type: ignore[misc] # the package has no types here

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from agents.controllers.cma_es import CMAES, ranked_costs, usual_population
-from configs.checks import SMALLEST_POPULATION
+from configs.checks.evolution import SMALLEST_POPULATION
 from configs.errors import CheckpointError, ConfigurationError, NonFiniteError
 
 Array = NDArray[np.float64]

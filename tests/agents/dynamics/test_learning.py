@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from agents.adam import FusedAdam
+from agents.steps.adam import FusedAdam
 from tests.agents.dynamics.walks import KINDS, make, stream, task, walks
 
 STEPS = 20

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.adam import FusedAdam
 from agents.encoders.barlow_twins import BarlowTwins
 from agents.encoders.byol import BYOL
 from agents.encoders.contrastive import SimCLR
 from agents.encoders.frame_decoder import FrameDecoder
 from agents.encoders.objective import Objective
 from agents.encoders.vae import VAE
+from agents.steps.adam import FusedAdam
 from tests.agents.encoders.squares import KINDS, SHAPES, convolutions, make, part, squares, stream
 from tests.agents.small import drawn_from
 

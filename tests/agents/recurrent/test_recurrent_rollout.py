@@ -12,12 +12,12 @@ from agents.encoders.reward_induced import RecurrentEncoder
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.recurrent_actor_critic import RecurrentActorCritic, RecurrentPolicy, Sequences
 from agents.networks.recurrent_core import CORES
-from agents.ppo_agent import PPOAgent
+from agents.ppo.ppo_agent import PPOAgent
+from agents.ppo.targets import compute_targets
 from agents.ranks import Ranks
 from agents.recurrent.recollection import recollection
 from agents.recurrent.rollout import EncodedRecurrentRollout, RecurrentRollout
 from agents.rollout import RolloutBuffer, RolloutShape
-from agents.targets import compute_targets
 from tests.agents.scripts import Script, draw_script
 from tests.agents.small import (
     DISCOUNTING,

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.gradient_steps import GradientSteps
-from agents.learner import Learner
+from agents.ppo.gradient_steps import GradientSteps
+from agents.ppo.learner import Learner
 from agents.ranks import Ranks
 from agents.representation.byol import BYOLHead
 from agents.representation.head import Embeddings

@@ -9,9 +9,9 @@ from agents.encoders.convolutional import ConvolutionEncoder
 from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.reward_induced import RecurrentEncoder
-from agents.learner import Learner
 from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
-from agents.ppo_agent import PPOAgent
+from agents.ppo.learner import Learner
+from agents.ppo.ppo_agent import PPOAgent
 from agents.rollout import RolloutBuffer
 from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping

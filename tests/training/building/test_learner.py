@@ -6,21 +6,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.adam import FusedAdam
 from agents.intrinsic.base import IntrinsicReward
 from agents.intrinsic.byol_explore import BYOLExplore
 from agents.intrinsic.drnd import DistributionalNetworkDistillation
 from agents.intrinsic.rnd import RandomNetworkDistillation
 from agents.intrinsic.snd import SelfSupervisedDistillation
-from agents.learner import Learner
 from agents.losses.barlow_twins import cross_correlation, redundancy_loss
 from agents.networks.slow_copy import SlowCopy
+from agents.ppo.learner import Learner
 from agents.representation.barlow_twins import BarlowTwinsHead
 from agents.representation.byol import BYOLHead
 from agents.representation.head import Embeddings
 from agents.representation.representation import RepresentationLearning
 from agents.representation.views import ViewPair
 from agents.rollout import RolloutBuffer
+from agents.steps.adam import FusedAdam
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from tests.agents.scripts import draw_script

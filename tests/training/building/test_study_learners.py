@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agents.intrinsic.rnd import RandomNetworkDistillation
-from agents.learner import Learner
 from agents.networks.slow_copy import SlowCopy
+from agents.ppo.learner import Learner
 from agents.representation.barlow_twins import BarlowTwinsHead
 from agents.representation.byol import BYOLHead
 from configs.loading import load_config

@@ -19,8 +19,8 @@ from training.assembly import random_policy
 from training.checkpoints.storage import load_payload, pack
 from training.exporting.reading import load_export, load_program
 from training.playing.player import open_environments, play_episodes
-from workers.environments.actions import action_map
-from workers.environments.spaces import legal_action, spec_of
+from workers.environments.parts.actions import action_map
+from workers.environments.parts.spaces import legal_action, spec_of
 
 pytestmark = pytest.mark.timeout(300)
 

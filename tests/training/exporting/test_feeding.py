@@ -22,7 +22,7 @@ from training.exporting.reading import load_export
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 from workers.environments.make import make_environment
-from workers.environments.spaces import spec_of
+from workers.environments.parts.spaces import spec_of
 
 pytestmark = pytest.mark.timeout(300)
 

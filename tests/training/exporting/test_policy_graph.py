@@ -11,7 +11,7 @@ from torch import Tensor
 from agents.losses.moments import moments_of
 from agents.networks.distributions import Categorical, DiagonalGaussian
 from agents.networks.recurrent_actor_critic import PolicyInput, Sequences
-from agents.state_statistics import state_statistics
+from agents.ppo.state_statistics import state_statistics
 from tests.agents.small import FRAME, NUM_ACTIONS, VECTOR, Kind, make_learner
 from training.exporting.policy_graph import (
     input_names,

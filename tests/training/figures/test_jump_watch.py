@@ -1,6 +1,6 @@
 """The warning about a step that turned the policy over."""
 
-from agents.policy_change import GREEDY_DROP
+from agents.ppo.policy_change import GREEDY_DROP
 from training.figures.jump_watch import JUMP, QUIET_ROWS, JumpWatch
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.acting import Decision
-from agents.ppo_agent import PPOAgent
+from agents.ppo.acting import Decision
+from agents.ppo.ppo_agent import PPOAgent
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from configs.loading import LoadedConfig, load_config

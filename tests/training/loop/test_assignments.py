@@ -6,7 +6,7 @@ import numpy as np
 
 from training.collecting.claims import Asked
 from training.loop.assignments import Assignments
-from workers.protocol import NO_SEED
+from workers.shared.protocol import NO_SEED
 
 
 def played(num_episodes: int, num_environments: int, seed: int, loss: float) -> list[int]:

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.acting import Decision
+from agents.ppo.acting import Decision
 from agents.rollout import RolloutBuffer, RolloutShape
 from tests.agents.scripts import DequeStacks
 from training.loop.collector import Collector, learning_reward
 from training.loop.stopwatch import Stopwatch
 from workers.environments.probes import CountingEnvironment
 from workers.pool import WorkerPool
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 T, N, S = 7, 5, 3
 FRAME = (1, 3, 4)

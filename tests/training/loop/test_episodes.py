@@ -8,7 +8,7 @@ import pytest
 from agents.ranks import Ranks
 from tests.ranks import only_rank
 from training.loop.episodes import WINDOW, EpisodeLog
-from workers.protocol import EpisodeSummary
+from workers.shared.protocol import EpisodeSummary
 
 
 @pytest.fixture

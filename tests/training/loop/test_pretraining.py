@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-from agents.learner import Learner
+from agents.ppo.learner import Learner
 from agents.ranks import Ranks
 from agents.representation.representation import RepresentationLearning
 from agents.rollout import RolloutBuffer

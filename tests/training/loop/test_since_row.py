@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from agents.policy_change import GREEDY_DROP
+from agents.ppo.policy_change import GREEDY_DROP
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from tests.ranks import only_rank, run_in_ranks

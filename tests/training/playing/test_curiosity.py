@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.intrinsic.base import Experience
-from agents.learner import Learner
+from agents.ppo.learner import Learner
 from agents.rollout import RolloutBuffer
 from configs.loading import load_config
 from tests.agents.scripts import Script, draw_script

@@ -1,0 +1,1 @@
+"""From a gradient to a step, whatever learns: replicas, Adam, what is said of a gradient."""

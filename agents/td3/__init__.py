@@ -1,0 +1,1 @@
+"""TD3: a deterministic policy from what is remembered."""

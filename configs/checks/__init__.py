@@ -1,0 +1,1 @@
+"""Checks over more than one key, a thought a file; each returns one message for each thing."""

@@ -1,0 +1,41 @@
+"""What is allowed but unwise."""
+
+from configs.schema import Config
+
+
+def warnings(config: Config) -> list[str]:
+    """Return one message for each choice that will do, but not all that the user may expect."""
+    return [*_without_effect(config), *_unsafe(config)]
+
+
+def _without_effect(config: Config) -> list[str]:
+    intrinsic, ppo, found = config.intrinsic, config.ppo, []
+    if intrinsic.use_slow_backbone and intrinsic.rnd_input != "features":
+        found.append(
+            f"UseEmaBackboneForRND = True with RNDInput = {intrinsic.rnd_input}: has no effect, "
+            "since the bonus does not look at the policy's features; set RNDInput = features for "
+            "that"
+        )
+    if ppo.memory == "none" and ppo.memory_size != "auto":
+        found.append(
+            f"MemorySize = {ppo.memory_size} with PolicyMemory = none: has no effect; set "
+            "PolicyMemory to GRU or LSTM"
+        )
+    return found
+
+
+def _unsafe(config: Config) -> list[str]:
+    run = config.run
+    if run.worker_backend == "ale_vector":
+        return [
+            f"WorkerBackend = {run.worker_backend}: no rooms are counted, a run that is continued "
+            "starts new episodes, and an emulator that hangs or crashes is not replaced"
+        ]
+    replacing = run.step_timeout + run.reset_timeout
+    if run.collective_timeout > replacing:
+        return []
+    return [
+        f"CollectiveTimeout = {run.collective_timeout} is no longer than WorkerStepTimeout = "
+        f"{run.step_timeout} + WorkerResetTimeout = {run.reset_timeout}: a rank that replaces a "
+        "hung worker may be taken for lost"
+    ]

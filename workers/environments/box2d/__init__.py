@@ -1,0 +1,1 @@
+"""Simulators of Box2D: CarRacing and LunarLander."""

@@ -1,0 +1,1 @@
+"""CartPole, MountainCar, Acrobot, Pendulum; the first two also many at once."""

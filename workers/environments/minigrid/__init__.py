@@ -1,0 +1,1 @@
+"""Mazes and tasks of MiniGrid and BabyAI."""

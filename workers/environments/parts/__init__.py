@@ -1,0 +1,1 @@
+"""What families of environments are made from; knows none of them."""

@@ -1,0 +1,1 @@
+"""Any environment registered with Gymnasium: other people's, so held to what it says."""

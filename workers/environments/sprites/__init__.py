@@ -1,0 +1,1 @@
+"""Moving sprites: a world of Scout's own."""

@@ -1,0 +1,1 @@
+"""Environments that one process owns: built, reset, stepped, checked."""

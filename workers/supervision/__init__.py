@@ -1,0 +1,1 @@
+"""Worker processes: what one does, and how they are started, watched and replaced."""
