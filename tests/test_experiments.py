@@ -181,6 +181,33 @@ def test_weights_that_no_longer_fit_a_changed_model_are_refused(
     assert capsys.readouterr().err.startswith("error: checkpoints/cartpole-customnet.ckpt: ")
 
 
+def test_a_model_that_remembers_something_else_than_its_checkpoint_is_refused_in_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_model(tmp_path)
+    source = tmp_path / "models" / "customrnn.py"
+    train = ("--train", "-f", str(experiment(tmp_path, "customrnn")))
+    assert run_here(tmp_path, *train) == 0
+    text = source.read_text()
+    start = "return [torch.zeros(self.hidden), torch.zeros(self.hidden)]"
+    assert start in text
+    text = text.replace(start, "return [torch.zeros(2 * self.hidden)]")
+    source.write_text(
+        text.replace(
+            "before = (state[0].unsqueeze(0), state[1].unsqueeze(0))",
+            "before = tuple(half.contiguous() for half in state[0].unsqueeze(0).chunk(2, dim=2))",
+        ).replace("[output.squeeze(0), cell.squeeze(0)]", "[torch.cat([output, cell], 2)[0]]")
+    )
+    said = "its model remembered 2 tensors, [64] and [64]; get_initial_state in models/customrnn.py"
+    checkpoint = "checkpoints/cartpole-customrnn.ckpt"
+    recipe = "--config_path=logs/runs/cartpole-customrnn/config.conf"
+    playing = ("--eval", recipe, f"--load_model_path={checkpoint}", "--episodes=1")
+    for command in ((*train, "--resume", "--max_env_steps=256"), playing):
+        capsys.readouterr()
+        assert run_here(tmp_path, *command) == 3
+        assert f"error: {checkpoint}: {said}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["customnet", "customrnn"])
 def test_an_exported_graph_plays_as_its_checkpoint_is_evaluated(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ from tests.halves import (
 )
 from tests.records import checkpoint_path, differences, figures, read_status, state_of
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
+from training.building import precision
 from training.checkpoints.storage import load_payload
 
 pytestmark = pytest.mark.timeout(300)
@@ -207,6 +208,27 @@ def test_another_number_of_threads_goes_on_and_says_what_is_not_exact(
     launch(tmp_path, None, *arguments)
     notes = notes_of(capsys.readouterr().out)
     assert "not exact to the last bit: 1 torch threads -> 2" in notes
+
+
+def test_a_precision_that_this_machine_settles_otherwise_is_told_in_one_line(
+    cartpole: CalmRun,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A precision that was typed is no surprise, nor is one that is as it was."""
+    path = halfway(cartpole, tmp_path)
+    assert load_payload(path)["facts"]["config"]["Precision"] == "float32"
+    command = (f"--config_path={cartpole.recipe}", "--resume", f"--max_env_steps={cartpole.total}")
+    told = "was trained in float32, and Precision = auto means bfloat16 on this machine"
+    monkeypatch.setattr(precision, "bfloat16_pays", lambda *of: True)
+    launch(tmp_path, None, *command)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Precision = auto" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"WARNING: checkpoints/demo.ckpt {told}")
+    assert lines[0].endswith("to keep what it had: --set Precision=float32")
+    launch(tmp_path, None, *command[:2], "--max_env_steps=320", "--set", "Precision=float32")
+    assert "Precision = auto" not in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_another_environment_is_refused_before_anything_is_touched(

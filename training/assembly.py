@@ -4,6 +4,7 @@ import functools
 import json
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from configs.loading import dump_config
 from configs.schema import Config
 from training.algorithm import Algorithm, Train
 from training.building.custom_model import try_custom_model
-from training.building.custom_source import facts_of, warn_if_changed
+from training.building.custom_source import check_state, facts_of, warn_if_changed
 from training.building.displays import EachStep, drawn_while_learning, open_displays, setup_of
 from training.building.heads import build_pretraining
 from training.building.intervals import updates_per_row
@@ -32,6 +33,7 @@ from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.action_mapping import follow_checkpoint, say_mapping
 from training.checkpoints.continuation import Start
 from training.checkpoints.freezing import check_frozen_source
+from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import FACT, choose_encoder, kept_encoder, module_of
 from training.checkpoints.storage import Payload, Saver
 from training.checkpoints.unstated import keep_unstated
@@ -113,6 +115,9 @@ def assemble(
         facts=facts,
         on_saved=session.remember_checkpoint,
     )
+    if payload is not None:
+        with laid_out("model", session.source or Path("the checkpoint")):
+            check_state(payload["facts"], agent.learner.policy)
     beginning, notes = lay_out(payload, state, session, episodes, facts)
     metrics, progress = open_displays(parts, pool, notes, stack)
     each_step.progress = progress

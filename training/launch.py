@@ -13,7 +13,7 @@ from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.algorithm import Algorithm
 from training.building.custom_source import digest_of
-from training.building.precision import settle_precision
+from training.building.precision import settle_precision, warn_if_settled_otherwise
 from training.checkpoints.continuation import (
     Start,
     agree_on_start,
@@ -161,6 +161,8 @@ def _prepare(
     payload = _load_everywhere(parts.ranks, start, parts.config)
     if payload is None:
         return parts, None, stack.enter_context(algorithm.open_pool(parts, 0))
+    if parts.ranks.rank == 0 and start.source is not None:
+        warn_if_settled_otherwise(parts.loaded, payload["facts"], start.source)
     parts = algorithm.follow(parts, start, payload)
     pool = stack.enter_context(algorithm.open_pool(parts, int(payload["env_steps"])))
     return parts, payload, pool

@@ -4,9 +4,11 @@ The state is standardised, and its statistics are part of the module: a decoder 
 in other units draws the same frame for all of them.
 """
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
+from torch import nn
 
 from agents.encoders.drawing import DrawingObjective, Scene
 from agents.encoders.encoder import StateEncoder
@@ -19,30 +21,46 @@ from agents.encoders.preprocessing import (
 from agents.losses.global_sum import global_mean
 from agents.losses.reconstruction import object_error
 from agents.networks.image_decoders import TransposedDecoder
+from agents.networks.layers import dense_layers
 
+HIDDEN_SIZES = (256, 256)
 START_CHANNELS, WIDTHS = 64, (64, 32, 16)
+OBJECT_SHARE = 0.1
 
 
 class StateDecoder(DrawingObjective):
-    """State -> frame, by a dense layer and transposed convolutions.
+    """State -> frame, by dense layers and transposed convolutions.
+
+    Without hidden layers a unit of the small map tells on which side of a line the state lies, and
+    the object becomes a patch many times as large. The larger its share of the loss, the larger is
+    the patch too: all pixels where it may be are drawn as if it were there.
 
     Args:
         encoder: standardises states.
         frames: facts of the frames, whose sides are multiples of 16.
         object_share: of the loss that the object's pixels have (`object_error`).
+        hidden_sizes: widths of the layers below the transposed convolutions; none in checkpoints
+            from before there were any.
     """
 
     kind = "state_decoder"
 
     def __init__(
-        self, encoder: StateEncoder, *, frames: dict[str, Any], object_share: float = 0.5
+        self,
+        encoder: StateEncoder,
+        *,
+        frames: dict[str, Any],
+        object_share: float,
+        hidden_sizes: Sequence[int] = (),
     ) -> None:
-        super().__init__(encoder, {"frames": frames, "object_share": object_share})
+        settings = {"object_share": object_share, "hidden_sizes": list(hidden_sizes)}
+        super().__init__(encoder, {"frames": frames, **settings})
         preprocessing = build_preprocessing(frames)
         assert isinstance(preprocessing, FramePreprocessing)
         self._frames = preprocessing
-        self.decoder = TransposedDecoder(
-            encoder.feature_size,
+        sizes = (encoder.feature_size, *hidden_sizes)
+        transposed = TransposedDecoder(
+            sizes[-1],
             preprocessing.channels,
             preprocessing.height,
             preprocessing.width,
@@ -51,6 +69,8 @@ class StateDecoder(DrawingObjective):
             rectify_start=True,
             normalize=False,
         )
+        hidden = dense_layers(sizes, nn.ReLU())
+        self.decoder = nn.Sequential(hidden, transposed) if hidden_sizes else transposed
         self.scene = Scene(preprocessing)
         self._object_share = object_share
 
@@ -65,7 +85,9 @@ class StateDecoder(DrawingObjective):
         if not shapes.state_size:
             raise ValueError(f"{cls.kind} draws states, and the dataset has none")
         encoder = StateEncoder(VectorPreprocessing(shapes.state_size))
-        return cls(encoder, frames=frames.facts)
+        return cls(
+            encoder, frames=frames.facts, object_share=OBJECT_SHARE, hidden_sizes=HIDDEN_SIZES
+        )
 
     @property
     def frames(self) -> FramePreprocessing:

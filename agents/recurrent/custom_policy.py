@@ -26,18 +26,21 @@ class RecurrentCustomPolicy(CustomPolicy):
         state_shapes: of the parts of a state, without the batch.
         others: as those of a CustomPolicy.
 
+    Attributes:
+        state_shapes: as given.
+
     Raises:
         ConfigurationError: (forward, step) the model raises, or returns something else.
     """
 
     def __init__(self, *others: nn.Module, state_shapes: Sequence[Shape], **more: Any) -> None:
         super().__init__(*others, **more)
-        self._state_shapes = tuple(state_shapes)
+        self.state_shapes = tuple(state_shapes)
 
     @property
     def memory_size(self) -> int:
         """M, the numbers of all parts of a state."""
-        return sum(map(math.prod, self._state_shapes))
+        return sum(map(math.prod, self.state_shapes))
 
     def forward(self, sequences: Sequences) -> PolicyOutput:  # type: ignore[override]
         """Judge sequences: L * B rows in their order; after single steps with the memory then."""
@@ -57,10 +60,10 @@ class RecurrentCustomPolicy(CustomPolicy):
 
     def _along(self, seen: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return outputs, values and what is remembered after sequences [L, B, ...]."""
-        sizes = list(map(math.prod, self._state_shapes))
+        sizes = list(map(math.prod, self.state_shapes))
         state = [
             part.contiguous().view(part.shape[0], *shape)  # len() would fix a graph's batch
-            for part, shape in zip(memory.split(sizes, dim=1), self._state_shapes, strict=True)
+            for part, shape in zip(memory.split(sizes, dim=1), self.state_shapes, strict=True)
         ]
         with torch.autocast(seen.device.type, enabled=False):
             with of_the_user(self.source, "forward"):
@@ -74,7 +77,7 @@ class RecurrentCustomPolicy(CustomPolicy):
         """Return outputs, values and state, if that is what they are."""
         shapes = self._shapes((steps, batch))
         states = {
-            f"state {index}": (batch, *shape) for index, shape in enumerate(self._state_shapes)
+            f"state {index}": (batch, *shape) for index, shape in enumerate(self.state_shapes)
         }
         wanted = [list(shape) for shape in (*shapes.values(), *states.values())]
         if not isinstance(returned, tuple) or len(returned) != 3:

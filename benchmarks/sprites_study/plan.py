@@ -6,6 +6,8 @@ logs/runs/        the runs, one for each environment, arm and seed; checkpoints/
 output/           what all of these printed
 """
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,12 @@ from benchmarks.study_folder import (
     last_evaluation,
     recipe_copy,
 )
+from configs.errors import ConfigurationError
+from configs.loading import load_config
+from training.collecting.numbering import episode_id
 from training.folders.files import read_json
 from training.reports.rows import RUNS
+from trajectories.manifest import SPLITS, split_of
 
 RECIPES = PROJECT / "configs" / "Sprites"
 ENVIRONMENTS = ("v0", "v1", "v2")
@@ -186,9 +192,11 @@ def prepare(plan: Plan) -> None:
     More environments, arms, seeds or env steps may be asked for later.
 
     Raises:
-        ConfigurationError: something else differs.
+        ConfigurationError: something else differs, or encoders would have too few rollouts.
         StorageError: the folder cannot be written.
     """
+    if plan.models():
+        check_rollouts(plan.rollouts)
     settings = {
         "rollouts": plan.rollouts,
         "encoder_steps": plan.encoder_steps,
@@ -196,3 +204,27 @@ def prepare(plan: Plan) -> None:
     }
     recipes = {name: RECIPES / ARMS[name].recipe for name in plan.arms}
     keep_study(plan.folder, settings, recipes, plan.overrides)
+
+
+def check_rollouts(rollouts: int) -> None:
+    """Refuse too few episodes to learn an encoder from, before any is collected.
+
+    An episode of sprites is as long as one window, so a batch takes as many as it has samples; and
+    an encoder is judged on episodes that were held out.
+
+    Raises:
+        ConfigurationError: says how many are enough.
+    """
+    batch = load_config(RECIPES / "reward_induced.conf").config.encoder.batch_size
+    seed = load_config(RECIPES / "collect.conf").config.run.seed
+    found: Counter[str] = Counter()
+    for enough in itertools.count(1):
+        found[split_of(episode_id(seed, enough - 1), SPLITS)] += 1
+        if found["train"] >= batch and found["validation"]:
+            break
+    if rollouts < enough:
+        raise ConfigurationError(
+            f"--rollouts {rollouts}: a batch of an encoder (reward_induced.conf) is {batch} "
+            f"episodes of those to train on, about four fifths of all, and at least one is held "
+            f"out; give at least --rollouts {enough}"
+        )

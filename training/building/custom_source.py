@@ -10,12 +10,14 @@ from typing import Any
 from torch import nn
 
 from agents.custom_policy import CustomPolicy
-from configs.errors import ConfigurationError
+from agents.recurrent.custom_policy import RecurrentCustomPolicy
+from configs.errors import CheckpointError, ConfigurationError
 from configs.reading import printable
 from configs.schema import Config
 
 FOLDER = Path("models")
 FACT = "custom_model_digest"  # among a checkpoint's facts
+STATE = "custom_model_state"  # likewise: the shapes of what it remembers, none where it does not
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,11 +60,41 @@ def digest_of(config: Config) -> str:
         return str(error)
 
 
-def facts_of(policy: nn.Module) -> dict[str, str]:
+def facts_of(policy: nn.Module) -> dict[str, Any]:
     """Return what a checkpoint tells of a policy that is a model of the user's."""
     if not isinstance(policy, CustomPolicy):
         return {}
-    return {FACT: policy.digest}
+    return {FACT: policy.digest, STATE: _state_of(policy)}
+
+
+def check_state(facts: Mapping[str, Any], policy: nn.Module) -> None:
+    """Refuse a model that remembers something else than that of a checkpoint; see `laid_out`.
+
+    Raises:
+        CheckpointError: get_initial_state has other shapes, or another number of them.
+    """
+    if not isinstance(policy, CustomPolicy) or STATE not in facts:
+        return
+    before, now = facts[STATE], _state_of(policy)
+    if before != now:
+        raise CheckpointError(
+            f"its model remembered {_told(before)}; get_initial_state in {policy.source} now "
+            f"returns {_told(now)}; change the file back, or train anew under another name"
+        )
+
+
+def _state_of(policy: CustomPolicy) -> list[list[int]]:
+    if not isinstance(policy, RecurrentCustomPolicy):
+        return []
+    return [list(shape) for shape in policy.state_shapes]
+
+
+def _told(shapes: Any) -> str:
+    """Return shapes in words: 2 tensors, [8] and [2, 2]; what a file holds may be anything."""
+    if not isinstance(shapes, list) or not shapes:
+        return "nothing"
+    told = printable(" and ".join(map(str, shapes)))
+    return f"{len(shapes)} tensor{'s' if len(shapes) > 1 else ''}, {told}"
 
 
 def warn_if_changed(facts: Mapping[str, Any], config: Config, path: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from agents.ranks import Ranks
 from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
-from training.building.precision import settle_precision
+from training.building.precision import settle_precision, warn_if_settled_otherwise
 from training.folders.lost_runs import warn_of_loss
 from training.folders.versions import software_versions
 from training.live.console import set_up_logging
@@ -85,6 +85,8 @@ def _train_in_group(
     check_same_start(ranks, loaded.config, software_versions(), _flags(made))
     start = agree_on_start(ranks, options)
     payload = load_everywhere(ranks, start, made.facts, trained.fixed)
+    if ranks.rank == 0 and start.source is not None and payload is not None:
+        warn_if_settled_otherwise(loaded, payload["facts"], start.source)
     folder = ModelFolder.at(options.model_dir)
     with ExitStack() as lock, ExitStack() as stack:
         opened = on_first_rank(ranks, lambda: _open(folder, start))

@@ -14,7 +14,7 @@ from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from configs.typed import typed
-from training.building.custom_source import warn_if_changed
+from training.building.custom_source import check_state, warn_if_changed
 from training.building.learner import build_learner
 from training.building.stacking import stack_size
 from training.building.td3 import build_td3_learner
@@ -146,6 +146,7 @@ def _ppo_player(
     with laid_out("policy", path):
         spec = spec_from_text(payload["facts"]["spec"])
         learner = build_learner(config, spec, 1, module_of(encoder)).to(device)
+        check_state(payload["facts"], learner.policy)
         learner.load_state_dict(payload["learner"])
         player = Player(
             judge_of(learner, device),

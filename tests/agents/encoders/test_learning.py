@@ -14,12 +14,25 @@ from torch import Tensor
 from agents.encoders.barlow_twins import BarlowTwins
 from agents.encoders.byol import BYOL
 from agents.encoders.contrastive import SimCLR
+from agents.encoders.drawing import DrawingObjective
 from agents.encoders.frame_decoder import FrameDecoder
-from agents.encoders.objective import Objective
+from agents.encoders.objective import Objective, Samples
 from agents.encoders.vae import VAE
 from agents.steps.adam import FusedAdam
-from tests.agents.encoders.squares import KINDS, SHAPES, convolutions, make, part, squares, stream
+from tests.agents.encoders.squares import (
+    KINDS,
+    SHAPES,
+    SIDE,
+    convolutions,
+    make,
+    part,
+    squares,
+    stream,
+)
 from tests.agents.small import drawn_from
+from training.probing.centroids import centroid_errors, centroids
+
+DOT = 4  # pixels along a side
 
 
 class Trained(NamedTuple):
@@ -62,6 +75,33 @@ def test_the_convolutional_autoencoder_draws_its_squares() -> None:
 def test_the_state_tells_where_the_square_is() -> None:
     figures = train(make("state_decoder"), count=32, steps=80, batch=16, rate=3e-3).figures
     assert figures["reconstruction/object_ratio"] < 0.3
+
+
+def dots(count: int, generator: torch.Generator) -> Samples:
+    """Draw dots on black, each with its place as the state."""
+    places = torch.rand(count, 2, generator=generator)
+    corners = (places * (SIDE - DOT)).round().unsqueeze(-1)
+    inside = (torch.arange(SIDE) >= corners) & (torch.arange(SIDE) < corners + DOT)
+    shown = inside[:, 0].unsqueeze(-1) & inside[:, 1].unsqueeze(-2)
+    return Samples(observations=(220 * shown).to(torch.uint8).unsqueeze(-1), states=places)
+
+
+def test_a_small_object_is_drawn_in_its_place_and_not_as_a_patch_of_all_that_may_be_one() -> None:
+    objective, generator = make("state_decoder"), stream()
+    objective.fit(dots(256, generator))
+    optimizer = FusedAdam([{"params": list(objective.parameters()), "lr": 3e-3}], eps=1e-8)
+    for _ in range(200):
+        objective.zero_grad(set_to_none=True)
+        objective(dots(16, generator), generator).total.backward()
+        optimizer.step()
+    assert isinstance(objective, DrawingObjective)
+    with torch.no_grad():
+        original, made = objective.reconstruct(dots(64, generator))
+    background = objective.scene.background
+    errors = centroid_errors(*(centroids(each, background, 0.1) for each in (original, made)))
+    assert errors.num_missed == 0
+    assert errors.distances.mean() < 4
+    assert objective.scene.moving(made).sum() < 16 * objective.scene.moving(original).sum()
 
 
 def test_a_decoder_draws_from_the_features_of_an_encoder_that_stands_still() -> None:

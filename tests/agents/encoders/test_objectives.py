@@ -344,3 +344,13 @@ def test_samples_can_be_parted() -> None:
     samples = squares(Needs(("observations", "mask"), 3), 4)
     assert part(samples, slice(1, 3)).mask is not None
     assert part(samples, slice(1, 3)).states is None
+
+
+def test_a_state_decoder_from_before_it_had_hidden_layers_is_built_as_it_was() -> None:
+    facts = make("state_decoder").facts
+    settings = {k: v for k, v in facts["settings"].items() if k != "hidden_sizes"}
+    old = build_objective({**facts, "settings": {**settings, "object_share": 0.5}})
+    assert "decoder.layers.0.weight" in old.state_dict()
+    assert "decoder.layers.0.weight" not in make("state_decoder").state_dict()
+    again = build_objective(facts)
+    again.load_state_dict(make("state_decoder").state_dict())

@@ -15,6 +15,8 @@ from commands.verbs import build_parser
 from configs.errors import ConfigurationError
 from configs.loading import load_config
 from tests.benchmarks.records import leave_rows, leave_status, row
+from training.collecting.numbering import episode_id
+from trajectories.manifest import SPLITS, split_of
 
 PLAN = Plan(
     folder=Path("study"),
@@ -22,7 +24,7 @@ PLAN = Plan(
     arms=["oracle", "frozen", "finetune_gamma99"],
     seeds=[1, 2],
     env_steps=1000,
-    rollouts=30,
+    rollouts=50,
     encoder_steps=10,
     episodes=2,
     overrides=["NumStep=20"],
@@ -124,11 +126,28 @@ def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
     prepare(plan)
     prepare(dataclasses.replace(plan, seeds=[4], environments=["v1"], arms=["scratch"]))
     with pytest.raises(ConfigurationError, match="name another --folder"):
-        prepare(dataclasses.replace(plan, rollouts=31))
+        prepare(dataclasses.replace(plan, rollouts=51))
     copy = plan.folder / "recipes" / "frozen.conf"
     copy.write_text(copy.read_text() + "\n; older\n")
     with pytest.raises(ConfigurationError, match=r"arm frozen.*has changed"):
         prepare(plan)
+
+
+def test_too_few_rollouts_for_an_encoders_batch_are_refused_before_any_is_collected(
+    plan: Plan,
+) -> None:
+    """Of the collection's episodes; a study without encoders collects none."""
+    with pytest.raises(ConfigurationError, match=r"--rollouts 3: .* is 32 episodes") as caught:
+        prepare(dataclasses.replace(plan, rollouts=3))
+    assert not plan.folder.exists()
+    enough = int(str(caught.value).rpartition(" ")[2])
+    names = [split_of(episode_id(1, number), SPLITS) for number in range(enough)]
+    assert (names.count("train"), names[-1]) == (32, "train")
+    assert "validation" in names
+    with pytest.raises(ConfigurationError, match=f"--rollouts {enough - 1}: "):
+        prepare(dataclasses.replace(plan, rollouts=enough - 1))
+    prepare(dataclasses.replace(plan, rollouts=3, arms=["oracle"], folder=plan.folder / "states"))
+    prepare(dataclasses.replace(plan, rollouts=enough))
 
 
 def test_the_page_has_arms_by_environments_the_floor_the_probes_and_every_run(plan: Plan) -> None:

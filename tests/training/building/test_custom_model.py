@@ -17,7 +17,7 @@ from configs.loading import config_from_mapping
 from tests.agents.small import assert_all_equal, drawn_from, parameters_of
 from tests.architecture.test_floors import ROOT
 from training.building.custom_model import build_custom_policy
-from training.building.custom_source import FACT, facts_of
+from training.building.custom_source import FACT, STATE, facts_of
 from training.building.learner import build_learner
 from workers.environments.base import EnvironmentSpec
 
@@ -152,7 +152,7 @@ def test_it_learns_among_the_learners_parts_and_its_file_is_told_of() -> None:
         learner = build_learner(config_from_mapping(KEYS), VECTORS, 2)
     assert isinstance(learner.policy, CustomPolicy)
     digest = hashlib.sha256(Path("models/net.py").read_bytes()).hexdigest()
-    assert facts_of(learner.policy) == {FACT: digest}
+    assert facts_of(learner.policy) == {FACT: digest, STATE: []}
     assert facts_of(nn.Linear(1, 1)) == {}
 
 

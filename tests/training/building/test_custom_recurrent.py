@@ -9,11 +9,12 @@ from torch import Tensor
 from agents.networks.recurrent_actor_critic import Sequences, memory_size
 from agents.recurrent.custom_policy import RecurrentCustomPolicy
 from agents.recurrent.rollout import RecurrentRollout
-from configs.errors import ConfigurationError
+from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import config_from_mapping
 from tests.agents.small import drawn_from
 from tests.training.building.test_custom_model import FRAMES, KEYS, VECTORS
 from training.building.custom_model import build_custom_policy, try_custom_model
+from training.building.custom_source import check_state, facts_of
 from training.building.learner import build_learner, rollout_shape
 from workers.environments.base import EnvironmentSpec
 
@@ -194,3 +195,32 @@ def test_more_minibatches_than_environments_are_refused() -> None:
     said = "models/net.py: get_initial_state with NumEnv = 2 and MiniBatch = 4: a minibatch is"
     with pytest.raises(ConfigurationError, match=said):
         try_custom_model(config_from_mapping(KEYS | keys), VECTORS)
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("[torch.zeros(8), torch.zeros(4)]", "2 tensors, [8] and [4]"),
+        (
+            "[torch.zeros(8), torch.zeros(2, 2), torch.zeros(1)]",
+            "3 tensors, [8] and [2, 2] and [1]",
+        ),
+    ],
+)
+def test_a_start_that_has_changed_since_a_checkpoint_is_refused_with_both(
+    start: str, said: str
+) -> None:
+    """Also where as many numbers are remembered, which would be taken for others."""
+    facts = facts_of(build(MODEL))
+    check_state(facts, build(MODEL))
+    check_state({}, build(MODEL))  # written before it was told
+    source = MODEL.replace("[torch.zeros(8), torch.zeros(2, 2)]", start).replace(
+        "h, total = state", "(h, total), rest = state[:2], state[2:]; total = total.view(-1, 2, 2)"
+    )
+    source = source.replace("[h, total]\n", "[h, total.reshape(state[1].shape), *rest]\n")
+    with pytest.raises(CheckpointError) as caught:
+        check_state(facts, build(source))
+    assert str(caught.value) == (
+        "its model remembered 2 tensors, [8] and [2, 2]; get_initial_state in "
+        f"models/net.py now returns {said}; change the file back, or train anew under another name"
+    )

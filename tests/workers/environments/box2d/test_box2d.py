@@ -9,9 +9,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
+from workers.environments.preprocessing import picture_frame
 
 from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import EnvironmentSection
+from training.probing.centroids import centroid_errors, centroids
+from training.recording.background import without_background
 from workers.environments.base import Environment
 from workers.environments.make import make_environment
 
@@ -149,6 +153,30 @@ def test_drawing_a_lander_leaves_its_physics_alone_and_is_done_once_a_step() -> 
         assert drawn.render() is drawn.render()
         if one[2] or one[3]:
             assert drawn.reset()[0].tobytes() == blind.reset()[0].tobytes()
+
+
+def test_the_sparks_of_a_landers_engines_hardly_move_the_centre_of_what_is_drawn() -> None:
+    """No state tells of them: what is drawn from the state alone is off by this at least.
+
+    Where little is seen of the lander, at the edge of the picture, they count for more.
+    """
+    lander = build(
+        GLIDER, observation_type="pixels", frame_colour="rgb", frame_height=128, frame_width=128
+    )
+    lander.reset(seed=1)
+    random, pairs, ended = np.random.default_rng(1), [], False
+    while not ended:
+        seen, _, *ends, _ = lander.step(random.uniform(-1, 1, 2).astype(np.float32))
+        sparks, lander.simulator.particles = lander.simulator.particles, []
+        bare = picture_frame(lander.simulator.render(), 128, 128, colour="rgb")
+        lander.simulator.particles = sparks
+        pairs.append((seen, bare))
+        ended = any(ends)
+    frames = [np.moveaxis(np.stack(each), 1, -1) for each in zip(*pairs, strict=True)]
+    apart = [torch.from_numpy(without_background(each) / 510).movedim(-1, 1) for each in frames]
+    errors = centroid_errors(*(centroids(each, torch.zeros(3, 128, 128), 0.1) for each in apart))
+    assert len(errors.distances) > 60
+    assert 0 < errors.distances.median() < 0.3
 
 
 def test_frames_are_grey_or_red_green_and_blue() -> None:
