@@ -90,6 +90,16 @@ def test_a_run_is_done_at_its_env_steps_and_has_the_score_of_its_evaluation(plan
     assert not dataclasses.replace(plan, env_steps=2000).is_trained(job)
 
 
+def test_a_run_that_was_trained_further_is_evaluated_again(plan: Plan) -> None:
+    job = plan.jobs[0]
+    leave_run(plan, job, -150.0)
+    longer = dataclasses.replace(plan, env_steps=2000)
+    leave_status(plan.run_folder(job), 0, 2000)
+    assert plan.task(job).commands == []
+    assert longer.score(job) is None
+    assert longer.task(job).commands == [longer.evaluation(job)]
+
+
 def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
     prepare(plan)
     prepare(dataclasses.replace(plan, seeds=[1, 2, 3], env_steps=2000))
