@@ -41,6 +41,8 @@ from training.parts import Parts
 from workers.environment_pool import EnvironmentPool
 from workers.free_memory import available_memory
 
+HELD_BY_A_SAVE = 2  # times each buffer, by rank 0 beside its own: as tensors, and as the file
+
 
 def assemble(
     parts: Parts, payload: Payload | None, pool: EnvironmentPool, stack: ExitStack
@@ -165,15 +167,18 @@ def _build_replay(parts: Parts, pool: EnvironmentPool) -> Replay:
     """
     config = parts.config
     encoder = module_of(parts.encoder) if config.learns_from_features else None
-    needed = replay_bytes(config, pool.spec, encoder)
-    free = available_memory() // parts.session.place.local_world_size
+    place = parts.session.place
+    full = replay_bytes(config, pool.spec, encoder)
     steps = min(config.td3.replay_size, config.run.total_env_steps // parts.ranks.world_size)
-    filled = needed * steps // config.td3.replay_size
-    if filled > free:
+    filled = full * steps // config.td3.replay_size
+    saved = 1 + HELD_BY_A_SAVE * parts.ranks.world_size / place.local_world_size
+    free = available_memory() // place.local_world_size
+    if filled * saved > free:
         raise ConfigurationError(
             f"ReplaySize = {config.td3.replay_size:,}: the replay buffer of a rank would come to "
-            f"{filled / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free for it; ReplaySize = "
-            f"{config.td3.replay_size * free // needed:,} would fill all of that"
+            f"{filled / 1e9:,.1f} GB, {filled * saved / 1e9:,.1f} GB while it is saved, and "
+            f"{free / 1e9:,.1f} GB are free for it; ReplaySize = "
+            f"{int(config.td3.replay_size * free / (full * saved)):,} would fill all of that"
         )
     return build_replay(config, pool.spec, pool.num_environments, encoder)
 
