@@ -200,6 +200,19 @@ def test_a_buffer_that_has_no_room_to_be_saved_is_refused(
     assert "ReplaySize = 47 would fill all of that" in capsys.readouterr().err
 
 
+def test_a_buffer_that_is_refused_costs_no_run_that_it_was_to_replace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, STATES, TotalEnvSteps=32)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    before = checkpoint_path(tmp_path, NAME).read_bytes()
+    monkeypatch.setattr("training.off_policy.assembly.available_memory", lambda: 0)
+    command = ("--train", f"--config_path={recipe}", f"--log_name={NAME}", "--overwrite")
+    assert run_here(tmp_path, *command) == 2
+    assert "would fill all of that" in capsys.readouterr().err
+    assert checkpoint_path(tmp_path, NAME).read_bytes() == before
+
+
 @pytest.mark.parametrize("text", [STATES, FRAMES])
 def test_a_run_that_goes_on_keeps_nothing_of_the_checkpoint_beside_its_buffer(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
