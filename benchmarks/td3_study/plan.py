@@ -147,7 +147,7 @@ class Plan:
 
     def score(self, job: Job) -> float | None:
         """Return a run's mean score after as many env steps; None before it was evaluated there."""
-        report = last_evaluation(self.run_folder(job))
-        if report is None or report["env_steps_trained"] < self.env_steps:
-            return None
-        return float(report["score"]["mean"])
+        report = last_evaluation(
+            self.run_folder(job), env_steps=self.env_steps, episodes=self.episodes
+        )
+        return None if report is None else float(report["score"]["mean"])
