@@ -10,6 +10,8 @@ from torch import Tensor
 
 from agents.losses.moments import Moments, merge_all
 
+PIECE = 2**26  # bytes of a large message that are under way at a time
+
 
 def bytes_tensor(data: bytes) -> Tensor:
     """Return a copy of `data` as uint8 [length]; torch.frombuffer alone refuses an empty one."""
@@ -68,6 +70,24 @@ class Ranks:
             part[:length].numpy().tobytes()
             for part, length in zip(self.gather(padded), lengths, strict=True)
         ]
+
+    def bytes_on_first(self, payload: bytes) -> list[Tensor]:
+        """Return the payload of every rank as uint8 [length] on rank 0; other ranks get nothing.
+
+        It goes in pieces: what is large is held by its own rank and by rank 0 alone.
+        """
+        if self.world_size == 1:
+            return [bytes_tensor(payload)]
+        lengths = [int(n) for n in self.gather(torch.tensor(len(payload)))]
+        wholes = [torch.empty(n, dtype=torch.uint8) for n in lengths if self.rank == 0]
+        for begin in range(0, max(lengths), PIECE):
+            size = min(PIECE, max(lengths) - begin)
+            own = bytes_tensor(payload[begin : begin + size])
+            pieces = self.gather(torch.cat([own, own.new_zeros(size - len(own))]))
+            for whole, piece in zip(wholes, pieces, strict=False):  # other ranks have no wholes
+                here = whole[begin : begin + size]
+                here.copy_(piece[: len(here)])
+        return wholes
 
     def broadcast_bytes(self, payload: bytes) -> bytes:
         """Return rank 0's payload on every rank; the argument of other ranks is not looked at."""

@@ -74,12 +74,18 @@ def is_finished(folder: Path, env_steps: int = 0) -> bool:
     return status.get("code") == 0 and status.get("env_steps", 0) >= env_steps
 
 
-def last_evaluation(run: Path) -> dict[str, Any] | None:
+def last_evaluation(run: Path, *, env_steps: int, episodes: int) -> dict[str, Any] | None:
     """Return the report of a run's evaluation after the most env steps; None before there is one.
 
     Args:
         run: the folder of its figures.
+        env_steps: that it was trained for at least.
+        episodes: that the evaluation is of.
     """
     found = [read_json(path) for path in sorted((run / "evaluation").glob("*.json"))]
-    reports = [report for report in found if report]
+    reports = [
+        report
+        for report in found
+        if report and report["env_steps_trained"] >= env_steps and report["episodes"] == episodes
+    ]
     return max(reports, key=lambda report: report["env_steps_trained"], default=None)

@@ -184,3 +184,20 @@ def test_frames_have_no_transitions_without_a_frozen_encoder(
     model = f"--set=TransitionModel={models / 'transition'}"
     assert run_here(tmp_path, "--train", f"--config_path={recipe}", model) == 2
     assert "it foretells state vectors, or a frozen encoder's features" in capsys.readouterr().err
+
+
+def test_a_model_of_others_costs_no_run_that_it_was_to_replace(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, STATES, TotalEnvSteps=32)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    before = checkpoint_path(tmp_path, NAME).read_bytes()
+    other = write_recipe(
+        tmp_path / "other",
+        with_keys(STATES, TD3=f"TransitionModel = {models / 'transition'}"),
+        EnvID="MountainCarContinuous-v0",
+    )
+    command = ("--train", f"--config_path={other}", f"--log_name={NAME}", "--overwrite")
+    assert run_here(tmp_path, *command) == 2
+    assert "it foretells 3 numbers" in capsys.readouterr().err
+    assert checkpoint_path(tmp_path, NAME).read_bytes() == before

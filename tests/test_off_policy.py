@@ -2,16 +2,22 @@
 
 import json
 import signal
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import Tensor
 
 from configs.errors import STOPPED_EXIT_CODE
 from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch
 from tests.off_policy_runs import FRAMES, STATES
-from tests.records import checkpoint_path, differences, last_row, read_status, state_of
+from tests.records import checkpoint_path, differences, figures, last_row, read_status, state_of
 from tests.runs import run_here, run_main, started, write_recipe
-from training.checkpoints.storage import load_payload
+from training import launch as launching
+from training.checkpoints.storage import Payload, load_payload
+from training.loop.trainer import Beginning, Outcome
+from training.off_policy.trainer import OffPolicyTrainer
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -162,12 +168,74 @@ def test_a_profile_of_ppos_loop_is_refused(
     assert "--pytorch_profiling with Agent = TD3" in capsys.readouterr().err
 
 
+def test_nothing_is_learnt_while_it_plays_at_random_however_small_the_buffer(
+    tmp_path: Path,
+) -> None:
+    recipe = write_recipe(
+        tmp_path, STATES, TotalEnvSteps=128, ReplaySize=16, RandomSteps=64, GradientSteps=1
+    )
+    launch(tmp_path, None, f"--config_path={recipe}")
+    rows = figures(tmp_path, NAME)
+    assert ["losses/critic" in row for row in rows] == [False, True, True, True]
+    # The step that ends the random play is learnt from.
+    assert state_of(checkpoint_path(tmp_path, NAME))["learner"]["gradient_steps"] == 2 + 64
+
+
 def test_a_buffer_that_has_no_room_is_refused_with_one_that_has(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = write_recipe(tmp_path, FRAMES, TotalEnvSteps=10**11, ReplaySize=10**9)
     assert run_here(tmp_path, "--train", f"--config_path={recipe}") == 2
     assert "would fill all of that" in capsys.readouterr().err
+
+
+def test_a_buffer_that_has_no_room_to_be_saved_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, FRAMES, TotalEnvSteps=48, ReplaySize=48)
+    step = 40 * 40 + 4  # bytes of a frame and an action
+    for room, code in ((3 * 48 * step - 1, 2), (3 * 48 * step, 0)):
+        monkeypatch.setattr("training.off_policy.assembly.available_memory", lambda room=room: room)
+        assert run_here(tmp_path, "--train", f"--config_path={recipe}") == code
+    assert "ReplaySize = 47 would fill all of that" in capsys.readouterr().err
+
+
+def test_a_buffer_that_is_refused_costs_no_run_that_it_was_to_replace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, STATES, TotalEnvSteps=32)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    before = checkpoint_path(tmp_path, NAME).read_bytes()
+    monkeypatch.setattr("training.off_policy.assembly.available_memory", lambda: 0)
+    command = ("--train", f"--config_path={recipe}", f"--log_name={NAME}", "--overwrite")
+    assert run_here(tmp_path, *command) == 2
+    assert "would fill all of that" in capsys.readouterr().err
+    assert checkpoint_path(tmp_path, NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize("text", [STATES, FRAMES])
+def test_a_run_that_goes_on_keeps_nothing_of_the_checkpoint_beside_its_buffer(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write_recipe(tmp_path, text, TotalEnvSteps=32)
+    launch(tmp_path, None, f"--config_path={recipe}")
+    kept: list[weakref.ref[Tensor]] = []
+    load, run = launching._load_everywhere, OffPolicyTrainer.run
+
+    def loaded(*arguments: Any) -> Payload | None:
+        payload = load(*arguments)
+        assert payload is not None
+        kept.extend(weakref.ref(part) for part in payload["ranks"])
+        return payload
+
+    def running(trainer: OffPolicyTrainer, beginning: Beginning) -> Outcome:
+        assert [part() for part in kept] == [None]
+        return run(trainer, beginning)
+
+    monkeypatch.setattr(launching, "_load_everywhere", loaded)
+    monkeypatch.setattr(OffPolicyTrainer, "run", running)
+    launch(tmp_path, None, f"--config_path={recipe}", "--resume", "--max_env_steps=64")
+    assert len(kept) == 1
 
 
 def test_keys_without_meaning_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,6 +143,7 @@ def _train_in_group(
             parts = replace(parts, folder=session.folder, stop=should_stop)
             on_first_rank(ranks, lambda: _take_checkpoint(opened, start))
             run = algorithm.assemble(parts, payload, pool, stack)
+            ready = payload = None  # it is laid out, and may hold a replay buffer
             with profiled():
                 outcome = run()
             replaced = int(ranks.sum(torch.tensor(pool.worker_restarts)).item())

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from agents.replay.replay import Batch, Step
 
+PARTS = ("frames", "actions", "rewards", "continues", "has_step", "older")  # [N, slots, ...]
+
 
 class FrameReplay:
     """Frames [C, H, W] of N environments, drawn as stacks of the last S.
@@ -86,15 +88,13 @@ class FrameReplay:
         return [self._batch(env, slot) for env, slot in parts]
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that it holds."""
+        """Return all that it holds; where it is not full, copies of what was written."""
         filled = self._filled
+        parts = {name: getattr(self, f"_{name}") for name in PARTS}
+        if filled < self.num_slots:  # a file of a part would be one of all the memory around it
+            parts = {name: part[:, :filled].clone() for name, part in parts.items()}
         return {
-            "frames": self._frames[:, :filled],
-            "actions": self._actions[:, :filled],
-            "rewards": self._rewards[:, :filled],
-            "continues": self._continues[:, :filled],
-            "has_step": self._has_step[:, :filled],
-            "older": self._older[:, :filled],
+            **parts,
             "written": self._written,
             "num_slots": torch.tensor(self.num_slots),
             "num_added": torch.tensor(self.num_added),
@@ -113,7 +113,7 @@ class FrameReplay:
         if slots != (len(self._written), self.num_slots):
             return False
         filled = state["frames"].shape[1]
-        for name in ("frames", "actions", "rewards", "continues", "has_step", "older"):
+        for name in PARTS:
             getattr(self, f"_{name}")[:, :filled] = state[name].to(self._frames.device)
         self._written.copy_(state["written"])
         self.num_added = int(state["num_added"])

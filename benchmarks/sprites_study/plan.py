@@ -178,8 +178,9 @@ class Plan:
 
     def report(self, job: Job) -> Mapping[str, Any] | None:
         """Return a run's evaluation after as many env steps; None before there is one."""
-        found = last_evaluation(self.run_folder(job))
-        return found if found and found["env_steps_trained"] >= self.env_steps else None
+        return last_evaluation(
+            self.run_folder(job), env_steps=self.env_steps, episodes=self.episodes
+        )
 
     def probe(self, environment: str) -> Mapping[str, Any] | None:
         """Return what an encoder knows of the state; None before it has been looked at."""

@@ -19,7 +19,6 @@ from benchmarks.many_runs import ManyRuns
 from benchmarks.study_folder import keep_study
 from benchmarks.td3_study.plan import ARMS, RECIPES, Plan
 from benchmarks.td3_study.report import write_report
-from configs.loading import load_config
 
 
 def study(plan: Plan) -> int:
@@ -48,11 +47,11 @@ def prepare(plan: Plan) -> None:
     """Make the study's folder, or see that what lies there belongs to the same study.
 
     Raises:
-        ConfigurationError: it is another one's, or an override cannot be.
+        ConfigurationError: it is another one's, its recipe has changed, or an override cannot be.
         StorageError: the folder cannot be written.
     """
-    load_config(RECIPES[plan.environment], plan.overrides)
-    keep_study(plan.folder, plan.settings, {})
+    recipes = {plan.environment: RECIPES[plan.environment]}
+    keep_study(plan.folder, plan.settings, recipes, plan.overrides)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -146,6 +146,8 @@ class Plan:
         return is_finished(self.run_folder(job), self.env_steps)
 
     def score(self, job: Job) -> float | None:
-        """Return the mean score of a run's last evaluation; None before there is one."""
-        report = last_evaluation(self.run_folder(job))
+        """Return a run's mean score after as many env steps; None before it was evaluated there."""
+        report = last_evaluation(
+            self.run_folder(job), env_steps=self.env_steps, episodes=self.episodes
+        )
         return None if report is None else float(report["score"]["mean"])

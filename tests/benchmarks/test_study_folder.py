@@ -51,9 +51,13 @@ def test_what_ended_well_with_enough_env_steps_is_finished(tmp_path: Path) -> No
 
 
 def test_the_last_evaluation_is_that_after_the_most_env_steps(tmp_path: Path) -> None:
-    assert last_evaluation(tmp_path) is None
+    assert last_evaluation(tmp_path, env_steps=0, episodes=20) is None
     (tmp_path / "evaluation").mkdir()
     for env_steps in (900, 1000, 100):
-        report = {"env_steps_trained": env_steps}
+        report = {"env_steps_trained": env_steps, "episodes": 20}
         (tmp_path / "evaluation" / f"x_{env_steps}.json").write_text(json.dumps(report))
-    assert last_evaluation(tmp_path) == {"env_steps_trained": 1000}
+    for wanted in (0, 1000):
+        found = last_evaluation(tmp_path, env_steps=wanted, episodes=20)
+        assert found == {"env_steps_trained": 1000, "episodes": 20}
+    assert last_evaluation(tmp_path, env_steps=1001, episodes=20) is None
+    assert last_evaluation(tmp_path, env_steps=0, episodes=100) is None

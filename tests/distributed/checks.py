@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -78,6 +79,12 @@ def by_columns(rank: int) -> Tensor:
     return table.t().contiguous().t() if rank == 0 else table
 
 
+def in_pieces(ranks: Ranks, size: int) -> list[Tensor]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("agents.ranks.PIECE", size)
+        return ranks.bytes_on_first(payload(ranks.rank))
+
+
 def messages(ranks: Ranks) -> dict[str, Any]:
     """Use every kind of message once or twice."""
     rank, last = ranks.rank, ranks.world_size - 1
@@ -90,6 +97,8 @@ def messages(ranks: Ranks) -> dict[str, Any]:
         "gather": ranks.gather(torch.tensor([rank, 10 * rank])),
         "gather_bytes": ranks.gather_bytes(payload(rank)),
         "gather_nothing": ranks.gather_bytes(b""),
+        "bytes_on_first": in_pieces(ranks, 3),
+        "nothing_on_first": ranks.bytes_on_first(b""),
         "broadcast_bytes": [
             ranks.broadcast_bytes(b"" if rank == 0 else b"not looked at"),
             ranks.broadcast_bytes(b"\x00from rank 0\xff" if rank == 0 else payload(rank)),

@@ -43,6 +43,15 @@ def test_bytes_of_any_length_are_gathered(results: Results) -> None:
         assert result["messages"]["gather_nothing"] == [b""] * W
 
 
+def test_bytes_in_pieces_come_together_on_the_first_rank_alone(results: Results) -> None:
+    first, *others = (result["messages"] for result in results)
+    found = [bytes(part.tolist()) for part in first["bytes_on_first"]]
+    assert found == [payload(rank) for rank in range(len(results))]
+    assert [len(part) for part in first["nothing_on_first"]] == [0] * len(results)
+    for other in others:
+        assert other["bytes_on_first"] == other["nothing_on_first"] == []
+
+
 def test_bytes_of_the_first_rank_reach_all(results: Results) -> None:
     for result in results:
         assert result["messages"]["broadcast_bytes"] == [b"", b"\x00from rank 0\xff"]

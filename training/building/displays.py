@@ -16,6 +16,7 @@ from training.building.notes import (
     in_the_rank,
     lone_samples,
     only_random_steps,
+    short_reach,
     undone_nohup,
 )
 from training.building.td3 import replay_bytes
@@ -69,6 +70,7 @@ def open_displays(
         *few_environments(config.environment.env_id, total_envs),
         *lone_samples(config, total_envs),
         *only_random_steps(config),
+        *short_reach(config, pool.spec),
         *in_the_rank(config, parts.options.num_workers),
         *undone_nohup(os.environ),
     )
@@ -96,7 +98,9 @@ def _held(parts: Parts, pool: EnvironmentPool) -> tuple[str, int]:
     config = parts.config
     if config.run.agent == "TD3":
         encoder = module_of(parts.encoder) if config.learns_from_features else None
-        return "full replay buffer", replay_bytes(config, pool.spec, encoder)
+        return "full replay buffer, three times that while it is saved", replay_bytes(
+            config, pool.spec, encoder
+        )
     return "rollout", rollout_bytes(config, pool)
 
 

@@ -5,11 +5,16 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from configs.schema import Config
 from configs.typed import typed
 from training.ranks.distributed import Place
+from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import in_units, output_bounds
 
 ENVIRONMENTS_FOR_THE_FIRST_KEY = 256
+REACH = 1.0 + 1e-6  # of a deterministic policy's outputs, but for rounding
 
 
 def crowded_cores(place: Place) -> list[str]:
@@ -76,6 +81,34 @@ def only_random_steps(config: Config) -> list[str]:
     return [
         f"nothing will be learnt: RandomSteps = {random:,} env steps are played at random first, "
         f"and TotalEnvSteps is {total:,}; lower the one or raise the other"
+    ]
+
+
+def short_reach(config: Config, spec: EnvironmentSpec) -> list[str]:
+    """Return a note where some actions lie beyond what TD3 plays, which is -1 to 1 of its own.
+
+    PPO's reach as far as the environment's: they are drawn from Gaussians.
+    """
+    if config.run.agent != "TD3":
+        return []
+    ends = [in_units(spec, np.full(spec.num_actions, end, np.float32)) for end in (-1, 1)]
+    short = [
+        f"{here[0]:g} to {here[1]:g} of {whole[0]:g} to {whole[1]:g}"
+        for here, *whole, low, high in zip(
+            zip(*ends, strict=True),
+            spec.action_low,
+            spec.action_high,
+            *output_bounds(spec),
+            strict=True,
+        )
+        if low < -REACH or high > REACH
+    ]
+    if not short:
+        return []
+    return [
+        f"TD3 plays a part of the actions of {spec.env_id}: {'; '.join(short)}. ActionMapping = "
+        "bounds reaches all that lies between two bounds; for the rest scale the environment's "
+        "actions"
     ]
 
 

@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -69,12 +69,13 @@ def read_checkpoint(path: Path) -> bytes:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file at `path` is a checkpoint that can be read."""
+    """Whether the file at `path` is a checkpoint that can be read; takes no memory for it."""
     try:
-        _verified(path)
-    except CheckpointError:
+        with path.open("rb") as file:
+            digest = _promised_digest(file, path)
+            return hashlib.file_digest(file, "sha256").digest() == digest
+    except (CheckpointError, OSError):
         return False
-    return True
 
 
 def companions(path: Path) -> tuple[Path, Path, Path]:
@@ -133,21 +134,28 @@ def _unsaved(path: Path, error: OSError, num_bytes: int) -> StorageError:
 
 def _verified(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            digest = _promised_digest(file, path)
+            payload = file.read()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {_why_unread(error)}") from error
-    if not content.startswith(MAGIC):
-        reason = "it is empty" if not content else "it does not begin as one"
-        raise CheckpointError(f"{path}: not a checkpoint of this program: {reason}")
-    if len(content) < HEADER_SIZE:
-        raise CheckpointError(f"{path}: torn: it ends within its header")
-    (version,) = struct.unpack(">I", content[len(MAGIC) : len(MAGIC) + 4])
-    if version != VERSION:
-        raise CheckpointError(f"{path}: format {version}, but this program reads {VERSION}")
-    payload = content[HEADER_SIZE:]
-    if hashlib.sha256(payload).digest() != content[len(MAGIC) + 4 : HEADER_SIZE]:
+    if hashlib.sha256(payload).digest() != digest:
         raise CheckpointError(f"{path}: torn or changed: its SHA-256 does not fit its content")
     return payload
+
+
+def _promised_digest(file: BinaryIO, path: Path) -> bytes:
+    """Read the header; return the SHA-256 that what follows it must have."""
+    header = file.read(HEADER_SIZE)
+    if not header.startswith(MAGIC):
+        reason = "it is empty" if not header else "it does not begin as one"
+        raise CheckpointError(f"{path}: not a checkpoint of this program: {reason}")
+    if len(header) < HEADER_SIZE:
+        raise CheckpointError(f"{path}: torn: it ends within its header")
+    (version,) = struct.unpack(">I", header[len(MAGIC) : len(MAGIC) + 4])
+    if version != VERSION:
+        raise CheckpointError(f"{path}: format {version}, but this program reads {VERSION}")
+    return header[len(MAGIC) + 4 :]
 
 
 def load_payload(path: Path) -> Payload:

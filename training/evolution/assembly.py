@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.controllers.cma_es import CMAES
+from agents.controllers.cma_es import CMAES, strategy_bytes
 from agents.controllers.controller import Controller
 from agents.controllers.sight import Sight
 from configs.errors import CheckpointError, ConfigurationError
@@ -40,6 +40,7 @@ from training.parts import Parts
 from training.ranks.agreement import on_first_rank
 from workers.environment_pool import EnvironmentPool
 from workers.opening import Sizes
+from workers.processes.free_memory import available_memory
 
 
 def look(parts: Parts, start: Start) -> Parts:
@@ -75,6 +76,7 @@ def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
     folders = {"vision_model": stored.vision_model, "memory_model": stored.memory_model}
     evolution = loaded.config.evolution.model_copy(update=folders)
     loaded = replace(loaded, config=loaded.config.model_copy(update={"evolution": evolution}))
+    _check_population(loaded.config, payload, start.source)
     models = kept_models(payload, loaded.config, start.source)
     return replace(parts, loaded=loaded, encoder=models.encoder, memory=models.memory)
 
@@ -82,10 +84,25 @@ def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
 def make_pool(parts: Parts, steps_before: int) -> EnvironmentPool:
     """Start this rank's environments: no more than it has episodes in a generation.
 
+    All that is refused is refused here: later an older run of this name would be replaced by then.
+
     Raises:
-        ConfigurationError: their episodes may never end.
+        ConfigurationError: their episodes may never end, the models are of others, or there is no
+            room for CMA-ES.
     """
     del steps_before  # every generation resets them by its own seeds
+    pool = _open_capped(parts)
+    try:
+        controller = make_controller(parts.config, pool.spec, Models(parts.encoder, parts.memory))
+        on_first_rank(parts.ranks, lambda: _check_memory(controller))
+    except ConfigurationError:
+        pool.close()
+        raise
+    return pool
+
+
+def _open_capped(parts: Parts) -> EnvironmentPool:
+    """Start the environments with episodes of at most RolloutMaxSteps."""
     pool = _open(parts, parts.config)
     cap, limit = parts.config.evolution.rollout_max_steps, pool.spec.max_episode_steps
     if cap != "auto" and (limit is None or cap < limit):
@@ -193,7 +210,7 @@ def _strategy(parts: Parts, controller: Controller, payload: Payload | None) -> 
     """Return the strategy, new or as it was.
 
     Raises:
-        CheckpointError: that of the checkpoint is of another controller or population.
+        CheckpointError: that of the checkpoint is of another controller.
     """
     section, seed = parts.config.evolution, parts.config.run.seed
     if payload is None:
@@ -203,14 +220,34 @@ def _strategy(parts: Parts, controller: Controller, payload: Payload | None) -> 
             population_size=section.population_size,
             seed=stream_seed(seed, "evolution"),
         )
-    source = parts.session.source or Path("the checkpoint")
-    strategy = kept_strategy(payload, controller, source)
-    if strategy.population_size != section.population_size:
+    return kept_strategy(payload, controller, parts.session.source or Path("the checkpoint"))
+
+
+def _check_population(config: Config, payload: Payload, source: Path) -> None:
+    """Refuse another population than the checkpoint's.
+
+    Raises:
+        CheckpointError: with both sizes.
+    """
+    wanted = config.evolution.population_size
+    found = stored_config(payload["facts"], source).evolution.population_size
+    if found != wanted:
         raise CheckpointError(
-            f"{source}: its PopulationSize = {strategy.population_size}, which goes on as it is; "
-            f"set that in the place of {section.population_size}, or begin another run"
+            f"{source}: its PopulationSize = {found}, which goes on as it is; set that in the "
+            f"place of {wanted}, or begin another run"
         )
-    return strategy
+
+
+def _check_memory(controller: Controller) -> None:
+    num, free = controller.num_parameters, available_memory()
+    needed = strategy_bytes(num)
+    if needed > free:
+        raise ConfigurationError(
+            f"ControllerHiddenSize = {controller.hidden_units} with {controller.inputs.size:,} "
+            f"inputs: CMA-ES would hold {needed / 1e9:,.1f} GB for matrices over all pairs of "
+            f"{num:,} parameters, and {free / 1e9:,.1f} GB are free; choose fewer hidden units, or "
+            "an encoder of fewer features"
+        )
 
 
 def _facts(parts: Parts, pool: EnvironmentPool, controller: Controller) -> dict[str, Any]:

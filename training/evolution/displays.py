@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import torch
 
+from agents.controllers.cma_es import strategy_bytes
 from agents.controllers.controller import Controller
 from configs.loading import dump_config, render_conf
 from training.building.notes import crowded_cores, undone_nohup
@@ -20,6 +21,7 @@ from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.parts import Parts
 from training.ranks.restarts import launcher
 from workers.environment_pool import EnvironmentPool
+from workers.processes.free_memory import available_memory
 
 
 def open_displays(
@@ -98,6 +100,11 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
             f"{pool.spec.max_episode_steps:,} env steps",
         ),
         ("computes on", where),
+        (
+            "memory",
+            f"{strategy_bytes(controller.num_parameters) / 1e6:,.0f} MB for CMA-ES at most; "
+            f"{available_memory() / 1e9:,.1f} GB free",
+        ),
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
         ("curves", curves_text(options)),

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agents.ranks import Ranks, bytes_tensor
+from torch import Tensor
+
+from agents.ranks import Ranks
 from agents.steps.adam import Optimizer
 from training.checkpoints.storage import Payload, Saver, pack, unpack
 from training.loop.episodes import EpisodeLog
@@ -39,7 +41,7 @@ class RunFile:
     def save(
         self,
         shared: Callable[[], Payload],
-        own: Payload,
+        own: Callable[[], Payload],
         clock: Clock,
         episodes: EpisodeLog,
         *,
@@ -51,14 +53,14 @@ class RunFile:
 
         Args:
             shared: returns what is the same on every rank; asked on rank 0 alone.
-            own: this rank's part.
+            own: returns this rank's part, which is not kept.
             clock, episodes: how far the run is, and its episodes.
             is_last: whether there is no other save after this one.
 
         Raises:
             StorageError: on all ranks, at the third failure in a row or where `is_last`.
         """
-        parts = self._ranks.gather_bytes(pack(own))
+        parts = self._ranks.bytes_on_first(pack(own()))
         on_first_rank(
             self._ranks, lambda: self._write(shared(), parts, clock, episodes, is_last=is_last)
         )
@@ -87,7 +89,7 @@ class RunFile:
     def _write(
         self,
         shared: Payload,
-        parts: list[bytes],
+        parts: list[Tensor],
         clock: Clock,
         episodes: EpisodeLog,
         *,
@@ -104,7 +106,7 @@ class RunFile:
             "best_score": self._best_score,
             "episodes": episodes.state(),
             **shared,
-            "ranks": [bytes_tensor(part) for part in parts],
+            "ranks": parts,
         }
         self._saver.save(payload, is_best=is_best, is_last=is_last)
 

@@ -95,8 +95,13 @@ class RunState:
         Raises:
             StorageError: see RunFile.
         """
-        own = self._rank_payload(boundary)
-        self._file.save(self._shared_payload, own, clock, episodes, is_last=is_last)
+        self._file.save(
+            self._shared_payload,
+            lambda: self._rank_payload(boundary),
+            clock,
+            episodes,
+            is_last=is_last,
+        )
 
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
         """Lay out what all ranks share; the payload must fit (see checkpoints/compatibility)."""

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import torch
 
+from agents.encoders.encoder import Encoder
 from agents.replay.replay import Replay
 from agents.td3.td3_agent import TD3Agent
+from agents.td3.td3_learner import TD3Learner
 from configs.errors import ConfigurationError
 from configs.typed import typed
 from training import assembly
@@ -21,7 +23,6 @@ from training.building.td3 import (
     build_replay,
     build_td3_agent,
     build_td3_learner,
-    check_continuous,
     replay_bytes,
 )
 from training.checkpoints.action_mapping import say_mapping
@@ -40,6 +41,8 @@ from training.off_policy.trainer import OffPolicySchedule, OffPolicyTrainer
 from training.parts import Parts
 from workers.environment_pool import EnvironmentPool
 from workers.processes.free_memory import available_memory
+
+HELD_BY_A_SAVE = 2  # times each buffer, by rank 0 beside its own: as tensors, and as the file
 
 
 def assemble(
@@ -136,12 +139,16 @@ def follow(parts: Parts, start: Start, payload: Payload) -> Parts:
 def open_environments(parts: Parts, steps_before: int) -> EnvironmentPool:
     """Start this rank's environments, all in one group.
 
+    All that is refused is refused here: later an older run of this name would be replaced by then.
+
     Raises:
-        ConfigurationError: their actions are choices.
+        ConfigurationError: their actions are choices, the models are of other observations, or
+            there is no room for a full replay buffer.
     """
     pool = make_pool(parts, steps_before, num_groups=1)
     try:
-        check_continuous(pool.spec)
+        _build_learner(parts, pool)
+        _check_memory(parts, pool)
     except ConfigurationError:
         pool.close()
         raise
@@ -152,30 +159,45 @@ def _build_agent(parts: Parts, pool: EnvironmentPool, steps_before: int) -> TD3A
     """Build the agent; every rank starts from the same weights."""
     config, device = parts.config, parts.session.device
     torch.manual_seed(stream_seed(config.run.seed, "weights"))
-    transition = None if parts.transition is None else parts.transition.module
-    learner = build_td3_learner(config, pool.spec, module_of(parts.encoder), transition).to(device)
+    learner = _build_learner(parts, pool).to(device)
     return build_td3_agent(config, learner, parts.ranks.rank, steps_before, device)
 
 
+def _build_learner(parts: Parts, pool: EnvironmentPool) -> TD3Learner:
+    transition = None if parts.transition is None else parts.transition.module
+    return build_td3_learner(parts.config, pool.spec, module_of(parts.encoder), transition)
+
+
+def _remembered_encoder(parts: Parts) -> Encoder | None:
+    """Return the encoder whose features are remembered; None where observations are."""
+    return module_of(parts.encoder) if parts.config.learns_from_features else None
+
+
 def _build_replay(parts: Parts, pool: EnvironmentPool) -> Replay:
-    """Make the empty replay buffer, if there is room for a full one.
+    """Make the empty replay buffer."""
+    encoder = _remembered_encoder(parts)
+    return build_replay(parts.config, pool.spec, pool.num_environments, encoder)
+
+
+def _check_memory(parts: Parts, pool: EnvironmentPool) -> None:
+    """Refuse a replay buffer that, full, would have no room to lie in or to be saved.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: names a size that would have.
     """
-    config = parts.config
-    encoder = module_of(parts.encoder) if config.learns_from_features else None
-    needed = replay_bytes(config, pool.spec, encoder)
-    free = available_memory() // parts.session.place.local_world_size
+    config, place = parts.config, parts.session.place
+    full = replay_bytes(config, pool.spec, _remembered_encoder(parts))
     steps = min(config.td3.replay_size, config.run.total_env_steps // parts.ranks.world_size)
-    filled = needed * steps // config.td3.replay_size
-    if filled > free:
+    filled = full * steps // config.td3.replay_size
+    saved = 1 + HELD_BY_A_SAVE * parts.ranks.world_size / place.local_world_size
+    free = available_memory() // place.local_world_size
+    if filled * saved > free:
         raise ConfigurationError(
             f"ReplaySize = {config.td3.replay_size:,}: the replay buffer of a rank would come to "
-            f"{filled / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free for it; ReplaySize = "
-            f"{config.td3.replay_size * free // needed:,} would fill all of that"
+            f"{filled / 1e9:,.1f} GB, {filled * saved / 1e9:,.1f} GB while it is saved, and "
+            f"{free / 1e9:,.1f} GB are free for it; ReplaySize = "
+            f"{int(config.td3.replay_size * free / (full * saved)):,} would fill all of that"
         )
-    return build_replay(config, pool.spec, pool.num_environments, encoder)
 
 
 def _schedule(parts: Parts) -> OffPolicySchedule:

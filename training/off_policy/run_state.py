@@ -59,8 +59,7 @@ class OffPolicyState:
         Raises:
             StorageError: see RunFile.
         """
-        own = self._rank_payload()
-        self._file.save(self._shared_payload, own, clock, episodes, is_last=is_last)
+        self._file.save(self._shared_payload, self._rank_payload, clock, episodes, is_last=is_last)
 
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
         """Lay out networks, optimisers and replay; the payload must fit (see compatibility).

@@ -131,9 +131,13 @@ class OffPolicyTrainer:
             self._reporter.report(self._clock, figures, self._episodes, self._stopwatch)
         return stopping
 
+    @property
+    def _plays_at_random(self) -> bool:
+        return self._rank_steps * self._ranks.world_size < self._schedule.random_steps
+
     def _play(self) -> list[EpisodeSummary]:
         """Take a step in all environments; return the episodes that ended."""
-        if self._rank_steps * self._ranks.world_size < self._schedule.random_steps:
+        if self._plays_at_random:
             actions = self._agent.act_at_random(self._num_envs, self._num_actions)
         else:
             actions = self._agent.act(self._experience.observation)
@@ -142,7 +146,7 @@ class OffPolicyTrainer:
 
     def _learn(self) -> Gathered:
         """Take the gradient steps that are due after a step of all environments."""
-        if self._experience.replay.num_added < self._needed:
+        if self._plays_at_random or self._experience.replay.num_added < self._needed:
             return {}
         ratio = self._schedule.gradient_steps
         before = int((self._rank_steps - self._num_envs) * ratio)

@@ -12,6 +12,7 @@ from agents.replay.frame_replay import FrameReplay
 from agents.replay.replay import Batch, Step
 from agents.replay.vector_replay import VectorReplay
 from tests.agents.replay.walks import FRAME, A, as_frames, first_of, lives, numbers_of
+from training.checkpoints.storage import pack
 
 CPU = torch.device("cpu")
 LIVES = {
@@ -148,6 +149,15 @@ def test_what_is_restored_draws_and_goes_on_as_what_was_saved(make: object, num_
     for batch, again in zip(one, other, strict=True):
         for part, name in zip(batch, Batch._fields, strict=True):
             assert torch.equal(part, getattr(again, name))
+
+
+@pytest.mark.parametrize("num_envs", [1, 2])
+@pytest.mark.parametrize("make", [vectors, frames])
+def test_what_is_saved_of_a_large_buffer_is_as_large_as_what_was_lived(
+    make: object, num_envs: int
+) -> None:
+    replay = make(1, num_envs, 20, 200_000)  # type: ignore[operator] # either
+    assert len(pack(replay.state())) < 10_000
 
 
 def test_a_smaller_buffer_takes_the_newest_steps() -> None:

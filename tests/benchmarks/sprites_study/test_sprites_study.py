@@ -43,6 +43,7 @@ def leave_run(plan: Plan, job: Job, score: float, env_steps: int = 1000) -> None
     folder.mkdir(exist_ok=True)
     report = {
         "env_steps_trained": env_steps,
+        "episodes": plan.episodes,
         "training_score": score - 1,
         "score": {"mean": score, "interval_low": score - 2, "interval_high": score + 2},
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.study_folder import recipe_copy
 from benchmarks.td3_study.command import main, prepare
 from benchmarks.td3_study.plan import ARMS, RECIPES, Job, Plan
 from benchmarks.td3_study.report import arms_table, write_report
@@ -40,7 +41,7 @@ def leave_run(plan: Plan, job: Job, score: float) -> None:
     leave_status(leave_rows(plan.run_folder(job), rows), 0, rows[-1]["env_steps"])
     folder = plan.run_folder(job) / "evaluation"
     folder.mkdir()
-    report = {"env_steps_trained": 1000, "score": {"mean": score}}
+    report = {"env_steps_trained": 1000, "episodes": 2, "score": {"mean": score}}
     (folder / "x_1000_greedy_seed1.json").write_text(json.dumps(report))
 
 
@@ -90,11 +91,26 @@ def test_a_run_is_done_at_its_env_steps_and_has_the_score_of_its_evaluation(plan
     assert not dataclasses.replace(plan, env_steps=2000).is_trained(job)
 
 
+def test_a_run_that_was_trained_further_is_evaluated_again(plan: Plan) -> None:
+    job = plan.jobs[0]
+    leave_run(plan, job, -150.0)
+    longer = dataclasses.replace(plan, env_steps=2000)
+    leave_status(plan.run_folder(job), 0, 2000)
+    assert plan.task(job).commands == []
+    assert longer.score(job) is None
+    assert longer.task(job).commands == [longer.evaluation(job)]
+    surer = dataclasses.replace(plan, episodes=100)
+    assert surer.task(job).commands == [surer.evaluation(job)]
+
+
 def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
     prepare(plan)
     prepare(dataclasses.replace(plan, seeds=[1, 2, 3], env_steps=2000))
     with pytest.raises(ConfigurationError, match="name another --folder"):
         prepare(dataclasses.replace(plan, use="frozen"))
+    recipe_copy(plan.folder, plan.environment).write_text("[Run]\nAgent = TD3\n")
+    with pytest.raises(ConfigurationError, match="has changed since the study"):
+        prepare(plan)
 
 
 def test_the_page_has_a_row_for_each_arm_and_run_and_its_picture(plan: Plan) -> None:

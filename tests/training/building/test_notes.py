@@ -5,6 +5,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import gymnasium
+import numpy as np
 import pytest
 
 from configs.loading import load_config
@@ -13,9 +15,12 @@ from training.building.notes import (
     in_the_rank,
     lone_samples,
     only_random_steps,
+    short_reach,
     undone_nohup,
 )
 from training.ranks.distributed import Place
+from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import ActionMapping, action_map
 
 RECIPE = Path(__file__).resolve().parents[3] / "configs" / "CartPole" / "config_ppo00.conf"
 
@@ -83,3 +88,26 @@ def test_a_td3_run_that_ends_before_it_learns_is_told() -> None:
     assert "TotalEnvSteps is 2,000" in note
     assert only_random_steps(load_config(recipe, ["TotalEnvSteps=10001"]).config) == []
     assert only_random_steps(load_config(RECIPE, ["TotalEnvSteps=2000"]).config) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "mapping", "told"),
+    [
+        ((-2.0, 0.0), (2.0, 1.0), "bounds", ""),
+        ((-2.0, 0.0), (2.0, 1.0), "clip", "-1 to 1 of -2 to 2."),
+        ((-0.4, -1.0), (0.4, 1.0), "clip", ""),
+        ((-np.inf, 3.0), (np.inf, 5.0), "bounds", "-1 to 1 of -inf to inf."),
+        ((0.0, -np.inf), (np.inf, 7.0), "bounds", "0 to 2 of 0 to inf; 5 to 7 of -inf to 7."),
+    ],
+)
+def test_actions_that_td3_cannot_play_are_told(
+    low: tuple[float, ...], high: tuple[float, ...], mapping: ActionMapping, told: str
+) -> None:
+    space = gymnasium.spaces.Box(np.array(low, np.float32), np.array(high, np.float32))
+    offset, scale = (np.broadcast_to(part, 2).tolist() for part in action_map(space, mapping))
+    spec = EnvironmentSpec("Some-v0", (3,), "float32", False, 2, low, high, offset, scale)
+    recipe = RECIPE.parents[1] / "Pendulum" / "td3.conf"
+    notes = short_reach(load_config(recipe).config, spec)
+    assert len(notes) == bool(told)
+    assert all(told in note for note in notes)
+    assert short_reach(load_config(RECIPE).config, spec) == []

@@ -6,6 +6,7 @@ import io
 import os
 import random
 import resource
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,16 @@ def test_plain_torch_reads_what_follows_the_header(path: Path) -> None:
     Saver(path).save({"weights": torch.arange(3.0)}, is_best=False)
     found = torch.load(io.BytesIO(path.read_bytes()[44:]), weights_only=True)
     assert found["weights"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_a_save_holds_the_file_in_memory_once(path: Path) -> None:
+    size = 8_000_000
+    for _ in range(2):  # the second one looks whether the first is whole
+        tracemalloc.start()
+        Saver(path).save({"numbers": torch.zeros(size, dtype=torch.uint8)}, is_best=False)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1.5 * size
 
 
 def test_bytes_after_the_end_are_noticed(path: Path) -> None:

@@ -194,6 +194,7 @@ def test_cartpole_is_balanced_to_the_end(tmp_path: Path) -> None:
         (("--vision_model=E",), CARTPOLE, "VisionModel = E with state observations"),
         (("--set", "ObservationType=pixels"), CARTPOLE, "add --vision_model=DIR"),
         (("--memory_model=E",), CARTPOLE, "E: cannot be read"),
+        (("--set", "ControllerHiddenSize=60000"), CARTPOLE, "choose fewer hidden units"),
         (("--set", "ActionRepeat=2"), CARTPOLE, "only environments of box2d have one"),
         (("--set", "ControllerInput=latent"), CARTPOLE, "did you mean ControllerInputs?"),
     ],
@@ -220,6 +221,19 @@ def test_what_cannot_change_in_a_run_that_goes_on(
     source = checkpoint_path(calm, NAME)
     assert evolve(tmp_path, change, f"--load_model_path={source}") == 3
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [("--set=ControllerHiddenSize=60000", 2), ("--cma_population_size=9", 3)]
+)
+def test_what_is_refused_costs_no_run_that_it_was_to_replace(
+    change: str, code: int, calm: Path, tmp_path: Path
+) -> None:
+    assert evolve(tmp_path, "--cma_steps=1") == 0
+    before = checkpoint_path(tmp_path, NAME).read_bytes()
+    source = (f"--load_model_path={checkpoint_path(calm, NAME)}",) if code == 3 else ()
+    assert evolve(tmp_path, change, "--overwrite", *source) == code
+    assert checkpoint_path(tmp_path, NAME).read_bytes() == before
 
 
 def test_the_first_words_tell_where_curves_lie_and_which_keys_mean_nothing(

@@ -10,7 +10,6 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from workers.environments.preprocessing import picture_frame
 
 from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import EnvironmentSection
@@ -18,6 +17,7 @@ from training.probing.centroids import centroid_errors, centroids
 from training.recording.background import without_background
 from workers.environments.base import Environment
 from workers.environments.make import make_environment
+from workers.environments.parts.preprocessing import picture_frame
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("Box2D") is None, reason="Box2D is not installed"
