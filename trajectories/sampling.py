@@ -139,8 +139,9 @@ class FrameSampler:
 class WindowSampler:
     """Windows of T steps, all of an epoch shuffled.
 
-    An episode of n steps is cut into n // T windows that touch each other and begin at another
-    place in every epoch; one that is shorter than T is one window, filled up by the dataset.
+    An episode of n steps is cut into ⌈n / T⌉ windows that touch each other, at other places in
+    every epoch: so each step is taken once, the first and the last one too. The dataset fills up
+    what is shorter than T: the first window, the last one, or an episode of fewer steps.
     """
 
     def __init__(
@@ -160,7 +161,7 @@ class WindowSampler:
         """
         self.steps, self.batch_size, self._seed, self._share = steps, batch_size, seed, share
         self._lengths = dataset.lengths
-        self._counts = np.maximum(self._lengths // steps, self._lengths > 0)
+        self._counts = -(-self._lengths // steps)
         total = int(self._counts.sum())
         _check_batches(self.num_batches(0), total, batch_size, share, f"windows of {steps} steps")
 
@@ -178,14 +179,14 @@ class WindowSampler:
             yield ids[batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def _windows(self, epoch: int) -> Ids:
-        slack = np.maximum(self._lengths - self._counts * self.steps, 0)
-        offsets = _stream(self._seed, epoch, _OFFSETS).integers(0, slack + 1)
+        slack = self._counts * self.steps - self._lengths  # what the windows reach beyond the ends
+        before = _stream(self._seed, epoch, _OFFSETS).integers(0, slack + 1)
         episode = np.repeat(np.arange(len(self._counts)), self._counts)
         firsts = np.cumsum(self._counts) - self._counts
         within = np.arange(len(episode)) - firsts[episode]
-        start = offsets[episode] + within * self.steps
+        start = within * self.steps - before[episode]
         stop = np.minimum(start + self.steps, self._lengths[episode])
-        return np.stack([episode, start, stop], axis=1)
+        return np.stack([episode, np.maximum(start, 0), stop], axis=1)
 
 
 def _check_batches(batches: int, there: int, size: int, share: Share, what: str) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.losses.collapse import effective_rank, feature_spread
-from agents.networks.batch_norm import ImageBatchNorm
+from agents.networks.batch_norm import follow_batch
 
 LARGEST_DIAGNOSIS = 512  # samples that figures of a representation look at
 
@@ -147,9 +147,7 @@ class Objective(nn.Module, ABC):
     def after_step(self, progress: float) -> None:
         """Move what follows, after an optimiser step, when `progress` in [0, 1] is done."""
         del progress
-        for module in self.modules():
-            if isinstance(module, ImageBatchNorm):
-                module.update()
+        follow_batch(self)
 
     def observed(self, samples: Samples) -> Tensor:
         """Return what the encoder sees of the samples, [B, ...] or [B, T, ...]."""

@@ -101,3 +101,10 @@ class ImageBatchNorm(nn.Module):
             self.running_mean.lerp_(self._seen[0], self.momentum)
             self.running_variance.lerp_(self._seen[1], self.momentum)
             self._seen = None
+
+
+def follow_batch(module: nn.Module) -> None:
+    """Move the running statistics of all layers in a module, once after each optimiser step."""
+    for layer in module.modules():
+        if isinstance(layer, ImageBatchNorm):
+            layer.update()

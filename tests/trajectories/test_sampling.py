@@ -82,19 +82,26 @@ def test_a_visit_of_an_episode_gives_some_of_its_frames(opened: Dataset) -> None
     assert set(ids) != set(frame_ids(sampler, 1))
 
 
-def test_windows_cover_episodes_without_overlap_from_another_start_each_time(
-    opened: Dataset,
-) -> None:
+def test_windows_take_every_step_once_cut_at_other_places_each_time(opened: Dataset) -> None:
     sampler = WindowSampler(opened, steps=16, batch_size=1, seed=1)
     first, second = window_ids(sampler), window_ids(sampler, 1)
     assert set(first) != set(second)
     for ids in (first, second):
         for index, length in enumerate(LENGTHS):
             own = sorted(row[1:] for row in ids if row[0] == index)
-            assert len(own) == max(1, length // 16)
-            assert all(stop - start == min(16, length) for start, stop in own)
-            assert all(a[1] == b[0] for a, b in pairwise(own))
-            assert own[-1][1] <= length
+            taken = [step for start, stop in own for step in range(start, stop)]
+            assert taken == list(range(length))
+            assert all(0 < stop - start <= 16 for start, stop in own)
+            assert all(stop - start == 16 for start, stop in own[1:-1])
+            assert length > 16 or len(own) == 1
+
+
+def test_windows_are_cut_at_every_place_with_equal_probability(opened: Dataset) -> None:
+    one = opened.select([opened.episodes[4].entry.id])  # 20 steps: 2 windows, the first of 4 to 16
+    sampler = WindowSampler(one, steps=16, batch_size=2, seed=1)
+    cuts = [min(stop for _, _, stop in window_ids(sampler, epoch)) for epoch in range(1_300)]
+    assert set(cuts) == set(range(4, 17))
+    assert all(60 < cuts.count(cut) < 140 for cut in range(4, 17))
 
 
 def everything_of(batches: Iterator[tuple[object, Position]], count: int) -> list[object]:
@@ -140,8 +147,8 @@ def test_going_on_with_windows_gives_the_same_batches(taken: int, opened: Datase
 def test_too_few_frames_for_all_shares_are_refused(opened: Dataset) -> None:
     with pytest.raises(ConfigurationError, match="393 frames are too few for a batch of 300 on"):
         FrameSampler(opened, batch_size=300, seed=0, share=Share(0, 2))
-    with pytest.raises(ConfigurationError, match="windows of 64 steps are too few"):
-        WindowSampler(opened, steps=64, batch_size=9, seed=0)
+    with pytest.raises(ConfigurationError, match="10 windows of 64 steps are too few"):
+        WindowSampler(opened, steps=64, batch_size=11, seed=0)
 
 
 def test_a_dataset_of_one_frame_can_be_sampled(tmp_path: Path) -> None:

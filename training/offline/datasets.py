@@ -52,6 +52,7 @@ def _check_alike(one: Dataset, other: Dataset) -> None:
             **dataset.info.schema.as_json(),
             "environment": dict(dataset.info.description.environment),
             "facts": dict(dataset.info.description.facts),
+            "splits": list(dataset.info.description.splits.items()),
         }
         for dataset in (one, other)
     )

@@ -35,7 +35,7 @@ from training.ranks.distributed import Place, choose_device, read_place
 from training.ranks.threads import model_threads, set_threads
 from trajectories.episode import Array, Episode
 from trajectories.files import PART_PREFIX
-from trajectories.manifest import MANIFEST, Description, part_paths, read_part
+from trajectories.manifest import MANIFEST, Description, EpisodeEntry, part_paths, read_part
 from trajectories.reader import Dataset
 from trajectories.schema import Schema
 from trajectories.writer import ShardWriter, check_agrees
@@ -117,10 +117,7 @@ def check_fit(trained: TrainedEncoder, dataset: Dataset) -> None:
             f"holds rollouts of {environment_of(dataset)}; train one for that environment"
         )
     if encoder.observes == "states":
-        if not state_size(schema):
-            raise ConfigurationError(
-                f"{dataset.folder} holds no states, which {trained.path} encodes"
-            )
+        _check_states(trained, dataset)
         return
     if len(schema.observation_shape) == 3 and schema.latent is None:
         check_frames(dataset)
@@ -141,6 +138,25 @@ def check_fit(trained: TrainedEncoder, dataset: Dataset) -> None:
             f"{dataset.folder} holds frames of type {schema.observation_dtype}, but {trained.path} "
             f"was trained on {trained_on}; collect with --background median, or without it, as then"
         )
+
+
+def _check_states(trained: TrainedEncoder, dataset: Dataset) -> None:
+    """Refuse states of other numbers than those that an encoder of states was trained on."""
+    schema, (wanted,) = dataset.info.schema, trained.encoder.preprocessing.shape
+    size = state_size(schema)
+    if not size:
+        raise ConfigurationError(f"{dataset.folder} holds no states, which {trained.path} encodes")
+    names = trained.dataset.get("schema", {}).get("state", list(schema.state))
+    if size != wanted or list(schema.state) != names:
+        raise ConfigurationError(
+            f"{dataset.folder} holds states of {size} numbers ({_listed(schema.state)}), but "
+            f"{trained.path} was trained on {wanted} ({_listed(names)}); collect these, or train "
+            "an encoder of those"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "without names"
 
 
 def _own_shards(options: EncodingOptions, place: Place) -> list[int]:
@@ -213,6 +229,7 @@ class ShardJob:
                 for place in part:
                     entry = self._dataset.episodes[own[place]].entry
                     if entry.id in there:
+                        self._check_same(entry, there[entry.id])
                         count(0)
                         continue
                     if should_stop():
@@ -228,7 +245,21 @@ class ShardJob:
                 writer.close()
         return True
 
-    def _episodes_there(self) -> set[str]:
+    def _check_same(self, entry: EpisodeEntry, there: EpisodeEntry) -> None:
+        """Refuse an episode that another one of its name has been encoded from.
+
+        Names are a seed and a number, so that datasets collected anew have the old ones again.
+        """
+        told = [(e.length, f"{e.total_reward:.9g}", dict(e.values)) for e in (entry, there)]
+        if told[0] != told[1]:
+            raise ConfigurationError(
+                f"{self._options.out_dir} holds an episode {entry.id} of {there.length} steps and "
+                f"return {there.total_reward:g}, and that of {self._dataset.folder} has "
+                f"{entry.length} and {entry.total_reward:g}: it was encoded from another dataset; "
+                "encode into another directory"
+            )
+
+    def _episodes_there(self) -> dict[str, EpisodeEntry]:
         """Return the episodes that this encoder has encoded; none where there is no dataset yet.
 
         Raises:
@@ -236,10 +267,10 @@ class ShardJob:
         """
         folder = self._options.out_dir
         if not (folder / MANIFEST).exists():
-            return set()
+            return {}
         info = check_agrees(folder, self._schema, self._description)
         parts = (read_part(path, info) for path in part_paths(folder))
-        return {entry.id for part in parts for shard in part.shards for entry in shard.episodes}
+        return {e.id: e for part in parts for shard in part.shards for e in shard.episodes}
 
     def _open(self) -> ShardWriter:
         return ShardWriter(

@@ -79,7 +79,7 @@ class Steps:
         self.optimizer.step()
         self.module.after_step(progress)
         parts = {f"losses/{name}": value for name, value in losses.parts.items()}
-        return {"losses/total": losses.total.detach(), **parts, "losses/grad_norm": norm}
+        return {**parts, "losses/total": losses.total.detach(), "losses/grad_norm": norm}
 
     def rehearse(self, samples: Samples) -> None:
         """Run backward passes and forget them: nothing is changed by it.

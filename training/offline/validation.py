@@ -1,6 +1,7 @@
 """Held-out samples, the same each time: the loss, figures and pictures of them."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -36,10 +37,7 @@ def held_out(
     """
     if dataset is None:
         return None
-    whole = wanted // chunk * chunk if wanted >= chunk else wanted // num_ranks * num_ranks
-    for size in dict.fromkeys((whole, chunk, chunk // 2, 2 * num_ranks, num_ranks)):
-        if size < num_ranks or size % num_ranks:
-            continue
+    for size in _sizes(wanted, chunk, num_ranks):
         try:
             source = open_source(dataset, needs, batch_size=size, seed=seed)
         except ConfigurationError:  # too few for a batch of that size
@@ -47,6 +45,16 @@ def held_out(
         samples, _ = next(source.batches(Position()))
         return samples
     return None
+
+
+def _sizes(wanted: int, chunk: int, num_ranks: int) -> Iterator[int]:
+    """Yield numbers of samples to try: what is wanted, a chunk, and halves of that."""
+    whole = wanted // chunk * chunk if wanted >= chunk else wanted // num_ranks * num_ranks
+    if whole:
+        yield whole
+    while chunk >= num_ranks:
+        yield chunk - chunk % num_ranks
+        chunk //= 2
 
 
 class Validation:
@@ -131,8 +139,8 @@ class Validation:
                 self._ranks.world_size,
             )
             losses = module(on_device(part_of(samples, rows), device), generator)
-            named = {LOSS: losses.total}
-            named |= {f"validation/{name}": value for name, value in losses.parts.items()}
+            named = {f"validation/{name}": value for name, value in losses.parts.items()}
+            named[LOSS] = losses.total  # whatever a part, which may be a label, is called
             for name, value in named.items():
                 sums[name] = sums.get(name, 0.0) + float(value)
         # Losses are those of all ranks already; other parts are of a rank's own samples.

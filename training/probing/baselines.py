@@ -7,6 +7,7 @@ from torch import nn
 from agents.encoders.encoder import Encoder
 from agents.encoders.objective import Needs, Samples, given
 from agents.encoders.registry import build_encoder
+from agents.networks.batch_norm import follow_batch
 from training.building.seeding import stream_seed
 from training.offline.loader import on_device
 from training.offline.samples import open_source
@@ -58,13 +59,10 @@ def supervised(
     needs = Needs(("observations", "states", "mask"), window)
     if window == 1:
         needs = Needs(("observations", "states"))
-    wanted = BATCH_FRAMES if window == 1 else BATCH_WINDOWS
-    source = open_source(
-        dataset,
-        needs,
-        batch_size=min(wanted, len(dataset)),
-        seed=stream_seed(seed, "supervised data"),
-    )
+    size = min(BATCH_FRAMES, dataset.num_frames)
+    if window > 1:
+        size = min(BATCH_WINDOWS, int((-(-dataset.lengths // window)).sum()))
+    source = open_source(dataset, needs, batch_size=size, seed=stream_seed(seed, "supervised data"))
     batches = source.batches(Position())
     mean, deviation = (
         torch.from_numpy(each).float().to(device) for each in (scale.mean, scale.deviation)
@@ -76,6 +74,7 @@ def supervised(
         optimizer.zero_grad()
         error.backward()
         optimizer.step()
+        follow_batch(made)
     return made.eval().requires_grad_(False)
 
 

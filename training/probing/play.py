@@ -117,8 +117,9 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
     drawing(vision)
     check_pair(vision.trained, memory)
     film = film or memory.path.parent / FILM
-    config = own_config(vision.trained, options.environment, loaded)
-    name = options.policy or own_policy(vision.trained, None)
+    # As the model of sequences knows it: its steps may be longer than those of the encoder's data.
+    config = own_config(memory, options.environment, loaded)
+    name = options.policy or own_policy(memory, None)
     choice = choose_policy(name, loaded, place, gpu_id=options.gpu_id, greedy=False)
     with Stages(4, "playing beside a dream") as stages:
         maker = for_environment(choice, vision.trained.encoder)

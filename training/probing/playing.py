@@ -9,6 +9,7 @@ from configs.loading import LoadedConfig
 from configs.reading import printable
 from configs.schema import Config, EnvironmentSection
 from training.building.seeding import stream_seed
+from training.checkpoints.dynamics import TrainedDynamics
 from training.checkpoints.encoder import TrainedEncoder
 from training.collecting.choosing import BUILT_IN
 from training.collecting.playing import play_numbers
@@ -65,7 +66,9 @@ def play_fresh(
     return found, spec
 
 
-def own_config(trained: TrainedEncoder, wanted: str | None, loaded: LoadedConfig) -> Config:
+def own_config(
+    trained: TrainedEncoder | TrainedDynamics, wanted: str | None, loaded: LoadedConfig
+) -> Config:
     """Return the configuration with the environment that a model's dataset came from.
 
     Raises:
@@ -90,7 +93,7 @@ def own_config(trained: TrainedEncoder, wanted: str | None, loaded: LoadedConfig
     return loaded.config.model_copy(update={"environment": section})
 
 
-def own_policy(trained: TrainedEncoder, wanted: str | None) -> str:
+def own_policy(trained: TrainedEncoder | TrainedDynamics, wanted: str | None) -> str:
     """Return the policy that acts: the one that is wanted, else the dataset's, else random.
 
     Raises:

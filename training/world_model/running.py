@@ -9,8 +9,10 @@ from pathlib import Path
 
 from configs.errors import STOPPED_EXIT_CODE, ConfigurationError
 from training.doctor.in_turn import FROM_A_TERMINAL, run
+from training.folders.files import storage_error
 from training.folders.last_word import leave_last_word
 from training.live.console import final_message
+from training.recording.removing import remove_dataset
 from training.world_model.stages import RANKED, Stage
 from training.world_model.stamps import (
     Fingerprints,
@@ -18,6 +20,7 @@ from training.world_model.stamps import (
     is_of_other_settings,
     is_whole,
     leave_stamp,
+    remove_stamp,
 )
 
 HEARD = (signal.SIGTERM, *FROM_A_TERMINAL)
@@ -46,7 +49,7 @@ class Pipeline:
 
         Raises:
             ConfigurationError: a stage was made with other settings, and is not to be replaced.
-            StorageError: a stamp cannot be written.
+            StorageError: a stamp cannot be written, or what is replaced not removed.
         """
         try:
             return self._run()
@@ -63,6 +66,8 @@ class Pipeline:
             if is_whole(self.folder, stage, wanted[stage.name]):
                 final_message(f"{place}: whole, passed over")
                 continue
+            if is_of_other_settings(self.folder, stage, wanted[stage.name]):
+                self._remove_datasets_of(stage)
             final_message(f"{place}: {stage.title}")
             began = time.monotonic()
             code, text = run(self._command(stage, wanted))  # which hands signals on meanwhile
@@ -87,6 +92,20 @@ class Pipeline:
                 "with other settings (preset, seed or recipe); choose another FOLDER, or "
                 "OVERWRITE=1 to make them anew"
             )
+
+    def _remove_datasets_of(self, replaced: Stage) -> None:
+        """Remove datasets that a stage adds to, or one that builds on it: they would be refused.
+
+        Their stamps go too, so that what is stopped afterwards goes on.
+        """
+        for stage in self.stages:
+            if stage.adds_to is None or replaced.name not in (stage.name, *stage.needs):
+                continue
+            try:
+                remove_dataset(stage.adds_to)
+                remove_stamp(self.folder, stage)
+            except OSError as error:
+                raise storage_error(stage.adds_to, error) from error
 
     def _command(self, stage: Stage, wanted: Fingerprints) -> list[str]:
         words = list(stage.words)

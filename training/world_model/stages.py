@@ -23,6 +23,8 @@ class Stage:
         needs: the stages that it builds on.
         product: a file that it leaves, as a pattern: the newest that matches is meant.
         recipe: the file that its settings stand in; None where there is none.
+        adds_to: the dataset that it completes and never replaces by itself; None where there is
+            none.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Stage:
     needs: tuple[str, ...]
     product: Path
     recipe: Path | None = None
+    adds_to: Path | None = None
 
     def found(self) -> Path | None:
         """Return what it left, None where there is nothing."""
@@ -97,6 +100,7 @@ def stages_of(preset: Preset, folder: Path, seed: int) -> Sequence[Stage]:
             ("encoder",),
             latents / "manifest-*.json",
             *("--encode", f"--model={vae}", f"--dataset={rollouts}", f"--out_dir={latents}"),
+            adds_to=latents,
         ),
         _stage(
             "dynamics",
@@ -169,7 +173,8 @@ def _stage(
     product: Path,
     *words: str,
     recipe: str | None = None,
+    adds_to: Path | None = None,
 ) -> Stage:
     file = None if recipe is None else RECIPES / recipe
     given = () if file is None else (f"--config_path={file}",)
-    return Stage(name, title, (words[0], *given, *words[1:]), needs, product, file)
+    return Stage(name, title, (words[0], *given, *words[1:]), needs, product, file, adds_to)

@@ -48,6 +48,15 @@ def is_of_other_settings(folder: Path, stage: Stage, fingerprint: str) -> bool:
     return stamp is not None and stamp.get("fingerprint") != fingerprint
 
 
+def remove_stamp(folder: Path, stage: Stage) -> None:
+    """Forget that a stage has ended, where it has.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    _path(folder, stage).unlink(missing_ok=True)
+
+
 def _path(folder: Path, stage: Stage) -> Path:
     return folder / "stages" / f"{stage.name}.json"
 

@@ -146,6 +146,16 @@ def test_what_does_not_fit_is_refused_in_words(
     assert "holds no deviations" in capsys.readouterr().err
 
 
+def test_episodes_without_a_step_and_short_ones_are_trained_on(tmp_path: Path) -> None:
+    episodes = [vectors(seed, steps) for seed, steps in enumerate((0, 0, 3, 7))]
+    write(tmp_path / "D", episodes, VECTORS, replace(DESCRIPTION, splits={"train": 1.0}))
+    short = ("--sequence_length=6", "--batch_size=3", "--train_steps=2")
+    assert train(tmp_path, *short, verb=VERB) == 0  # windows: none, none, one, two
+    assert torch.isfinite(
+        torch.tensor([row["losses/total"] for row in rows_of(tmp_path / "E")])
+    ).all()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_ranks_learn_what_one_does_and_go_on_to_the_last_bit(

@@ -255,6 +255,35 @@ def test_one_part_is_done_by_one_process_at_a_time(
     assert "is in use by process" in capsys.readouterr().err
 
 
+def test_other_episodes_of_the_same_names_are_never_taken_for_those_that_are_there(
+    home: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    write(tmp_path / "D", [square(n, steps=5) for n in range(2)])
+    assert encode(home, tmp_path / "Z", dataset=str(tmp_path / "D")) == 0
+    assert encode(home, tmp_path / "Z", dataset=str(tmp_path / "D")) == 0
+    write(tmp_path / "again", [replace(square(0, steps=5), rewards=np.ones(5))])
+    assert encode(home, tmp_path / "Z", dataset=str(tmp_path / "again")) == 2
+    assert "holds an episode square-0 of 5 steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [("y", "x"), ("x", "y", "z")])
+def test_states_of_other_numbers_are_refused_before_anything_is_written(
+    names: tuple[str, ...], home: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    small = ("--model=state_autoencoder", "--train_steps=1", "--batch_size=2")
+    data = f"--dataset={home / 'D'}"
+    assert train(tmp_path, *small, "--representation_size=4", data) == 0
+    made = square(0)
+    assert made.states is not None
+    states = np.zeros((len(made.states), len(names)), np.float32)
+    write(tmp_path / "D", [replace(made, states=states)], replace(FRAMES, state=names))
+    assert encode(tmp_path, tmp_path / "Z") == 2
+    told = capsys.readouterr().err
+    assert f"holds states of {len(names)} numbers ({', '.join(names)}), but " in told
+    assert "was trained on 2 (x, y)" in told
+    assert not (tmp_path / "Z").exists()
+
+
 @pytest.mark.parametrize("model", ["nothing", "D"])
 def test_what_is_no_model_is_refused(
     model: str, home: Path, tmp_path: Path, capsys: Captured

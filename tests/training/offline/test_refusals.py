@@ -247,6 +247,11 @@ def test_several_datasets_are_trained_on_as_one_if_they_are_alike(
     write(tmp_path / "part_3", [square(50)], description=other)
     assert train(tmp_path, *SMALL, dataset="part_*", model_dir="F") == 2
     assert "part_1 and part_3 differ in environment.id" in capsys.readouterr().err
+    cut = Description({"id": "Square-v0"}, "random", {"train": 0.5, "validation": 0.5})
+    write(tmp_path / "cut_1", [square(1)])
+    write(tmp_path / "cut_2", [square(2)], description=cut)  # encoded, they would be cut as one
+    assert train(tmp_path, *SMALL, dataset="cut_*", model_dir="F") == 2
+    assert "cut_1 and cut_2 differ in splits" in capsys.readouterr().err
     write(tmp_path / "copy_1", [square(1)])
     write(tmp_path / "copy_2", [square(1)])
     assert train(tmp_path, *SMALL, dataset="copy_*", model_dir="F") == 8

@@ -1,23 +1,30 @@
 """What an encoder is measured against."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from agents.encoders.conv_autoencoder import PooledEncoder
 from agents.encoders.convolutional import ConvolutionEncoder
 from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.reward_induced import RecurrentEncoder
+from agents.networks.batch_norm import ImageBatchNorm
 from tests.training.offline.made import squares
+from training.offline.samples import Source, open_source
+from training.probing import baselines
 from training.probing.baselines import pca_features, principal_components, supervised, untrained
 from training.probing.rows import Rows, features_of, spread_rows
 from training.probing.verdicts import probed
 from trajectories.reader import open_dataset
 
+Kind = type[ConvolutionEncoder] | type[RecurrentEncoder] | type[PooledEncoder]
 
-def encoder_of(kind: type[ConvolutionEncoder] | type[RecurrentEncoder]) -> Encoder:
+
+def encoder_of(kind: Kind) -> Encoder:
     torch.manual_seed(0)
     return kind(FramePreprocessing(64, 64, 3), feature_size=8).eval()
 
@@ -61,7 +68,7 @@ def test_an_untrained_twin_has_other_weights_and_the_same_preprocessing() -> Non
 
 @pytest.mark.parametrize(("kind", "steps"), [(ConvolutionEncoder, 12), (RecurrentEncoder, 30)])
 def test_supervised_training_tells_the_state_better_than_none(
-    kind: type[ConvolutionEncoder] | type[RecurrentEncoder], steps: int, rows: Rows
+    kind: Kind, steps: int, rows: Rows
 ) -> None:
     encoder = encoder_of(kind)
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
@@ -74,6 +81,30 @@ def test_supervised_training_tells_the_state_better_than_none(
     taught = supervised(encoder, rows.dataset, rows.states, steps, seed=1)
     assert error(taught) < 0.8 * error(untrained(encoder, 1))
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+
+
+def test_supervised_training_moves_the_statistics_that_it_is_judged_with(rows: Rows) -> None:
+    taught = supervised(encoder_of(PooledEncoder), rows.dataset, rows.states, 30, seed=1)
+    layers = [layer for layer in taught.modules() if isinstance(layer, ImageBatchNorm)]
+    assert len(layers) == 4
+    assert all(bool(layer.running_mean.all()) for layer in layers)  # they begin at 0
+    assert float(layers[0].running_variance.max()) < 0.2  # pictures vary by a hundredth of 1
+
+
+@pytest.mark.parametrize(("kind", "size"), [(ConvolutionEncoder, 39), (RecurrentEncoder, 3)])
+def test_few_episodes_do_not_make_batches_smaller_than_their_frames(
+    kind: Kind, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = open_dataset(squares(tmp_path / "D", 3))  # 13 frames each
+    sizes = []
+
+    def opened(*arguments: Any, batch_size: int, seed: int) -> Source:
+        sizes.append(batch_size)
+        return open_source(*arguments, batch_size=batch_size, seed=seed)
+
+    monkeypatch.setattr(baselines, "open_source", opened)
+    supervised(encoder_of(kind), dataset, np.zeros((39, 2)), 1, seed=1)
+    assert sizes == [size]
 
 
 def test_rows_are_spread_over_all_episodes_and_memories_see_whole_ones(tmp_path: Path) -> None:

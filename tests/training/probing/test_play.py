@@ -127,6 +127,23 @@ def test_without_a_place_they_go_into_the_folder_of_the_model_of_sequences(home:
     assert {path.name for path in (home / "M").glob("play.*")} == {"play.mp4", "play.png"}
 
 
+def test_the_environment_is_as_the_model_of_sequences_knows_it(
+    home: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    shorter = tmp_path / "shorter.conf"
+    shorter.write_text(RECIPE.replace(f"= {STEPS}", "= 6"))
+    collect = ("--collect", f"--config_path={shorter}", "--num_rollouts=12")
+    data, latents, model = (str(tmp_path / name) for name in ("D", "Z", "M"))
+    assert run_here(home, *collect, "--policy=random", f"--out_dir={data}") == 0
+    encode = ("--encode", "--model=V", f"--dataset={data}", f"--out_dir={latents}")
+    assert run_here(home, *encode) == 0
+    small = ("--sequence_length=4", "--batch_size=4", "--train_steps=1")
+    assert train(home, *small, dataset=latents, model_dir=model, verb="--train_dynamics") == 0
+    capsys.readouterr()
+    assert play(home, f"--out={tmp_path / 'a.mp4'}", memory=model) == 0
+    assert "played      6 steps, random" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("models", "arguments", "code", "told"),
     [

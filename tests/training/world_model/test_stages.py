@@ -12,10 +12,13 @@ import pytest
 from commands.verbs import build_parser, checked_verb
 from configs.errors import ConfigurationError
 from tests.runs import MAIN
+from tests.training.offline.made import square, write
+from training.checkpoints.encoder import load_encoder
 from training.world_model.presets import PAPER, PRESETS, SMALL, Preset
 from training.world_model.running import HEARD, Pipeline
 from training.world_model.stages import Stage, stages_of
 from training.world_model.stamps import fingerprints
+from trajectories.reader import open_dataset
 
 PROJECT = MAIN.parent
 RECIPE = "[Environment]\nEnvType = classic_control\nEnvID = CartPole-v1\n"
@@ -113,6 +116,37 @@ def test_what_other_settings_made_is_replaced_on_request_alone(
         ).stdout
         or (pipeline.folder / "data").is_dir()
     )
+
+
+def test_latents_of_an_encoder_that_is_replaced_are_encoded_anew(
+    tmp_path: Path, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del pipeline  # which lends its folder and its signals
+    write(tmp_path / "rollouts", [square(seed, steps=3) for seed in range(4)])
+    recipe = tmp_path / "recipe.conf"
+    recipe.write_text("[Encoder]\nModel = state_autoencoder\nEncoderBatchSize = 4\n")
+    _, _, encoder, _, encode, *_ = stages_of(SMALL, tmp_path, 1)
+    words = (*encoder.words[:1], f"--config_path={recipe}", *encoder.words[2:])
+
+    def trained_for(steps: int, *, overwrite: bool) -> Pipeline:
+        own = tuple(f"--train_steps={steps}" if "train_steps" in w else w for w in words)
+        product = tmp_path / "vae" / "model.ckpt"  # too few episodes for a best one
+        first = replace(encoder, words=own, needs=(), product=product, recipe=recipe)
+        return Pipeline(tmp_path, (first, encode), 1, overwrite)
+
+    def digest() -> str:
+        described = open_dataset(tmp_path / "latents").info.description.facts["encoder"]
+        assert described["digest"] == load_encoder(tmp_path / "vae").digest
+        return str(described["digest"])
+
+    assert trained_for(1, overwrite=False).run() == 0
+    before = digest()
+    assert trained_for(2, overwrite=True).run() == 0
+    assert digest() != before
+    assert len(open_dataset(tmp_path / "latents")) == 4
+    capsys.readouterr()
+    assert trained_for(2, overwrite=False).run() == 0
+    assert "encode: whole, passed over" in capsys.readouterr().out
 
 
 @pytest.mark.slow
