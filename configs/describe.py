@@ -15,7 +15,7 @@ _WIDTH = 100
 _INDENT = " " * 6
 
 _MARKDOWN_HEAD = """\
-<!-- Generated: python -m configs.describe > docs/configuration.md. Edit configs/schema.py. -->
+<!-- Generated: python -m configs.describe > docs/configuration.md. Edit configs/sections/. -->
 # Configuration
 
 A run is described by a `.conf` file: `[Section]`, then `Key = value`, comments after `#` or `;`.
