@@ -1,25 +1,35 @@
 """Runs of TD3: exact resumption, stops, plays, and what is refused."""
 
 import json
+import os
 import signal
 import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
+from agents.replay.vector_replay import VectorReplay
 from configs.errors import STOPPED_EXIT_CODE
+from configs.loading import load_config
 from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch
 from tests.off_policy_runs import FRAMES, STATES
 from tests.records import checkpoint_path, differences, figures, last_row, read_status, state_of
 from tests.runs import run_here, run_main, started, write_recipe
+from tests.workers.pools import worker_ids
 from training import launch as launching
 from training.checkpoints.storage import Payload, load_payload
+from training.dreaming.opening import open_pool
 from training.loop.trainer import Beginning, Outcome
+from training.off_policy.experience import Experience
 from training.off_policy.trainer import OffPolicyTrainer
+from workers.opening import Sizes
 
 pytestmark = pytest.mark.timeout(300)
+CPU = torch.device("cpu")
+PENDULUM = Path(__file__).parents[1] / "configs/Pendulum/td3.conf"
 
 
 def calm_run(folder: Path, text: str, ranks: int | None = None) -> CalmRun:
@@ -283,3 +293,30 @@ def test_pendulum_is_learnt(tmp_path: Path) -> None:
     assert run_here(tmp_path, *command, "--episodes=20") == 0
     (report,) = (tmp_path / f"logs/runs/{NAME}/evaluation").glob("*.json")
     assert json.loads(report.read_text())["score"]["mean"] > -300  # random play: about -1,230
+
+
+def test_what_a_lost_worker_did_not_do_is_not_remembered() -> None:
+    config = load_config(PENDULUM, ["WorkerBackend=processes"]).config
+    sizes = Sizes(
+        num_environments=2, num_groups=1, base_seed=7, first_index=0, num_workers=2, cores=2
+    )
+    replay, still = VectorReplay(9, 3, 1, CPU), torch.zeros(2, 1)
+    with open_pool(config, sizes) as pool:
+        experience = Experience(
+            pool,
+            replay,
+            stack_size=1,
+            reward_kind="raw",
+            device=CPU,
+            encoder=None,
+            keeps_states=False,
+        )
+        experience.start()
+        experience.step(still)
+        os.kill(min(worker_ids().values()), signal.SIGKILL)
+        (cut,) = experience.step(still)
+        experience.step(still)
+    assert cut.lost
+    before, after = replay.state()["rows"][:, :3], replay.state()["rows"][:, -3:]
+    assert len(before) == 2 + 1 + 2
+    assert not (before == after).all(dim=1).any()

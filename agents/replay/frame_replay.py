@@ -66,20 +66,21 @@ class FrameReplay:
         self._write(everyone, observations, torch.zeros_like(everyone))
 
     def add(self, step: Step) -> None:
-        """Remember a step of all environments; `observations` are those that came last."""
+        """Remember a step of all that took it; `observations` are those that came last."""
         device = self._frames.device
         everyone = torch.arange(len(step.actions), device=device)
         newest = (self._written - 1) % self.num_slots
         self._actions[everyone, newest] = step.actions.to(device)
         self._rewards[everyone, newest] = step.rewards.to(device)
         self._continues[everyone, newest] = (~step.terminated).float().to(device)
-        self._has_step[everyone, newest] = True
+        lived = step.lived(is_first=self.num_added == 0)
+        self._has_step[everyone, newest] = lived.to(device)
         older = (self._older[everyone, newest] + 1).clamp(max=self._stack_size - 1)
         self._write(everyone, step.next_observations, older)
         ended = (step.terminated | step.truncated).to(device).nonzero().flatten()
         if len(ended):
             self._write(ended, step.new_observations[ended.cpu()], torch.zeros_like(ended))
-        self.num_added += len(step.actions)
+        self.num_added += int(lived.sum())
 
     def sample(self, num_batches: int, batch_size: int, stream: torch.Generator) -> list[Batch]:
         """Draw batches of steps, each step as likely as any other, with replacement."""

@@ -30,6 +30,7 @@ class Step(NamedTuple):
         terminated, truncated: [N], bool.
         next_observations: [N, ...] the true next ones, of an episode that ends its last.
         new_observations: [N, ...] what is acted on next: after a reset where an episode ended.
+        lost: [N], bool, whether it never happened, since the worker was lost that was to take it.
     """
 
     observations: Tensor
@@ -39,6 +40,11 @@ class Step(NamedTuple):
     truncated: Tensor
     next_observations: Tensor
     new_observations: Tensor
+    lost: Tensor
+
+    def lived(self, *, is_first: bool) -> Tensor:
+        """Return whose steps are remembered, [N]: of the first ones all, so that there are some."""
+        return torch.ones_like(self.lost) if is_first else ~self.lost
 
 
 class Replay(Protocol):
@@ -56,7 +62,7 @@ class Replay(Protocol):
         """Take the first observations [N, ...] of fresh episodes."""
 
     def add(self, step: Step) -> None:
-        """Remember a step of all environments."""
+        """Remember a step of all environments that took it."""
 
     def sample(self, num_batches: int, batch_size: int, stream: torch.Generator) -> Sequence[Batch]:
         """Draw batches of steps, each step as likely as any other, with replacement."""

@@ -37,7 +37,7 @@ class VectorReplay:
         """Take nothing: a row holds all of its step."""
 
     def add(self, step: Step) -> None:
-        """Remember a step of all environments, in the order of their numbers."""
+        """Remember a step of all environments that took it, in the order of their numbers."""
         continues = (~step.terminated).float()
         row = torch.cat(
             [
@@ -49,6 +49,8 @@ class VectorReplay:
             ],
             dim=1,
         )
+        if step.lost.any():
+            row = row[step.lived(is_first=self.num_added == 0)]
         begin = self.num_added % self.capacity
         self.num_added += len(row)
         if begin + len(row) <= self.capacity:

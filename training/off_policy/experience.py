@@ -84,6 +84,7 @@ class Experience:
             truncated=torch.from_numpy(batch.truncated),
             next_observations=after.cpu(),
             new_observations=new,
+            lost=_lost(batch),
         )
         self.replay.add(step)
         ended = terminated | step.truncated
@@ -112,6 +113,13 @@ class Experience:
 
     def _see(self, first: Tensor) -> None:
         self._stack = frame_stack(self._encoder, first.to(self._device), self._stack_size)
+
+
+def _lost(batch: StepBatch) -> Tensor:
+    """Return [N], bool: whose step never happened."""
+    lost = torch.zeros(len(batch.rewards), dtype=torch.bool)
+    lost[[episode.environment for episode in batch.episodes if episode.lost]] = True
+    return lost
 
 
 def _true_and_new(batch: StepBatch) -> tuple[Tensor, Tensor]:

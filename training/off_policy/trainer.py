@@ -81,9 +81,7 @@ class OffPolicyTrainer:
         self._should_stop = should_stop
         self._first_update = clock.updates
         self._rank_steps = clock.env_steps // ranks.world_size
-        share = schedule.random_steps // ranks.world_size
-        # A buffer that begins empty in a continued run is filled first, by the policy then.
-        self._needed = max(1, min(share, experience.replay.capacity))
+        self._learns_from = self._rank_steps + self._lacking()
 
     def run(self, beginning: Beginning) -> Outcome:
         """Train to the end of the schedule, or until a stop is asked for."""
@@ -131,6 +129,17 @@ class OffPolicyTrainer:
             self._reporter.report(self._clock, figures, self._episodes, self._stopwatch)
         return stopping
 
+    def _lacking(self) -> int:
+        """Return the env steps of a rank until all buffers hold enough to learn (a collective).
+
+        One that begins empty in a continued run is filled first, by the policy then. What is lost
+        with a worker is not remembered, so that buffers may differ, and ranks must learn together.
+        """
+        replay = self._experience.replay
+        share = self._schedule.random_steps // self._ranks.world_size
+        lacking = min(share, replay.capacity) - replay.num_added
+        return max(0, *(int(each) for each in self._ranks.gather(torch.tensor(lacking))))
+
     @property
     def _plays_at_random(self) -> bool:
         return self._rank_steps * self._ranks.world_size < self._schedule.random_steps
@@ -146,7 +155,7 @@ class OffPolicyTrainer:
 
     def _learn(self) -> Gathered:
         """Take the gradient steps that are due after a step of all environments."""
-        if self._plays_at_random or self._experience.replay.num_added < self._needed:
+        if self._plays_at_random or self._rank_steps < self._learns_from:
             return {}
         ratio = self._schedule.gradient_steps
         before = int((self._rank_steps - self._num_envs) * ratio)

@@ -15,6 +15,7 @@ from tests.agents.replay.walks import FRAME, A, as_frames, first_of, lives, numb
 from training.checkpoints.storage import pack
 
 CPU = torch.device("cpu")
+NOT_LOST = torch.zeros(1, dtype=torch.bool)
 LIVES = {
     "seed": st.integers(0, 10_000),
     "num_envs": st.integers(1, 3),
@@ -119,10 +120,39 @@ def test_an_episode_that_is_cut_goes_on_for_the_target_and_one_that_ends_does_no
     one = torch.ones(1, 1)
     for terminated, truncated in ((True, False), (False, True), (True, True), (False, False)):
         flags = (torch.tensor([terminated]), torch.tensor([truncated]))
-        replay.add(Step(one, one, torch.ones(1), *flags, one, one))
+        replay.add(Step(one, one, torch.ones(1), *flags, one, one, NOT_LOST))
     (batch,) = replay.sample(1, 100, stream())
     assert set(batch.continues.tolist()) == {0.0, 1.0}
     assert replay.state()["rows"][:, 3].tolist() == [0.0, 1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("capacity", [20, 400])
+def test_a_step_that_was_lost_with_its_worker_is_never_drawn(capacity: int) -> None:
+    lived: list[Step] = list(lives(4, 3, 60, lost_share=0.3))
+    first, *later = lived
+    lost = {int(n) for step in later for n in step.observations[step.lost]}
+    kept = sum(int((~step.lost).sum()) for step in later) + len(first.lost)
+    one, other = VectorReplay(capacity, 1, A, CPU), FrameReplay(capacity, 3, FRAME, 3, A, CPU)
+    other.start(as_frames(first_of(3)))
+    for step in lived:
+        one.add(step)
+        other.add(in_frames(step))
+    assert len(lost) > 20
+    for replay in (one, other):
+        assert replay.num_added == kept
+        (batch,) = replay.sample(1, 2_000, stream())
+        assert lost.isdisjoint(batch.rewards.long().tolist())
+
+
+def test_a_first_step_that_was_lost_is_kept_so_that_there_is_something_to_draw() -> None:
+    (step,) = lives(4, 2, 1, lost_share=1.0)
+    one, other = VectorReplay(9, 1, A, CPU), FrameReplay(9, 2, FRAME, 3, A, CPU)
+    one.add(step)
+    other.start(as_frames(first_of(2)))
+    other.add(in_frames(step))
+    for replay in (one, other):
+        (batch,) = replay.sample(1, 50, stream())
+        assert set(batch.rewards.tolist()) == {0.0, 200.0}
 
 
 @pytest.mark.parametrize("make", [vectors, frames])

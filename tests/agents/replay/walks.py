@@ -12,8 +12,10 @@ FRAME = (1, 2, 2)
 STREAM_SIZE = 200  # observations of an environment that differ from each other
 
 
-def lives(seed: int, num_envs: int, num_steps: int) -> Iterator[Step]:
+def lives(seed: int, num_envs: int, num_steps: int, lost_share: float = 0.0) -> Iterator[Step]:
     """Yield steps: observation i of an environment is its i-th, over all of its episodes.
+
+    A share of the steps is lost: cut where it was begun, with another episode after it.
 
     An observation is the number 200 n + i, as are action and reward of the step from it.
     """
@@ -21,10 +23,11 @@ def lives(seed: int, num_envs: int, num_steps: int) -> Iterator[Step]:
     place = torch.arange(num_envs) * STREAM_SIZE
     for _ in range(num_steps):
         ends = torch.rand(num_envs, generator=stream)
-        terminated, truncated = ends < 0.2, ends > 0.85
+        lost = torch.rand(num_envs, generator=stream) < lost_share if lost_share else ends < 0
+        terminated, truncated = (ends < 0.2) & ~lost, (ends > 0.85) | lost
         ended = terminated | truncated
-        following = place + 1
-        new = following + ended.long()
+        following = torch.where(lost, place, place + 1)
+        new = place + 1 + ended.long()
         yield Step(
             observations=place.float().unsqueeze(1),
             actions=place.float().unsqueeze(1),
@@ -33,6 +36,7 @@ def lives(seed: int, num_envs: int, num_steps: int) -> Iterator[Step]:
             truncated=truncated,
             next_observations=following.float().unsqueeze(1),
             new_observations=new.float().unsqueeze(1),
+            lost=lost,
         )
         place = new
 
