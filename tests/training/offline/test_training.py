@@ -24,6 +24,7 @@ from tests.training.offline.made import (
     vectors,
     write,
 )
+from training.building import precision
 from training.checkpoints.storage import Saver, companions, load_payload
 
 Captured = pytest.CaptureFixture[str]
@@ -192,3 +193,20 @@ def test_a_key_that_is_newer_than_the_checkpoint_is_no_change(
     arguments = (*arguments_of("transition", 4), "--resume")
     assert train(tmp_path, *arguments, dataset=str(frames)) == 0
     assert "changed since the checkpoint: TrainSteps 3 -> 4\n" in capsys.readouterr().out
+
+
+def test_a_precision_that_this_machine_settles_otherwise_is_told_in_one_line(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "D", [vectors(seed) for seed in range(8)], VECTORS)
+    auto = "--set=Precision=auto"
+    monkeypatch.setattr(precision, "bfloat16_pays", lambda *of: False)
+    assert train(tmp_path, *arguments_of("transition", 2), auto) == 0
+    assert "Precision = auto means" not in capsys.readouterr().out
+    monkeypatch.setattr(precision, "bfloat16_pays", lambda *of: True)
+    assert train(tmp_path, *arguments_of("transition", 4), auto, "--resume") == 0
+    said = (
+        "WARNING: E/model.ckpt was trained in float32, and Precision = auto means bfloat16 on this "
+        "machine: it goes on in bfloat16; to keep what it had: --set Precision=float32"
+    )
+    assert capsys.readouterr().out.count(said) == 1
