@@ -109,6 +109,8 @@ def test_frames_of_other_environments_are_forgotten_with_a_word(
     launch(tmp_path, None, *command, "--num_env_per_process=1", "--max_env_steps=272")
     assert "the replay buffer begins empty" in capsys.readouterr().out
     assert state_of(checkpoint_path(tmp_path, NAME))["ranks"][0]["replay"]["num_added"] == 16
+    row = last_row(tmp_path, NAME)  # 16 steps of the 40 that come before the first gradient
+    assert not any(name.startswith("losses/") for name in row)
 
 
 def test_figures_of_the_losses_are_written(states: CalmRun) -> None:

@@ -44,7 +44,7 @@ def encoding(columns: pa.Schema) -> dict[str, Any]:
         "compression": dict.fromkeys(compressed, "zstd"),
         "compression_level": dict.fromkeys(compressed, 1),
         "use_dictionary": ["episode"],
-        "write_statistics": False,
+        "write_statistics": False,  # they leave NaN out: a filter would pass over labels of NaN
         "write_page_checksum": True,
     }
 

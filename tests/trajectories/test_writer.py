@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -76,6 +77,16 @@ def test_observations_and_latents_alone_are_compressed(
     compression = {column.path_in_schema: column.compression for column in columns}
     assert {name for name, codec in compression.items() if codec == "ZSTD"} == large
     assert set(compression.values()) == {"ZSTD", "UNCOMPRESSED"}
+
+
+def test_a_filter_of_a_shard_finds_labels_that_are_not_known(tmp_path: Path) -> None:
+    labels = {"target": np.where(np.arange(41) % 2, np.nan, 1.0)}
+    with ShardWriter(tmp_path, SCHEMA, DESCRIPTION, "a") as writer:
+        writer.add(replace(episode(0), labels=labels))
+    path, target = tmp_path / "shard-a-0.parquet", pc.field("target")
+    for wanted in (pc.is_nan(target), target != 1.0, ~(target <= 1.0)):
+        found = pq.read_table(path, filters=wanted)["t"].to_pylist()
+        assert found == list(range(1, 41, 2))
 
 
 def test_a_shard_is_closed_when_it_is_large_enough(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ class Curves:
     """The TensorBoard writers of the two axes.
 
     Args:
-        path: the run's folder; the curves over the second axis lie in a folder of their own within.
+        path: the run's folder; the curves over the second axis lie in a folder of their own within,
+            since a cut takes all curves of a folder from one number on.
         second_axis: its name.
         first_env_step, first_frame: where to cut what is there; None = nowhere.
     """
