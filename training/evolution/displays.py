@@ -102,14 +102,21 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
     return rows
 
 
-def _length(config: Config, longest_episode: int) -> str:
-    """Say what ends an evolution: its generations, or TotalEnvSteps where these may come first."""
+def _length(config: Config, longest_episode: int | None) -> str:
+    """Say what ends an evolution: its generations, or TotalEnvSteps where these may come first.
+
+    Args:
+        config: the run's configuration.
+        longest_episode: env steps at which an episode is cut, None where it never is.
+    """
     section, limit = config.evolution, config.run.total_env_steps
     episodes = section.population_size * section.trials_per_member
     text = (
         f"{section.generations:,} generations of {section.population_size} controllers x "
-        f"{section.trials_per_member} = {episodes:,} episodes of at most "
-        f"{longest_episode:,} env steps"
+        f"{section.trials_per_member} = {episodes:,} episodes"
     )
-    may_come_first = limit < section.generations * episodes * longest_episode
-    return text + (f", or {limit:,} env steps (TotalEnvSteps)" if may_come_first else "")
+    if longest_episode is not None:
+        text += f" of at most {longest_episode:,} env steps"
+        if limit >= section.generations * episodes * longest_episode:
+            return text
+    return f"{text}, or {limit:,} env steps (TotalEnvSteps)"
