@@ -141,6 +141,7 @@ def test_what_cannot_be_trained_is_refused_in_one_message(
     assert told in said
     assert said.count("error:") == 1
     assert not (tmp_path / "E" / "model.ckpt").exists()
+    assert not ModelFolder.at(tmp_path / "E").holds_results()  # the mended command may be typed
 
 
 def test_a_name_in_capitals_means_the_environment_of_any_version(tmp_path: Path) -> None:
