@@ -188,6 +188,28 @@ def test_a_tilde_that_the_shell_has_left_is_the_home_folder(
 
 
 @pytest.mark.parametrize(
+    ("verb", "flag"),
+    [
+        ("--collect", "--out_dir"),
+        ("--encode", "--out_dir"),
+        ("--train_encoder", "--model_dir"),
+        ("--train_dynamics", "--model_dir"),
+        ("--train", "--local_dir"),
+    ],
+)
+def test_a_file_in_the_place_of_a_folder_is_refused_before_anything_is_loaded(
+    verb: str, flag: str, tmp_path: Path, capsys: Captured
+) -> None:
+    taken = tmp_path / "notes.txt"
+    taken.write_text("mine")
+    for typed in (taken, taken / "inside"):
+        line = refusal([verb, f"{flag}={typed}"], capsys)
+        assert f"{flag}" in line
+        assert f"{taken} is no folder, but a file" in line
+    assert taken.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
     ("typed", "said"),
     [
         (
