@@ -172,7 +172,7 @@ def test_a_recipe_that_contradicts_the_checkpoint_is_refused_with_a_table(
     message = capsys.readouterr().err
     assert re.search(r"key +wanted +found in the checkpoint", message)
     assert re.search(r"EnvID +Acrobot-v1 +CartPole-v1", message)
-    assert f"--config_path=logs/runs/{NAME}/config.conf is the recipe of its own run" in message
+    assert f"--config_path=logs/runs/{NAME}/config.conf, the recipe of its own run" in message
     assert reports(cartpole, "refused") == []
 
 
