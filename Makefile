@@ -66,7 +66,17 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z_0-9]+:.*## / {sub(/^run_/, ""); printf "  %-30s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONFIG NUM_ENV NPROC LOG_NAME CKPT ARGS RUNS PLOT PART PRESET FOLDER RESUME=1 OVERWRITE=1 GPU PORT PYTHON TORCH_INDEX VENV"
+	@echo "             TENSORBOARD_HOST FLAVOR SHM_SIZE PEERS_VENV"
 	@echo "  of slurm:  STAGE NODES GPUS NPROC TASKS CPUS TIME MOST_STARTS FILE (docs/multinode.md)"
+
+# A misspelt variable would leave its default, unseen. make slurm looks at its own.
+ours    := $(shell sed -nE 's/^(export )?([A-Z_]+) *\?=.*/\2/p' $(firstword $(MAKEFILE_LIST))) RESUME OVERWRITE
+typed   := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+unknown := $(if $(filter slurm run_slurm,$(MAKECMDGOALS)),,$(filter-out $(ours) SHELL -% MAKE%,$(typed)))
+nearest  = $(shell $(PYTHON) -c 'import difflib, sys; name, *ours = sys.argv[1:]; print(*difflib.get_close_matches(name.upper(), ours, 1))' $(firstword $(unknown)) $(ours))
+ifneq ($(unknown),)
+  $(error $(firstword $(unknown))= is no variable of this Makefile$(addprefix ; did you mean ,$(nearest:%=%?)); `make` lists all)
+endif
 
 # Set-up
 .PHONY: install

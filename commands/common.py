@@ -26,6 +26,19 @@ def path(text: str) -> Path:
     return Path(os.path.expanduser(text))
 
 
+def folder(text: str) -> Path:
+    """Parse the path of a folder to write into, which may not be there yet.
+
+    Raises:
+        argparse.ArgumentTypeError: it is a file, or lies in one.
+    """
+    named = path(text)
+    for place in (named, *named.parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise argparse.ArgumentTypeError(f"{place} is no folder, but a file")
+    return named
+
+
 def add_common_flags(parser: Parser) -> None:
     """Add the flags that all verbs share."""
     common = parser.group(COMMON_TITLE)
@@ -123,7 +136,7 @@ def add_local_dir(parser: Parser) -> None:
         return
     parser.group("where runs lie (--train, --eval, --export)").add_argument(
         *("--local_dir", "--local-dir"),
-        type=path,
+        type=folder,
         metavar="DIR",
         help="the folder of logs/ and, unless it is named, of checkpoints/NAME.ckpt (default: the "
         "current one)",

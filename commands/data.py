@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 
 from commands.parser import VERBS_TITLE, Parser
 
@@ -34,7 +35,7 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
     """Refuse what is no action, no format, or not so many paths."""
     action, *paths = args.data
     if action not in ACTIONS:
-        parser.error(f"--data {action}: is none of {', '.join(ACTIONS)}")
+        parser.error(f"--data {action}: {_none_of(action, ACTIONS)}")
     if (args.to is not None) != (action == "export"):
         parser.error(
             "--data export needs --to and a format"
@@ -43,11 +44,19 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
         )
     if action == "export":
         if args.to[0] not in FORMATS:
-            parser.error(f"--to {args.to[0]}: is none of {', '.join(FORMATS)}")
+            parser.error(f"--to {args.to[0]}: {_none_of(args.to[0], FORMATS)}")
         if len(paths) + len(args.to) != 3:
             parser.error("--data export takes the dataset's folder and a folder to write: PATH OUT")
     elif not paths:
         parser.error(f"--data {action} needs the folder of a dataset")
+
+
+def _none_of(word: str, known: Sequence[str]) -> str:
+    """Say that a word is none of those that are known, and which is near it."""
+    import difflib
+
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"is none of {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def run(args: argparse.Namespace) -> int:

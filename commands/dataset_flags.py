@@ -2,7 +2,7 @@
 
 import argparse
 
-from commands.common import path
+from commands.common import folder
 from commands.parser import Parser
 
 LONGEST_ENDING = "-00000-of-00000"  # which --encode adds to --out_name
@@ -56,7 +56,7 @@ def add_written_dataset(parser: Parser) -> None:
         return
     group = parser.group("the dataset that is written (--collect, --encode)")
     group.add_argument(
-        "--out_dir", type=path, metavar="DIR", help="directory of the dataset; made or added to"
+        "--out_dir", type=folder, metavar="DIR", help="directory of the dataset; made or added to"
     )
     group.add_argument(
         "--out_name",

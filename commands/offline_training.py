@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from commands.common import (
     add_continuing,
     add_tracking,
+    folder,
     note_recipe,
-    path,
     positive_int,
     typed_recipe,
 )
@@ -35,7 +35,7 @@ def add_offline_flags(parser: Parser) -> None:
         return
     group = parser.group("training on a dataset (--train_encoder, --train_dynamics)")
     group.add_argument(
-        "--model_dir", type=path, metavar="DIR", help="where the model and its curves are kept"
+        "--model_dir", type=folder, metavar="DIR", help="where the model and its curves are kept"
     )
     for flag, keys in (
         ("--train_steps", "TrainSteps, DynamicsTrainSteps"),

@@ -17,11 +17,16 @@ VERBS_TITLE = "run mode (exactly one)"
 COMMON_TITLE = "all modes"
 
 
-FLAG_OF_KEY = {
-    "NumEnv": "--num_env_per_process",
-    "TotalEnvSteps": "--max_env_steps",
-    "Seed": "--seed",
+# The flags that set a key, or do for another verb what the key does for training.
+FLAGS_OF_KEY = {
+    "NumEnv": ("--num_env_per_process",),
+    "TotalEnvSteps": ("--max_env_steps", "--train_steps", "--max_steps"),
+    "Seed": ("--seed",),
+    "LearningRate": ("--learning_rate",),
+    "saveCkptEvery": ("--save_every_n_steps",),
+    "EnvID": ("--environment",),
 }
+OF_TRAINING = {"TotalEnvSteps"}  # means nothing to a verb that has no flag for it
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,7 +110,7 @@ class Parser(argparse.ArgumentParser):
             what = f"unknown argument {name}"
             verbs = of_all.flags_of(VERBS_TITLE)
             flag = name.startswith("-")
-            near = self._meant(name, verbs) if flag else self._meant_by_word(argument)
+            near = self._meant(name, verbs, of_all) if flag else self._meant_by_word(argument)
         return what + (f"; did you mean {near}?" if near else "")
 
     def _meant_by_word(self, word: str) -> str | None:
@@ -121,7 +126,7 @@ class Parser(argparse.ArgumentParser):
             return f"--set {self.typed[place - 1]}={word}"
         return None
 
-    def _meant(self, name: str, verbs: Sequence[str]) -> str | None:
+    def _meant(self, name: str, verbs: Sequence[str], of_all: "Parser") -> str | None:
         """Return our flag for an unknown one: what others call it, a key, or the nearest one."""
         import difflib
 
@@ -131,14 +136,14 @@ class Parser(argparse.ArgumentParser):
         ours: list[str] = [*self._option_string_actions, *verbs]
         flags = {**{plain(flag): flag for flag in ours}, **FLAG_OF}
         if word in flags:
-            return flags[word]
+            elsewhere = None if flags[word] in ours else of_all.group_with(flags[word])
+            return flags[word] + (f" (of another mode, {elsewhere})" if elsewhere else "")
         longer = [flag for flag in ours if flag.startswith(name)]
         near = longer if len(longer) == 1 else difflib.get_close_matches(name, ours, cutoff=0.5)
         is_a_slip = bool(difflib.get_close_matches(name, near, cutoff=0.8))
         key = KEY_OF.get(word) or (None if is_a_slip else _keys().get(word))
-        if key is not None:
-            return _setting(name, key)
-        return near[0] if near else None
+        setting = None if key is None else self._setting(name, key)
+        return setting or (near[0] if near else None)
 
     def _meant_elsewhere(self, name: str) -> str | None:
         """Return what does here what a flag of another verb does there."""
@@ -148,7 +153,17 @@ class Parser(argparse.ArgumentParser):
         flag, key = FLAG_OF.get(word), KEY_OF.get(word) or _keys().get(word)
         if flag is not None and self.knows(flag):
             return flag
-        return None if key is None else _setting(name, key)
+        key = key or next((key for key, flags in FLAGS_OF_KEY.items() if name in flags), None)
+        return None if key is None else self._setting(name, key)
+
+    def _setting(self, name: str, key: str) -> str | None:
+        """Return how this verb sets a key that others have a flag for, None where it cannot."""
+        from configs.other_words import with_remark
+
+        for flag in FLAGS_OF_KEY.get(key, ()):
+            if self.knows(flag):
+                return flag
+        return None if key in OF_TRAINING else with_remark(name, f"--set {key}=...")
 
     def error(self, message: str) -> "NoReturn":
         """Print one line, on the first process of a node alone, and exit with 2."""
@@ -157,13 +172,6 @@ class Parser(argparse.ArgumentParser):
         else:
             let_the_first_speak()
         sys.exit(2)
-
-
-def _setting(name: str, key: str) -> str:
-    """Return how a key of the recipe is set that others have a flag for."""
-    from configs.other_words import with_remark
-
-    return with_remark(name, FLAG_OF_KEY.get(key, f"--set {key}=..."))
 
 
 def _keys() -> dict[str, str]:

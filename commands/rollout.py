@@ -52,16 +52,17 @@ def run(args: argparse.Namespace) -> int:
     import shlex
     import sys
 
-    from commands.run_options import EPISODES, collect_overrides
+    from commands.run_options import collect_overrides
     from configs.loading import load_config
     from training.folders.own_command import own_command
+    from training.options import USUAL_EPISODES
     from training.playing.rollout import RolloutOptions, roll_out
 
     loaded = load_config(typed_recipe(args), collect_overrides(args))
     options = RolloutOptions(
         command_line=shlex.join(own_command(sys.argv, os.environ)),
         checkpoint=args.rollout,
-        episodes=args.episodes or EPISODES,
+        episodes=args.episodes or USUAL_EPISODES,
         greedy=args.greedy,
         with_info=args.save_info,
         film=args.monitor,

@@ -9,7 +9,6 @@ from pathlib import Path
 from commands.common import path, typed_recipe
 from commands.experiment import keys_of_flags, read_experiment
 
-EPISODES = 20  # that an evaluation plays unless told otherwise
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
     from configs.loading import LoadedConfig
@@ -78,7 +77,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
     import shlex
 
     from training.folders.own_command import own_command
-    from training.options import RunOptions
+    from training.options import USUAL_EPISODES, RunOptions
     from training.ranks.restarts import check_restarts
 
     check_restarts()
@@ -99,7 +98,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         profile_updates=args.profile_updates,
         pytorch_profiling=args.pytorch_profiling,
         use_wandb=args.use_wandb,
-        episodes=args.episodes or EPISODES,
+        episodes=args.episodes or USUAL_EPISODES,
         greedy=args.greedy,
         baselines=args.baselines,
         video=args.video,

@@ -15,6 +15,8 @@ from configs.legacy import OPTIONS_SECTION
 from configs.options import nearest
 from configs.typed import typed
 
+PROJECT = Path(__file__).resolve().parents[1]
+
 _COMMENT = re.compile(r"(^|\s)[#;].*$")
 _LONGEST_SHOWN = 80
 
@@ -137,9 +139,9 @@ def read_text(path: Path, kind: str = "a recipe", flag: str = "--config_path") -
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ConfigurationError(
-            f"{path}: no such configuration file; name {kind} with {typed(flag)}"
-        ) from None
+        near = _file_near(path)
+        meant = f"; did you mean {near}?" if near else f"; name {kind} with {typed(flag)}"
+        raise ConfigurationError(f"{path}: no such configuration file{meant}") from None
     except IsADirectoryError:
         raise ConfigurationError(f"{path}: is a folder, not a configuration file") from None
     except OSError as error:
@@ -152,6 +154,19 @@ def read_text(path: Path, kind: str = "a recipe", flag: str = "--config_path") -
             f"{path}:{line}: byte 0x{content[error.start]:02x} is not UTF-8 text; "
             "is this a configuration file, and was it saved as UTF-8?"
         ) from error
+
+
+def _file_near(path: Path) -> Path | None:
+    """Return the file that a missing one is a slip of, or that lies so in the project's folder."""
+    for folder in (Path(), PROJECT):
+        try:
+            names = [file.name for file in (folder / path).parent.glob(f"*{path.suffix}")]
+        except OSError:
+            continue
+        name = nearest(path.name, names)
+        if name is not None:
+            return (folder / path).with_name(name)
+    return None
 
 
 def _is_set(key: str, settings: Sequence[Setting]) -> bool:

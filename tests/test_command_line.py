@@ -17,9 +17,10 @@ from tensorboard.backend.event_processing.event_accumulator import (  # type: ig
 import main
 from commands import one_voice, run_options
 from commands.missing_package import is_requirement
-from commands.verbs import build_parser
+from commands.verbs import VERBS, build_parser
 from configs.loading import load_config
 from configs.options import all_options
+from configs.other_words import FLAG_OF, KEY_OF
 from tests.records import checkpoint_path, figures, read_status, run_path
 from tests.runs import (
     CARTPOLE,
@@ -187,6 +188,28 @@ def test_a_tilde_that_the_shell_has_left_is_the_home_folder(
 
 
 @pytest.mark.parametrize(
+    ("verb", "flag"),
+    [
+        ("--collect", "--out_dir"),
+        ("--encode", "--out_dir"),
+        ("--train_encoder", "--model_dir"),
+        ("--train_dynamics", "--model_dir"),
+        ("--train", "--local_dir"),
+    ],
+)
+def test_a_file_in_the_place_of_a_folder_is_refused_before_anything_is_loaded(
+    verb: str, flag: str, tmp_path: Path, capsys: Captured
+) -> None:
+    taken = tmp_path / "notes.txt"
+    taken.write_text("mine")
+    for typed in (taken, taken / "inside"):
+        line = refusal([verb, f"{flag}={typed}"], capsys)
+        assert f"{flag}" in line
+        assert f"{taken} is no folder, but a file" in line
+    assert taken.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
     ("typed", "said"),
     [
         (
@@ -202,6 +225,45 @@ def test_a_flag_of_another_mode_is_refused_and_not_passed_over(
     typed: str, said: str, capsys: Captured
 ) -> None:
     assert said in refusal(["--train", typed], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["--train_encoder", "--max_steps=20"], "did you mean --train_steps?"),
+        (["--train_encoder", "--total_timesteps=20"], "did you mean --train_steps?"),
+        (["--train_dynamics", "--lr=1e-3"], "did you mean --learning_rate?"),
+        (["--train_encoder", "--save_freq=20"], "did you mean --save_every_n_steps?"),
+        (["--collect", "--max_env_steps=20"], "did you mean --max_steps?"),
+        (["--collect", "--env=CartPole-v1"], "did you mean --environment?"),
+        (["--train", "--max_steps=20"], "did you mean --max_env_steps?"),
+        (
+            ["--train", "--capture_video"],
+            "did you mean --video (of another mode, evaluation (--eval))?",
+        ),
+    ],
+)
+def test_what_is_meant_is_a_flag_of_the_mode_that_is_typed(
+    arguments: list[str], meant: str, capsys: Captured
+) -> None:
+    assert meant in refusal(arguments, capsys)
+
+
+WORDS_OF_OTHERS = [
+    *(flag for flag in build_parser()._option_string_actions if flag.startswith("--")),
+    *(f"--{word}" for word in (*KEY_OF, *FLAG_OF)),
+]
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "config_options"])
+def test_no_mode_names_a_flag_that_it_would_refuse(verb: str, capsys: Captured) -> None:
+    own = build_parser([verb])
+    for word in WORDS_OF_OTHERS:
+        if own.knows(word) or word[2:] in VERBS:
+            continue
+        line = refusal([f"--{verb}", f"{word}=3"], capsys)
+        named = re.search(r"did you mean (--\w+)(?! \(of another mode)(?!\w)", line)
+        assert named is None or own.knows(named[1]) or named[1][2:] in VERBS, line
 
 
 def test_an_unknown_flag_that_resembles_none_is_refused_all_the_same(capsys: Captured) -> None:

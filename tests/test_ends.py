@@ -102,6 +102,33 @@ def test_what_is_drawn_or_studied_is_refused_in_the_last_line_too(
     assert "(exit code 2)" in last
 
 
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (
+            "CONFG=configs/other.conf",
+            "CONFG= is no variable of this Makefile; did you mean CONFIG?",
+        ),
+        ("log_name=other", "did you mean LOG_NAME?"),
+        ("XYZZY=1", "XYZZY= is no variable of this Makefile; `make` lists all"),
+    ],
+)
+def test_a_misspelt_variable_of_make_is_refused_before_anything_runs(
+    typed: str, words: str, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        make_train(tmp_path, typed),
+        cwd=tmp_path,
+        env=os.environ | environment_of_make(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == MAKE_FAILED
+    assert words in ended.stderr
+    assert ended.stdout == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_ctrl_c_under_make_ends_with_the_runs_own_sentence(ranks: int, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+USUAL_EPISODES = 20  # that are played unless told otherwise
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -24,7 +26,7 @@ class RunOptions:
     profile_updates: int | None = None
     pytorch_profiling: bool = False
     use_wandb: bool = False
-    episodes: int = 20
+    episodes: int = USUAL_EPISODES
     greedy: bool = False
     baselines: bool = False
     video: bool = False

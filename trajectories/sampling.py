@@ -193,7 +193,7 @@ def _check_batches(batches: int, there: int, size: int, share: Share, what: str)
     if batches < 1:
         raise ConfigurationError(
             f"{there:,} {what} are too few for a batch of {size:,} on each of {share.count} ranks "
-            "and loader workers; collect more, or make batches smaller"
+            "and loader workers; collect more, or make batches smaller (--batch_size)"
         )
 
 

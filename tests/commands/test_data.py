@@ -103,6 +103,8 @@ def test_export_takes_its_words_in_any_order(words: list[str], folder: Path) -> 
         (["verify", "."], 8, ".: is no dataset: it has no manifest.json"),
         (["verify"], 2, "--data verify needs the folder of a dataset"),
         (["mend", "car"], 2, "--data mend: is none of verify, repair, inspect, export"),
+        (["verfy", "car"], 2, "did you mean verify?"),
+        (["export", "car", "out", "--to", "npy"], 2, "did you mean npz?"),
         (["export", "car", "out"], 2, "--data export needs --to and a format"),
         (["export", "car", "out", "--to", "zip"], 2, "--to zip: is none of minari, webdataset"),
         (["export", "car", "--to", "npz"], 2, "and a folder to write: PATH OUT"),

@@ -5,6 +5,7 @@ import pytest
 
 from configs.errors import ConfigurationError
 from configs.loading import load_config
+from tests.architecture.test_floors import ROOT
 
 Refused = Callable[..., str]
 
@@ -212,6 +213,17 @@ def test_a_missing_file_and_a_folder_are_one_clear_line_each(tmp_path: Path) -> 
         f"{missing}: no such configuration file; name a recipe with --config_path"
     )
     assert message(tmp_path) == f"{tmp_path}: is a folder, not a configuration file"
+
+
+def test_a_missing_file_is_told_which_one_is_near_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config_ppo00.conf").write_text("")
+    missing = tmp_path / "config_pppo00.conf"
+    assert message(missing).endswith(f"did you mean {tmp_path / 'config_ppo00.conf'}?")
+    monkeypatch.chdir(tmp_path)  # from where README's commands do not find their recipes
+    demo = Path("configs/demo_config.conf")
+    assert message(demo).endswith(f"did you mean {ROOT / demo}?")
 
 
 def test_control_characters_and_long_values_stay_on_one_short_line(refused: Refused) -> None:

@@ -109,3 +109,4 @@ def test_pytorch_rl_846_steps_beyond_those_asked_for_are_announced(
     assert "2 updates of 32 env steps; the last one is finished" in said
     assert "done: 64 env steps" in said
     assert updates_text(64, 32) == "2 updates of 32 env steps"
+    assert updates_text(32, 32) == "1 update of 32 env steps"

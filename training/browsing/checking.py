@@ -6,6 +6,7 @@ from pathlib import Path
 from configs.errors import DatasetError
 from training.browsing.progress import reading
 from training.live.console import final_message
+from training.live.words import counted
 from trajectories.inventory import take_inventory
 from trajectories.places import datasets_named
 from trajectories.repair import repair
@@ -47,16 +48,12 @@ def _is_whole(folder: Path, names: set[str] | None) -> bool:
 
 
 def _in_words(verdict: Verdict) -> str:
-    state = _counted(len(verdict.problems), "problem") if verdict.problems else "whole"
+    state = counted(len(verdict.problems), "problem") if verdict.problems else "whole"
     return (
-        f"{verdict.folder}: {state}; {_counted(verdict.num_shards, 'whole shard')} with "
-        f"{_counted(verdict.num_episodes, 'episode')}, {_counted(verdict.num_rows, 'row')}, "
+        f"{verdict.folder}: {state}; {counted(verdict.num_shards, 'whole shard')} with "
+        f"{counted(verdict.num_episodes, 'episode')}, {counted(verdict.num_rows, 'row')}, "
         f"{verdict.num_bytes / 1e6:,.1f} MB"
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def repair_datasets(words: Sequence[str]) -> int:

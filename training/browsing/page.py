@@ -12,6 +12,7 @@ from rich.table import Table
 from training.browsing.histogram import histogram
 from training.folders.files import replace_file
 from training.live.console import final_message
+from training.live.words import counted
 from training.reports.markup import Markup, element
 from training.reports.numbers import number_text
 from training.reports.page import Section, folded, paragraph, render_page
@@ -56,7 +57,7 @@ def facts(dataset: Dataset, summary: Summary) -> list[tuple[str, str]]:
         ("policy", description.policy),
         ("episodes", f"{summary.num_episodes:,}"),
         ("frames", f"{frames:,}"),
-        ("on disk", f"{size / 1e6:,.1f} MB in {summary.num_shards:,} shards"),
+        ("on disk", f"{size / 1e6:,.1f} MB in {counted(summary.num_shards, 'shard')}"),
         ("of a frame", f"{size / frames:,.0f} bytes, decoded {schema.bytes_per_observation:,}"),
         (schema.observation_column, f"{schema.observation_dtype} {list(schema.observation_shape)}"),
         ("action", f"{schema.action.kind} {list(schema.action.shape or schema.action.sizes)}"),

@@ -9,6 +9,7 @@ import torch
 from agents.controllers.cma_es import strategy_bytes
 from agents.controllers.controller import Controller
 from configs.loading import dump_config, render_conf
+from configs.schema import Config
 from training.building.notes import crowded_cores, undone_nohup
 from training.evolution.showing import SUBJECT
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -81,7 +82,6 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
     seen += ", their change" if inputs.with_change else ""
     seen += f", {inputs.hidden_size} of the memory" if inputs.hidden_size else ""
     shape = f"{section.hidden_units} hidden units" if section.hidden_units else "linear"
-    episodes = section.population_size * section.trials_per_member
     threads = f"{torch.get_num_threads()} thread(s)"
     where = threads if ranks.device.type == "cpu" else "a GPU"
     by_hand = [key for key, source in parts.loaded.sources.items() if source == "command line"]
@@ -93,12 +93,7 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
             f"{pool.spec.env_id}, {ranks.world_size} rank(s) x {pool.num_environments}, "
             f"{pool.place}",
         ),
-        (
-            "length",
-            f"{section.generations:,} generations of {section.population_size} controllers x "
-            f"{section.trials_per_member} = {episodes:,} episodes of at most "
-            f"{pool.spec.max_episode_steps:,} env steps",
-        ),
+        ("length", _length(config, pool.spec.max_episode_steps)),
         ("computes on", where),
         (
             "memory",
@@ -112,3 +107,23 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
     if by_hand:
         rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
     return rows
+
+
+def _length(config: Config, longest_episode: int | None) -> str:
+    """Say what ends an evolution: its generations, or TotalEnvSteps where these may come first.
+
+    Args:
+        config: the run's configuration.
+        longest_episode: env steps at which an episode is cut, None where it never is.
+    """
+    section, limit = config.evolution, config.run.total_env_steps
+    episodes = section.population_size * section.trials_per_member
+    text = (
+        f"{section.generations:,} generations of {section.population_size} controllers x "
+        f"{section.trials_per_member} = {episodes:,} episodes"
+    )
+    if longest_episode is not None:
+        text += f" of at most {longest_episode:,} env steps"
+        if limit >= section.generations * episodes * longest_episode:
+            return text
+    return f"{text}, or {limit:,} env steps (TotalEnvSteps)"

@@ -8,6 +8,7 @@ import torch
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from training.live.words import counted
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
 from workers.environments.base import EnvironmentSpec
@@ -68,7 +69,8 @@ def banner_rows(
 
 def updates_text(steps: int, per_update: int) -> str:
     """Say how many updates there are, and that the last one goes beyond `steps` if it does."""
-    text = f"{math.ceil(steps / per_update):,} updates of {per_update:,} env steps"
+    updates = counted(math.ceil(steps / per_update), "update")
+    text = f"{updates} of {per_update:,} env steps"
     return f"{text}; the last one is finished" if steps % per_update else text
 
 

@@ -45,3 +45,8 @@ def duration(seconds: float) -> str:
 def memory(megabytes: float) -> str:
     """Return 412 MB or 9.3 GB."""
     return f"{megabytes:.0f} MB" if megabytes < 9999.5 else f"{megabytes / 1000:.1f} GB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless there is one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -44,8 +44,9 @@ def say_how_it_ended(
 
     `workers_replaced` on all ranks since this start: what was said of each is long out of sight.
     """
-    saved = session.last_checkpoint
-    where = f"saved to {saved}" if saved is not None else "nothing to save yet"
+    saved, source = session.last_checkpoint, session.source
+    before = "nothing to save yet" if source is None else f"nothing new to save since {source}"
+    where = before if saved is None else f"saved to {saved}"
     where += _of_workers(session, workers_replaced)
     steps = session.clock.in_words
     if outcome is Outcome.DONE:
@@ -54,7 +55,7 @@ def say_how_it_ended(
         return
     reason = stop.signal_name or "a stop was asked for on another rank"
     session.write_status(STOPPED_EXIT_CODE, f"stopped on request ({reason})")
-    then = "continues" if saved is not None else "begins anew"
+    then = "begins anew" if saved is None and source is None else "continues"
     _say_last(
         STOPPED_EXIT_CODE,
         f"stopped on request ({reason}) at {steps}; {where}; "

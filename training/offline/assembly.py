@@ -13,6 +13,7 @@ from agents.encoders.objective import Objective
 from agents.ranks import Ranks
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig, dump_config, render_conf
+from configs.typed import typed
 from training.building.notes import crowded_cores
 from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.payload_form import laid_out
@@ -169,7 +170,10 @@ def assemble(
             f"{VALIDATION!r}; there is no best checkpoint, and no early stop"
         )
     if done.steps >= schedule.train_steps:
-        notes.append(f"nothing is left to train: {schedule.train_steps:,} steps are done")
+        notes.append(
+            f"nothing is left to train: {done.steps:,} steps are done; a higher "
+            f"{typed('--train_steps')} goes on"
+        )
     metrics, progress = _open_displays(made, folder, notes, done.steps, stack)
     source = open_source(
         dataset,

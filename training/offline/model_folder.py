@@ -55,7 +55,7 @@ class ModelFolder(RunFolder):
     def holds_results(self) -> bool:
         """Whether a later training here would overwrite anything worth keeping."""
         own = (*companions(self.checkpoint), *self._named(_RESULTS))
-        return any(file.exists() for file in own)
+        return any(file.exists() and file.stat().st_size > 0 for file in own)
 
     def _refuse_taken(self) -> None:
         if self.holds_results():

@@ -68,7 +68,8 @@ class OfflineTrainer:
 
     def run(self) -> Outcome:
         """Train to the end of the schedule, until it gets no better, or until a stop is asked."""
-        self._showing.begin(self._progress.steps)
+        if not self._is_over():
+            self._showing.begin(self._progress.steps)
         while not self._is_over():
             if self._ranks.any(flag=self._should_stop()):
                 self._save(is_best=False, is_last=True)

@@ -19,7 +19,7 @@ from training.folders.run_folder import validate_log_name
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
 from training.loop.episodes import EpisodeLog
-from training.options import RunOptions
+from training.options import USUAL_EPISODES, RunOptions
 from training.playing.baselines import BASELINES, in_units_of_the_environment
 from training.playing.film import film_of, why_no_film
 from training.playing.loaded_agent import (
@@ -193,8 +193,17 @@ def _folder(options: RunOptions) -> Path:
 def _rollouts_folder(options: RunOptions, agent: LoadedAgent, seed: int) -> Path:
     """Return where the episodes are kept: beside the report, under its name."""
     way = way_of(action_choice(agent, greedy=options.greedy), agent.protocol_changes)
-    name = f"{agent.path.stem}_{agent.payload['env_steps']}_{way}_seed{seed}_rollouts"
-    return _folder(options) / name
+    stem = _stem(agent.path, agent.payload["env_steps"], way, seed, options.episodes)
+    return _folder(options) / f"{stem}_rollouts"
+
+
+def _stem(checkpoint: Path, env_steps: int, way: str, seed: int, episodes: int) -> str:
+    """Return what an evaluation's files are called by: all that its scores depend on.
+
+    An unusual number of episodes is named, so that a short look replaces no long evaluation.
+    """
+    count = "" if episodes == USUAL_EPISODES else f"_{episodes}episodes"
+    return f"{checkpoint.stem}_{env_steps}_{way}_seed{seed}{count}"
 
 
 def _saver(
@@ -261,8 +270,14 @@ def make_report(
 def write_report(report: EvaluationReport, folder: Path) -> Path:
     """Print the report and write it as JSON; return the file's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = Path(report.checkpoint).stem
-    path = folder / f"{stem}_{report.env_steps_trained}_{report.way}_seed{report.seed}.json"
+    stem = _stem(
+        Path(report.checkpoint),
+        report.env_steps_trained,
+        report.way,
+        report.seed,
+        report.episodes,
+    )
+    path = folder / f"{stem}.json"
     replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
     lines = [
         f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "

@@ -210,7 +210,7 @@ def _recipe_that_fits(log_name: str) -> str:
     if not own.is_file():
         return CHANGE
     named = typed("--config_path", own)
-    return f"{named} is the recipe of its own run (which needs none), or {CHANGE}"
+    return f"take {named}, the recipe of its own run, or leave the recipe out; or {CHANGE}"
 
 
 def judge_of(learner: Learner, device: torch.device) -> Judge:

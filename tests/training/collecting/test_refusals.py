@@ -150,8 +150,10 @@ def test_a_foreign_and_a_newer_manifest_are_refused_and_left_alone(
 
 
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path, capsys: Captured) -> None:
-    (tmp_path / "file").write_text("")
-    assert run_here(tmp_path, "--collect", *CART, "--out_dir", str(tmp_path / "file" / "set")) == 7
+    parent = tmp_path / "set"
+    parent.mkdir()
+    (parent / "claims").write_text("")
+    collect(tmp_path, *CART, code=7)
     assert "cannot write" in said(capsys)
 
 

@@ -244,7 +244,15 @@ def test_the_first_words_tell_where_curves_lie_and_which_keys_mean_nothing(
     told = capsys.readouterr().out
     assert "elsewhere/logs/tb_logs/demo (tensorboard --logdir elsewhere/logs/tb_logs)" in told
     assert (tmp_path / "elsewhere/logs/tb_logs/demo").is_dir()
+    assert "env steps (TotalEnvSteps)" not in told  # one generation ends long before them
     assert "PolicyMemory, ReplaySize: have no effect with Agent = CMA-ES" in told
+
+
+def test_the_first_words_tell_of_env_steps_that_end_it_before_its_generations(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    assert evolve(tmp_path, "--max_env_steps=10") == 0
+    assert ", or 10 env steps (TotalEnvSteps)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_checkpoint_of_another_agent_is_refused_for_its_agent_alone(

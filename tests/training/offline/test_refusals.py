@@ -141,6 +141,7 @@ def test_what_cannot_be_trained_is_refused_in_one_message(
     assert told in said
     assert said.count("error:") == 1
     assert not (tmp_path / "E" / "model.ckpt").exists()
+    assert not ModelFolder.at(tmp_path / "E").holds_results()  # the mended command may be typed
 
 
 def test_a_name_in_capitals_means_the_environment_of_any_version(tmp_path: Path) -> None:
@@ -217,8 +218,20 @@ def test_resuming_nothing_begins(tmp_path: Path, capsys: Captured) -> None:
     usual(tmp_path)
     assert train(tmp_path, *SMALL, "--resume") == 0
     assert "has nothing to continue: training begins" in capsys.readouterr().out
-    assert train(tmp_path, *SMALL, "--resume") == 0
-    assert "nothing is left to train: 2 steps are done" in capsys.readouterr().out
+
+
+def test_a_training_that_is_done_says_so_and_loads_nothing(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    usual(tmp_path)
+    assert train(tmp_path, *SMALL) == 0
+    capsys.readouterr()
+    for more in ((), ("--train_steps=1",)):
+        assert train(tmp_path, *SMALL, *more, "--resume") == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "nothing is left to train: 2 steps are done; a higher --train_steps goes on" in said
+        assert "done: 2 steps; nothing new to save since" in said
+        assert "reading the first batch" not in said
 
 
 def test_two_trainings_never_write_into_one_folder(tmp_path: Path, capsys: Captured) -> None:
@@ -230,7 +243,8 @@ def test_two_trainings_never_write_into_one_folder(tmp_path: Path, capsys: Captu
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, capsys: Captured) -> None:
     usual(tmp_path)
-    (tmp_path / "E").write_text("a file")
+    (tmp_path / "E").mkdir()
+    (tmp_path / "E" / "tensorboard").write_text("a file")
     assert train(tmp_path, *SMALL) == 2
     assert "cannot be used: File exists" in capsys.readouterr().err
 

@@ -56,6 +56,17 @@ def test_without_a_name_the_report_goes_beside_the_checkpoints_own_run(
     assert len(reports(tmp_path, NAME)) == 1
 
 
+def test_a_short_look_replaces_no_long_evaluation(cartpole: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved.ckpt"
+    moved.write_bytes((cartpole / CHECKPOINT).read_bytes())
+    for arguments in ((), ("--episodes=2", "--save_rollouts"), ("--episodes=3",)):
+        assert run_here(tmp_path, "--eval", f"--load_model_path={moved}", *arguments) == 0
+    assert sorted(report["episodes"] for report in reports(tmp_path, NAME)) == [2, 3, 20]
+    folder = tmp_path / "logs" / "runs" / NAME / "evaluation"
+    (rollouts,) = folder.glob("*_rollouts")
+    assert rollouts.name.endswith("_seed1_2episodes_rollouts")
+
+
 def test_a_checkpoint_plays_by_its_own_recipe_where_none_is_typed(
     cartpole: Path, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -161,7 +172,7 @@ def test_a_recipe_that_contradicts_the_checkpoint_is_refused_with_a_table(
     message = capsys.readouterr().err
     assert re.search(r"key +wanted +found in the checkpoint", message)
     assert re.search(r"EnvID +Acrobot-v1 +CartPole-v1", message)
-    assert f"--config_path=logs/runs/{NAME}/config.conf is the recipe of its own run" in message
+    assert f"--config_path=logs/runs/{NAME}/config.conf, the recipe of its own run" in message
     assert reports(cartpole, "refused") == []
 
 
