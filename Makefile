@@ -131,6 +131,9 @@ run_train: $(READY) ## train CONFIG (default: the demo), evaluate it, say where 
 	  $(PY) -m training.reports.demo $(LOG_NAME) $(LOG_NAME)_no_bonus \;) \
 	  $(MAKE) --no-print-directory where
 
+# What the hints name beside the recipe: all that was typed, so that they mean this run and no other.
+same_run = $(strip CONFIG=$(CONFIG) $(foreach name,LOG_NAME CKPT VENV,$(if $(filter command,$(origin $(name))),$(name)=$($(name)))))
+
 .PHONY: where
 where: ## say where the files of LOG_NAME lie, and what to do with them
 	@echo
@@ -139,9 +142,9 @@ where: ## say where the files of LOG_NAME lie, and what to do with them
 	@echo "  rows and report   logs/runs/$(LOG_NAME)"
 	@echo "  video             $$(ls -t logs/runs/$(LOG_NAME)/evaluation/*.mp4 2> /dev/null | head -n 1)"
 	@echo
-	@echo "  evaluate again    make eval CONFIG=$(CONFIG)"
+	@echo "  evaluate again    make eval $(same_run)"
 	@echo "  read about it     make report RUNS=$(LOG_NAME)"
-	@echo "  train further     make continue_training CONFIG=$(CONFIG) ARGS=\"--max_env_steps N\""
+	@echo "  train further     make continue_training $(same_run) ARGS=\"--max_env_steps N\""
 	@echo "  the real thing    make train CONFIG=configs/MontezumaRevenge/config_rnd00.conf NUM_ENV=64 NPROC=2"
 
 .PHONY: run_continue_training

@@ -129,6 +129,20 @@ def test_a_misspelt_variable_of_make_is_refused_before_anything_runs(
     assert ended.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "again"),
+    [
+        ((), "make eval CONFIG=configs/demo_config.conf\n"),
+        (("LOG_NAME=mine", "VENV=none"), "make eval CONFIG=configs/demo_config.conf LOG_NAME=mine"),
+        (("CKPT=a.ckpt",), "make continue_training CONFIG=configs/demo_config.conf CKPT=a.ckpt"),
+    ],
+)
+def test_what_make_says_to_type_next_means_the_same_run(typed: tuple[str, ...], again: str) -> None:
+    environment = os.environ | environment_of_make()
+    command = ["make", "--no-print-directory", "where", *typed]
+    assert again in subprocess.check_output(command, cwd=ROOT, env=environment, text=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_ctrl_c_under_make_ends_with_the_runs_own_sentence(ranks: int, tmp_path: Path) -> None:

@@ -195,6 +195,12 @@ def _claim_unfinished(
                 f"episodes {found.start} to {found.stop - 1} are another process's, which has "
                 f"{left} to go"
             )
+    beyond = sum(number >= num_rollouts and number not in done for each in mine for number in each)
+    if beyond:
+        claims.notes.append(
+            f"{typed('--num_rollouts', num_rollouts)} is less than was begun: "
+            f"{beyond:,} further episodes are completed too"
+        )
     claimed = {number for found in others for number in found}
     for gap in _runs(n for n in range(num_rollouts) if n not in claimed and n not in done):
         claims.take(gap, seed)

@@ -63,15 +63,31 @@ def check_writable(path: Path, flag: str) -> None:
     try:
         check_is_file(path)
         (path.parent / f".{path.name}.{LONGEST_ADDITION}").exists()
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, f"no permission to write to {folder}")
+        _check_place(path)
     except OSError as error:
         raise ConfigurationError(
             f"{flag}={printable(str(path))} cannot be written: {error.strerror}"
         ) from error
+
+
+def check_room_for(path: Path) -> None:
+    """Refuse a place of our own choice where a file could not be written later.
+
+    Raises:
+        StorageError: it is in a folder that cannot be written.
+    """
+    try:
+        _check_place(path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _check_place(path: Path) -> None:
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"no permission to write to {folder}")
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ from training.checkpoints.payload_form import laid_out
 from training.checkpoints.protocol import changes_text, protocol_of
 from training.figures.evaluation_curves import show_evaluation
 from training.figures.statistics import summarize
-from training.folders.files import replace_file
+from training.folders.files import check_room_for, replace_file
 from training.folders.run_folder import validate_log_name
 from training.live.console import final_message, set_up_logging
 from training.live.evaluation_progress import EvaluationProgress
@@ -109,6 +109,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         ConfigurationError: where there is more than one process.
         CheckpointError: where the checkpoint cannot be read, contradicts the configuration, or
             was trained on other spaces than those of the environment.
+        StorageError: where the report cannot be written.
     """
     place = read_place()
     if place.world_size != 1:
@@ -125,6 +126,7 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
     asked = loaded.config.run.learner_threads
     set_threads(device, learner_threads(agent.config, place) if asked == "auto" else asked)
     options = replace(options, log_name=run_name(options, agent))
+    check_room_for(_folder(options) / "report.json")  # before hours of games are played for it
     num_envs = num_environments(loaded, options.episodes)
     without_film = why_no_film(agent.config, loaded.config.run.seed) if options.video else None
     if without_film is not None:
@@ -269,7 +271,6 @@ def make_report(
 
 def write_report(report: EvaluationReport, folder: Path) -> Path:
     """Print the report and write it as JSON; return the file's path."""
-    folder.mkdir(parents=True, exist_ok=True)
     stem = _stem(
         Path(report.checkpoint),
         report.env_steps_trained,

@@ -13,7 +13,7 @@ from agents.encoders.objective import Pictures, Samples
 from configs.loading import LoadedConfig
 from training.checkpoints.encoder import TrainedModel, load_model
 from training.collecting.choosing import BUILT_IN
-from training.folders.files import replace_file
+from training.folders.files import check_room_for, replace_file
 from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
 from training.offline.pictures import sheet
@@ -86,6 +86,7 @@ def draw_fresh(options: FreshOptions, loaded: LoadedConfig) -> int:
     film = film_path(options.out)
     model = load_model(options.model)
     film = film or model.trained.path.parent / FILM
+    check_room_for(film)
     objective = drawing(model)
     config = own_config(model.trained, options.environment, loaded)
     policy = own_policy(model.trained, options.policy)

@@ -14,7 +14,7 @@ from training.checkpoints.dynamics import TrainedDynamics, check_pair, load_dyna
 from training.checkpoints.encoder import TrainedModel, load_model
 from training.collecting.choosing import choose_policy
 from training.dreaming.dream import Dream
-from training.folders.files import replace_file
+from training.folders.files import check_room_for, replace_file
 from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
 from training.offline.pictures import sheet
@@ -117,6 +117,7 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
     drawing(vision)
     check_pair(vision.trained, memory)
     film = film or memory.path.parent / FILM
+    check_room_for(film)
     # As the model of sequences knows it: its steps may be longer than those of the encoder's data.
     config = own_config(memory, options.environment, loaded)
     name = options.policy or own_policy(memory, None)

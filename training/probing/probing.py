@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from agents.encoders.preprocessing import UnexpectedObservationError
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from training.checkpoints.encoder import TrainedModel, load_model
-from training.folders.files import replace_file
+from training.folders.files import check_room_for, replace_file
 from training.folders.versions import collect_versions
 from training.live.console import final_message, set_up_logging
 from training.live.stages import Stages
@@ -56,6 +57,8 @@ def probe(options: ProbeOptions, loaded: LoadedConfig) -> int:
     if options.out is not None:
         check_page(options.out)
     models = [load_model(path) for path in options.models]
+    page = options.out or models[0].trained.path.parent / PAGE
+    check_room_for(page)
     dataset = open_datasets(options.dataset)
     for model in models:
         _check(model, dataset)
@@ -73,7 +76,7 @@ def probe(options: ProbeOptions, loaded: LoadedConfig) -> int:
         alike=tuple(tuple(linear_cka(one, other) for _, other in found) for _, one in found),
         facts=_facts(options, dataset, rows),
     )
-    _write(options, models, results)
+    _write(page, results)
     return 0
 
 
@@ -197,8 +200,7 @@ def _facts(options: ProbeOptions, dataset: Dataset, rows: _Both) -> dict[str, An
     }
 
 
-def _write(options: ProbeOptions, models: list[TrainedModel], results: Results) -> None:
-    page = options.out or models[0].trained.path.parent / PAGE
+def _write(page: Path, results: Results) -> None:
     figures = page.with_suffix(".json")
     replace_file(page, probe_page(results).encode())
     replace_file(figures, (json.dumps(results.as_json(), indent=1) + "\n").encode())

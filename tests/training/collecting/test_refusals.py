@@ -193,6 +193,17 @@ def test_a_new_command_says_what_was_begun_and_leaves_it(tmp_path: Path, capsys:
     assert numbers_of(folder) == [3, 4]
 
 
+def test_resuming_with_a_smaller_number_says_that_all_that_was_begun_is_completed(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "set" / "claims").mkdir(parents=True)
+    (tmp_path / "set" / "claims" / "1-0-5").write_text("")
+    folder = collect(tmp_path, *CART, "--num_rollouts=2", "--resume")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--num_rollouts=2 is less than was begun: 3 further episodes are completed too" in told
+    assert numbers_of(folder) == list(range(5))
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_without_permission_is_said(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "set").mkdir()

@@ -67,6 +67,18 @@ def test_a_short_look_replaces_no_long_evaluation(cartpole: Path, tmp_path: Path
     assert rollouts.name.endswith("_seed1_2episodes_rollouts")
 
 
+def test_a_report_that_could_not_be_written_is_refused_before_a_game_is_played(
+    cartpole: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "runs").write_text("a file")
+    common = ("--eval", f"--load_model_path={cartpole / CHECKPOINT}")
+    assert run_here(tmp_path, *common, "--episodes=1000000") == 7
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"cannot write logs/runs/{NAME}/evaluation" in told
+
+
 def test_a_checkpoint_plays_by_its_own_recipe_where_none_is_typed(
     cartpole: Path, tmp_path: Path, capsys: Captured
 ) -> None:

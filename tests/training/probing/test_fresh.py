@@ -59,6 +59,22 @@ def frames_of(film: Path) -> int:
     return found
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("--visualise", "--fresh", "--config_path=sprites.conf", "--model=S", "--episodes=100000"),
+        ("--probe", "--model=S", "--dataset=D", "--supervised_steps=1000000"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(
+    verb: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("training.folders.files.os.access", lambda *_: False)
+    assert run_here(home, *verb) == 7
+    assert "cannot write S/" in capsys.readouterr().err
+
+
 def test_film_strip_and_figures_are_of_fresh_play(
     home: Path, tmp_path: Path, capsys: Captured
 ) -> None:
