@@ -69,6 +69,11 @@ help: ## list the targets
 	@echo "             TENSORBOARD_HOST FLAVOR SHM_SIZE PEERS_VENV"
 	@echo "  of slurm:  STAGE NODES GPUS NPROC TASKS CPUS TIME MOST_STARTS FILE (docs/multinode.md)"
 
+# What make says of a target that there is not ends without a hint.
+targets = $(shell sed -nE 's/^(run_)?([a-z_]+): .*\#\# .*/\2/p' $(firstword $(MAKEFILE_LIST)))
+.DEFAULT:
+	@$(PYTHON) -c 'import difflib, sys; name, *ours = sys.argv[1:]; near = difflib.get_close_matches(name, ours, 1); sys.exit("no target " + name + "".join("; did you mean make " + each + "?" for each in near) + " (make alone lists all)")' $@ $(targets)
+
 # A misspelt variable would leave its default, unseen. make slurm looks at its own.
 ours    := $(shell sed -nE 's/^(export )?([A-Z_]+) *\?=.*/\2/p' $(firstword $(MAKEFILE_LIST))) RESUME OVERWRITE
 typed   := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))

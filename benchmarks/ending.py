@@ -57,7 +57,10 @@ class Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses a command line in one line."""
+    """Refuses a command line in one line, and flags that are not written out."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with 2."""

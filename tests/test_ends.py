@@ -130,6 +130,24 @@ def test_a_misspelt_variable_of_make_is_refused_before_anything_runs(
 
 
 @pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("trian", "no target trian; did you mean make train? (make alone lists all)"),
+        ("xyzzy", "no target xyzzy (make alone lists all)"),
+    ],
+)
+def test_a_misspelt_target_of_make_is_answered_with_the_nearest(
+    typed: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    ended = subprocess.run(
+        ["make", typed, "VENV=none"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == MAKE_FAILED
+    assert ended.stderr.splitlines()[0] == words
+
+
+@pytest.mark.parametrize(
     ("typed", "again"),
     [
         ((), "make eval CONFIG=configs/demo_config.conf\n"),

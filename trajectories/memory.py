@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from configs.sizes import bytes_text
 from trajectories.episode import Array
 from trajectories.reader import Dataset
 from trajectories.rows import Located, Rows
@@ -28,9 +29,9 @@ def in_memory(dataset: Dataset, room: int, say: Callable[[str], None]) -> Datase
         DatasetError: an episode is damaged.
     """
     size = decoded_bytes(dataset)
-    told = f"{dataset.folder}: {dataset.num_frames:,} frames take {size / 1e9:,.2f} GB decoded"
+    told = f"{dataset.folder}: {dataset.num_frames:,} frames take {bytes_text(size)} decoded"
     if size > room:
-        say(f"{told}, more than the {room / 1e9:,.2f} GB that are free: they are read from disk")
+        say(f"{told}, more than the {bytes_text(room)} that are free: they are read from disk")
         return dataset
     say(f"{told}: they are read into memory once")
     return replace(dataset, source=_decode(dataset))

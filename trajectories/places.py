@@ -6,6 +6,7 @@ from pathlib import Path
 
 from configs.errors import ConfigurationError
 from configs.reading import printable
+from trajectories.manifest import MANIFEST, part_paths
 
 
 def datasets_named(words: Sequence[str]) -> dict[Path, set[str] | None]:
@@ -18,7 +19,7 @@ def datasets_named(words: Sequence[str]) -> dict[Path, set[str] | None]:
         Folder -> names of files; None = all of them.
 
     Raises:
-        ConfigurationError: a word leads to nothing.
+        ConfigurationError: a word leads to nothing, or to a file beside which there is no dataset.
     """
     found: dict[Path, set[str] | None] = {}
     for word in words:
@@ -29,6 +30,8 @@ def datasets_named(words: Sequence[str]) -> dict[Path, set[str] | None]:
             if path.is_dir():
                 found[path] = None
                 continue
+            if not (path.parent / MANIFEST).exists() and not part_paths(path.parent):
+                raise ConfigurationError(f"{printable(word)}: is no file of a dataset")
             names = found.setdefault(path.parent, set())
             if names is not None:
                 names.add(path.name)

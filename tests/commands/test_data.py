@@ -100,6 +100,7 @@ def test_export_takes_its_words_in_any_order(words: list[str], folder: Path) -> 
     ("words", "code", "told"),
     [
         (["verify", "nowhere"], 2, "nowhere: there is no such folder or file"),
+        (["inspect", __file__], 2, "test_data.py: is no file of a dataset"),
         (["verify", "."], 8, ".: is no dataset: it has no manifest.json"),
         (["verify"], 2, "--data verify needs the folder of a dataset"),
         (["mend", "car"], 2, "--data mend: is none of verify, repair, inspect, export"),

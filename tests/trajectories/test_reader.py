@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigurationError, DatasetError
+from configs.sizes import bytes_text
 from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.episode import Episode
 from trajectories.memory import decoded_bytes, in_memory
@@ -154,7 +155,7 @@ def test_what_does_not_fit_into_memory_stays_on_disk_and_says_so(tmp_path: Path)
     told: list[str] = []
     assert in_memory(found, size - 1, told.append) is found
     assert in_memory(found, size, told.append) is not found
-    assert "82 frames take 0.00 GB decoded, more than" in told[0]
+    assert f"82 frames take {bytes_text(size)} decoded, more than" in told[0]
     assert "they are read into memory once" in told[1]
 
 

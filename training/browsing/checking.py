@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.errors import DatasetError
+from configs.sizes import bytes_text
 from training.browsing.progress import reading
 from training.live.console import final_message
 from training.live.words import counted
@@ -52,7 +53,7 @@ def _in_words(verdict: Verdict) -> str:
     return (
         f"{verdict.folder}: {state}; {counted(verdict.num_shards, 'whole shard')} with "
         f"{counted(verdict.num_episodes, 'episode')}, {counted(verdict.num_rows, 'row')}, "
-        f"{verdict.num_bytes / 1e6:,.1f} MB"
+        f"{bytes_text(verdict.num_bytes)}"
     )
 
 

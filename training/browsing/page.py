@@ -9,6 +9,7 @@ import numpy as np
 import rich
 from rich.table import Table
 
+from configs.sizes import bytes_text
 from training.browsing.histogram import histogram
 from training.folders.files import replace_file
 from training.live.console import final_message
@@ -57,7 +58,7 @@ def facts(dataset: Dataset, summary: Summary) -> list[tuple[str, str]]:
         ("policy", description.policy),
         ("episodes", f"{summary.num_episodes:,}"),
         ("frames", f"{frames:,}"),
-        ("on disk", f"{size / 1e6:,.1f} MB in {counted(summary.num_shards, 'shard')}"),
+        ("on disk", f"{bytes_text(size)} in {counted(summary.num_shards, 'shard')}"),
         ("of a frame", f"{size / frames:,.0f} bytes, decoded {schema.bytes_per_observation:,}"),
         (schema.observation_column, f"{schema.observation_dtype} {list(schema.observation_shape)}"),
         ("action", f"{schema.action.kind} {list(schema.action.shape or schema.action.sizes)}"),

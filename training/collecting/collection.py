@@ -13,9 +13,10 @@ from typing import NoReturn
 import torch
 
 from agents.ranks import Ranks
-from configs.errors import STOPPED_EXIT_CODE, ConfigurationError, ScoutError
+from configs.errors import STOPPED_EXIT_CODE, ConfigurationError, ScoutError, StorageError
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from configs.sizes import bytes_text
 from configs.typed import typed
 from training.building.seeding import stream_seed
 from training.collecting.choosing import Choice, choose_policy
@@ -107,8 +108,10 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
                 try:
                     with WritingThread(writer) as thread:
                         tally = _play(job, pool, policies, claims.numbers, thread, schema)
-                except ScoutError:
+                except ScoutError as error:
                     claims.has_begun = writer.num_episodes > 0
+                    if isinstance(error, StorageError):
+                        raise type(error)(f"{error}; {_how_to_go_on(job)}") from None
                     raise
                 num_bytes = writer.num_bytes
             is_complete = tally.episodes == len(claims.numbers)
@@ -299,7 +302,7 @@ def _say_end(job: _Job, claims: Claims, tally: Tally, num_bytes: int, seconds: f
     """Say how it ended; return the exit code."""
     folder = job.options.out_dir
     missing = len(claims.numbers) - tally.episodes
-    figures = f"{tally.frames:,} frames, {num_bytes / 1e6:,.1f} MB, {seconds:,.1f} s"
+    figures = f"{tally.frames:,} frames, {bytes_text(num_bytes)}, {seconds:,.1f} s"
     whose = f" of rank {job.place.rank}" if job.place.world_size > 1 else ""
     if missing:
         code, text = (

@@ -15,6 +15,7 @@ from agents.controllers.sight import Sight
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig, dump_config
 from configs.schema import Config
+from configs.sizes import bytes_text
 from configs.typed import typed
 from training.algorithm import Algorithm, Train
 from training.building.controllers import make_controller
@@ -244,8 +245,8 @@ def _check_memory(controller: Controller) -> None:
     if needed > free:
         raise ConfigurationError(
             f"ControllerHiddenSize = {controller.hidden_units} with {controller.inputs.size:,} "
-            f"inputs: CMA-ES would hold {needed / 1e9:,.1f} GB for matrices over all pairs of "
-            f"{num:,} parameters, and {free / 1e9:,.1f} GB are free; choose fewer hidden units, or "
+            f"inputs: CMA-ES would hold {bytes_text(needed)} for matrices over all pairs of "
+            f"{num:,} parameters, and {bytes_text(free)} are free; choose fewer hidden units, or "
             "an encoder of fewer features"
         )
 

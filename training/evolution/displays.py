@@ -10,6 +10,7 @@ from agents.controllers.cma_es import strategy_bytes
 from agents.controllers.controller import Controller
 from configs.loading import dump_config, render_conf
 from configs.schema import Config
+from configs.sizes import bytes_text
 from training.building.notes import crowded_cores, undone_nohup
 from training.evolution.showing import SUBJECT
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
@@ -97,8 +98,8 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
         ("computes on", where),
         (
             "memory",
-            f"{strategy_bytes(controller.num_parameters) / 1e6:,.0f} MB for CMA-ES at most; "
-            f"{available_memory() / 1e9:,.1f} GB free",
+            f"{bytes_text(strategy_bytes(controller.num_parameters))} for CMA-ES at most; "
+            f"{bytes_text(available_memory())} free",
         ),
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),

@@ -8,6 +8,7 @@ import torch
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.schema import Config
+from configs.sizes import bytes_text
 from training.live.words import counted
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
@@ -55,8 +56,7 @@ def banner_rows(
         ("computes on", f"{_device(device)}, {config.run.precision}"),
         (
             "memory",
-            f"{held[1] / 1e6:,.0f} MB for a rank's {held[0]}; "
-            f"{available_memory() / 1e9:,.1f} GB free",
+            f"{bytes_text(held[1])} for a rank's {held[0]}; {bytes_text(available_memory())} free",
         ),
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),

@@ -11,6 +11,7 @@ from agents.replay.replay import Replay
 from agents.td3.td3_agent import TD3Agent
 from agents.td3.td3_learner import TD3Learner
 from configs.errors import ConfigurationError
+from configs.sizes import bytes_text
 from configs.typed import typed
 from training import assembly
 from training.algorithm import Algorithm, Train
@@ -194,8 +195,8 @@ def _check_memory(parts: Parts, pool: EnvironmentPool) -> None:
     if filled * saved > free:
         raise ConfigurationError(
             f"ReplaySize = {config.td3.replay_size:,}: the replay buffer of a rank would come to "
-            f"{filled / 1e9:,.1f} GB, {filled * saved / 1e9:,.1f} GB while it is saved, and "
-            f"{free / 1e9:,.1f} GB are free for it; ReplaySize = "
+            f"{bytes_text(filled)}, {bytes_text(filled * saved)} while it is saved, and "
+            f"{bytes_text(free)} are free for it; ReplaySize = "
             f"{int(config.td3.replay_size * free / (full * saved)):,} would fill all of that"
         )
 

@@ -28,7 +28,7 @@ def _print(each: Probed, state: tuple[str, ...]) -> None:
         cells = [_short(column[place]) for column in columns]
         shown.add_row(name, *cells, figure_text(verdict.greatest[place]))
     means = [mean_of(column) for column in (*columns, verdict.greatest)]
-    shown.add_row("mean", *map(figure_text, means))
+    shown.add_row("mean", *map(_short, means[:-1]), figure_text(means[-1]))
     rich.get_console().print(shown)
     final_message(
         f"{each.name}: RankMe {verdict.rank:.1f} of {verdict.num_features} numbers, mean canonical "

@@ -257,7 +257,7 @@ def test_arms_may_be_chosen_by_name_and_nonsense_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert parse(["--only", "RND", "PPO"]).only == ["RND", "PPO"]
-    for flags in (["--only", "RNDX"], ["--jobs", "0"], ["--env_steps", "0"]):
+    for flags in (["--only", "RNDX"], ["--jobs", "0"], ["--env_steps", "0"], ["--seed", "4"]):
         with pytest.raises(SystemExit):
             parse(flags)
     assert "RND+BYOL" in capsys.readouterr().err

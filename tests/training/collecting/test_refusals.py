@@ -167,7 +167,9 @@ def test_a_disk_that_is_full_costs_the_open_shard_alone(tmp_path: Path, capsys: 
         collect(tmp_path, *arguments, code=7)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert "cannot write" in said(capsys)
+    message = said(capsys)
+    assert "cannot write" in message
+    assert "the same command with --resume collects the rest" in message
     assert episodes_of(tmp_path / "set") == before
     collect(tmp_path, *arguments, "--resume")
     assert numbers_of(tmp_path / "set") == list(range(200))
