@@ -44,6 +44,22 @@ def environment_of_make() -> dict[str, str]:
     return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "MAKEFLAGS": ""}
 
 
+def refused_by_make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Let make fail, in a folder that has the project's Makefile."""
+    if not (folder / "Makefile").exists():
+        (folder / "Makefile").symlink_to(ROOT / "Makefile")
+    ended = subprocess.run(
+        ["make", *words, "VENV=none"],
+        cwd=folder,
+        env=os.environ | environment_of_make(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == MAKE_FAILED
+    return ended
+
+
 @contextmanager
 def made_on_terminal(folder: Path, *variables: str) -> Iterator[OnTerminal]:
     command = make_train(folder, *variables)
@@ -63,15 +79,8 @@ def test_a_terminal_that_is_closed_stops_a_run_which_saves_in_silence(tmp_path: 
 
 
 def test_a_refusal_under_make_is_the_last_line_in_makes_words(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        make_train(tmp_path, "CONFIG=missing.conf"),
-        cwd=tmp_path,
-        env=os.environ | environment_of_make(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == MAKE_FAILED
+    _, *words = make_train(tmp_path, "CONFIG=missing.conf")
+    ended = refused_by_make(tmp_path, *words)
     assert "name a recipe with CONFIG" in ended.stderr.splitlines()[-1]
     assert "(exit code 2)" in ended.stderr.splitlines()[-1]
     assert list(tmp_path.glob("logs/*")) == []
@@ -87,17 +96,7 @@ def test_a_refusal_under_make_is_the_last_line_in_makes_words(tmp_path: Path) ->
 def test_what_is_drawn_or_studied_is_refused_in_the_last_line_too(
     goal: list[str], words: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
-    ended = subprocess.run(
-        ["make", *goal, "VENV=none"],
-        cwd=tmp_path,
-        env=os.environ | environment_of_make(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == MAKE_FAILED
-    last = ended.stderr.splitlines()[-1]
+    last = refused_by_make(tmp_path, *goal).stderr.splitlines()[-1]
     assert words in last
     assert "(exit code 2)" in last
 
@@ -116,15 +115,8 @@ def test_what_is_drawn_or_studied_is_refused_in_the_last_line_too(
 def test_a_misspelt_variable_of_make_is_refused_before_anything_runs(
     typed: str, words: str, tmp_path: Path
 ) -> None:
-    ended = subprocess.run(
-        make_train(tmp_path, typed),
-        cwd=tmp_path,
-        env=os.environ | environment_of_make(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == MAKE_FAILED
+    _, *words_of_make = make_train(tmp_path, typed)
+    ended = refused_by_make(tmp_path, *words_of_make)
     assert words in ended.stderr
     assert ended.stdout == ""
 
@@ -139,12 +131,7 @@ def test_a_misspelt_variable_of_make_is_refused_before_anything_runs(
 def test_a_misspelt_target_of_make_is_answered_with_the_nearest(
     typed: str, words: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
-    ended = subprocess.run(
-        ["make", typed, "VENV=none"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == MAKE_FAILED
-    assert ended.stderr.splitlines()[0] == words
+    assert refused_by_make(tmp_path, typed).stderr.splitlines()[0] == words
 
 
 @pytest.mark.parametrize(
