@@ -25,6 +25,7 @@ class Discounting:
     extrinsic_coef: float
     intrinsic_coef: float
     reward_scale: float = 1.0
+    bootstrap_truncations: bool = True
 
 
 class Targets(NamedTuple):
@@ -79,9 +80,10 @@ def compute_targets(
         discounting: of both streams.
     """
     done = rollout.terminated | rollout.truncated
+    final = rollout.terminated if discounting.bootstrap_truncations else done
     # The intrinsic return runs on through episode ends (Burda et al. 2018, section 2.3).
     discounts = _beside(
-        discounting.gamma * (~rollout.terminated).float(),
+        discounting.gamma * (~final).float(),
         torch.full_like(bonuses, discounting.intrinsic_gamma),
     )
     traces = _beside(

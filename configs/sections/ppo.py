@@ -58,6 +58,13 @@ class PPOSection(Section):
         0.95, alias="GAELambda", ge=0, le=1, description="lambda of the advantage estimate"
     )
     gamma: float = Field(0.999, alias="Gamma", ge=0, le=1, description="extrinsic discount")
+    bootstrap_truncations: bool = Field(
+        True,
+        alias="BootstrapTruncations",
+        description="where a limit cuts an episode, the value of its last observation follows, as "
+        "if it went on; False = nothing follows, as at a termination: for games whose limit is one "
+        "of their rules (docs/reading_curves.md)",
+    )
     reward_scale: float = Field(
         1.0,
         alias="RewardScale",

@@ -137,6 +137,7 @@ def learning_settings(config: Config, total_envs: int) -> LearningSettings:
             gamma=ppo.gamma,
             intrinsic_gamma=intrinsic.gamma,
             reward_scale=ppo.reward_scale,
+            bootstrap_truncations=ppo.bootstrap_truncations,
             gae_lambda=ppo.gae_lambda if ppo.use_gae else 1.0,
             extrinsic_coef=ppo.extrinsic_coef,
             intrinsic_coef=intrinsic.coef,

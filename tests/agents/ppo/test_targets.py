@@ -199,6 +199,22 @@ def test_what_is_watched_are_means_and_deviations_over_the_rollout(has_bonus: bo
         assert float(found[f"values/{name}_std"]) == pytest.approx(spread, rel=1e-5)
 
 
+def test_a_cut_that_is_an_end_is_learnt_from_as_a_termination(ranks: Ranks) -> None:
+    kind = Kind(VECTOR)
+    shape = kind.rollout_shape(T, N)
+    agent = make_agent(ranks, make_learner(kind, N))
+    bonuses = torch.rand(T, N, generator=torch.Generator().manual_seed(1))
+    rollout = filled(draw_script(shape, 0), shape)
+    assert rollout.truncated.any()
+    ends = replace(DISCOUNTING, bootstrap_truncations=False)
+    found = compute_targets(rollout, bonuses, agent.values_of, ends)
+    assert not torch.equal(found.advantages, targets_of(agent, rollout, bonuses).advantages)
+    rollout.terminated.logical_or_(rollout.truncated)
+    rollout.truncated.zero_()
+    wanted = targets_of(agent, rollout, bonuses)
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
 def test_rewards_of_another_scale_are_those_that_the_environment_might_have_paid(
     ranks: Ranks,
 ) -> None:
