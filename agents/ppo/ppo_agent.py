@@ -117,7 +117,8 @@ class PPOAgent:
             rollout.values_extrinsic.flatten(), targets.returns_extrinsic
         )
         if diagnose:
-            metrics |= figures_of(rollout, targets, has_bonus=self.learner.intrinsic is not None)
+            has_bonus = self.learner.intrinsic is not None
+            metrics |= figures_of(rollout, targets, self._settings.discounting, has_bonus=has_bonus)
         losses, last_batch = self._train(rollout, targets, sampler, diagnose=diagnose)
         observe_states(self.learner.policy, rollout, self._ranks)
         return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})

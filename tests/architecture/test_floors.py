@@ -132,6 +132,7 @@ CONFIGS_FLOORS = {
     "former": 0,
     "other_words": 0,
     "typed": 0,
+    "sizes": 0,
     "errors": 0,
 }
 # Packages with floors of their own, by the folder.

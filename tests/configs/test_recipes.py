@@ -116,6 +116,7 @@ OF_OTHERS = {
     "ActionMapping",
     "ObservationScaling",
     "RewardScale",
+    "BootstrapTruncations",
     "Backbone",
     "CustomModel",
     "CustomModelConfig",

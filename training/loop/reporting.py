@@ -8,6 +8,7 @@ from torch import Tensor
 
 from agents.ranks import Ranks
 from agents.steps.adam import Optimizer
+from training.figures.belief_watch import BeliefWatch
 from training.figures.bottlenecks import Setup, TimeWatch
 from training.figures.collapse_watch import CollapseWatch
 from training.figures.jump_watch import JumpWatch
@@ -50,7 +51,7 @@ class Reporter:
         self._metrics = metrics
         self._progress = progress
         self._optimizer = optimizer
-        self._watches = (CollapseWatch(), NoveltyWatch(), JumpWatch())
+        self._watches = (CollapseWatch(), NoveltyWatch(), JumpWatch(), BeliefWatch())
         self._time_watch = TimeWatch(setup)
         self._process = psutil.Process()
         self._steps_before: int | None = None
