@@ -5,7 +5,7 @@ from configs.schema import Config
 
 def warnings(config: Config) -> list[str]:
     """Return one message for each choice that will do, but not all that the user may expect."""
-    return [*_without_effect(config), *_unsafe(config)]
+    return [*_without_effect(config), *_believing(config), *_unsafe(config)]
 
 
 def _without_effect(config: Config) -> list[str]:
@@ -22,6 +22,17 @@ def _without_effect(config: Config) -> list[str]:
             "PolicyMemory to GRU or LSTM"
         )
     return found
+
+
+def _believing(config: Config) -> list[str]:
+    is_maze = config.environment.env_type == "minigrid"
+    if not is_maze or config.run.agent != "PPO" or not config.ppo.bootstrap_truncations:
+        return []
+    return [
+        "EnvType = minigrid with BootstrapTruncations = True: the limit is a rule of these mazes, "
+        "and critics that value what follows it may come to believe in returns that nobody pays; "
+        "BootstrapTruncations = False learns it as an end"
+    ]
 
 
 def _unsafe(config: Config) -> list[str]:

@@ -200,3 +200,16 @@ def test_encoders_train_on_what_the_recipe_beside_them_collects(folder: Path) ->
         loaded = load_config(recipe)
         if loaded.sources["Model"] != "default" and loaded.sources["EnvID"] != "default":
             assert loaded.config.environment.env_id == collected, recipe
+
+
+@pytest.mark.parametrize(
+    "path", sorted((CONFIGS / "MiniGrid").glob("*.conf")), ids=lambda p: p.stem
+)
+def test_the_limit_of_a_maze_is_learnt_as_an_end_and_who_wants_otherwise_is_told(
+    path: Path,
+) -> None:
+    loaded = load_config(path)
+    assert not loaded.config.ppo.bootstrap_truncations
+    assert "BootstrapTruncations" not in "".join(loaded.notes)
+    notes = load_config(path, ["BootstrapTruncations=True"]).notes
+    assert any("EnvType = minigrid with BootstrapTruncations = True" in note for note in notes)
