@@ -15,7 +15,7 @@ from agents.ppo.targets import LOWEST_REWARD, RETURN_MEAN, RETURN_PAID
 
 ROWS = 10  # rewards are rare: few rows say little of how many there are
 SURPLUS = 2.0  # times what is paid
-LEAST = 0.05  # of a return; smaller ones are the noise of critics that have seen no reward
+LEAST = 0.1  # of a return; smaller ones are the noise of critics that have seen no reward
 
 
 class BeliefWatch:
@@ -40,7 +40,7 @@ class BeliefWatch:
             return None
         return (
             f"the critic learns returns of {foretold:.2f} on average, and the rewards of the last "
-            f"{ROWS} rows, paid for ever, come to {real:.2f}: it foretells itself where a limit "
-            "cuts episodes; if the limit is a rule of the game, BootstrapTruncations = False "
-            "learns it as an end (docs/reading_curves.md)"
+            f"{ROWS} rows, paid for ever, come to {real:.2f}: the policy has just got worse, or "
+            "the critic foretells itself where a limit cuts episodes; if that is a rule of the "
+            "game, BootstrapTruncations = False learns it as an end (docs/reading_curves.md)"
         )
