@@ -41,7 +41,9 @@ def make_train(folder: Path, *variables: str) -> list[str]:
 
 
 def environment_of_make() -> dict[str, str]:
-    return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "MAKEFLAGS": ""}
+    """As where no other make, such as that of the tests, stands above it."""
+    own = {"MAKEFLAGS": "", "MAKELEVEL": "0"}
+    return own | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
 def refused_by_make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
