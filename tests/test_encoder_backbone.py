@@ -211,6 +211,8 @@ def exported(folder: Path, encoder: Path, use: str, memory: str) -> tuple[str, s
     """Train on an encoder whose folder is then gone, and export; return the flags of loading."""
     shutil.copytree(encoder, folder / "encoder")
     text = with_memory(recipe_of(use, folder / "encoder", StateStackSize=2), memory)
+    # A graph computes in float32, and is compared with the policy as it was trained.
+    text = text.replace("[Run]", "[Run]\nPrecision = float32")
     recipe = write_recipe(folder, text, TotalEnvSteps=32)
     launch(folder, None, f"--config_path={recipe}")
     shutil.rmtree(folder / "encoder")
