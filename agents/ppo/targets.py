@@ -83,7 +83,8 @@ def compute_targets(
         discounting: of both streams.
     """
     done = rollout.terminated | rollout.truncated
-    final = rollout.terminated if discounting.bootstrap_truncations else done
+    bootstraps = discounting.bootstrap_truncations
+    final = rollout.terminated if bootstraps else done
     # The intrinsic return runs on through episode ends (Burda et al. 2018, section 2.3).
     discounts = _beside(
         discounting.gamma * (~final).float(),
@@ -95,7 +96,7 @@ def compute_targets(
     advantages = generalized_advantages(
         _beside(discounting.reward_scale * rollout.rewards, bonuses),
         _beside(rollout.values_extrinsic, rollout.values_intrinsic),
-        _beside(*_next_values(rollout, values_of)),
+        _beside(*_next_values(rollout, values_of, at_cuts=bootstraps)),
         discounts,
         traces,
     )
@@ -147,11 +148,14 @@ def _beside(extrinsic: Tensor, intrinsic: Tensor) -> Tensor:
     return torch.cat([extrinsic, intrinsic], dim=1)
 
 
-def _next_values(rollout: RolloutBuffer, values_of: ValuesOf) -> tuple[Tensor, Tensor]:
+def _next_values(
+    rollout: RolloutBuffer, values_of: ValuesOf, *, at_cuts: bool
+) -> tuple[Tensor, Tensor]:
     """Return both values [T, N] of what followed each step.
 
-    The extrinsic one is taken at the true last observation where an episode was truncated; the
-    intrinsic one at the observation that follows in the never-ending stream.
+    The extrinsic one is taken at the true last observation where an episode was truncated, unless
+    `at_cuts` says that nothing follows there; the intrinsic one at the observation that follows in
+    the never-ending stream.
     """
     T, N = rollout.rewards.shape
     last = values_of(rollout.policy_input(T, slice(0, N)))
@@ -161,8 +165,7 @@ def _next_values(rollout: RolloutBuffer, values_of: ValuesOf) -> tuple[Tensor, T
             (rollout.values_extrinsic, rollout.values_intrinsic), last, strict=True
         )
     )
-    cut = rollout.truncated_samples()
-    if len(cut):
+    if at_cuts and len(cut := rollout.truncated_samples()):
         at_end, _ = values_of(rollout.final_policy_inputs(cut))
         extrinsic.view(-1)[cut] = at_end
     return extrinsic, intrinsic
