@@ -53,10 +53,10 @@ def check(parser: Parser, args: argparse.Namespace) -> None:
 
 def _none_of(word: str, known: Sequence[str]) -> str:
     """Say that a word is none of those that are known, and which is near it."""
-    import difflib
+    from configs.options import nearest
 
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"is none of {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")
+    near = nearest(word, known)
+    return f"is none of {', '.join(known)}" + (f"; did you mean {near}?" if near else "")
 
 
 def run(args: argparse.Namespace) -> int:
