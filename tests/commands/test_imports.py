@@ -1,74 +1,33 @@
-"""Nothing heavy is imported before a verb needs it; each case is an interpreter of its own."""
+"""A command brings the packages that it needs and no others: a start is what a reader waits for."""
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.architecture.test_floors import ROOT
+from tests.runs import MAIN
 
-MAIN = ROOT / "main.py"
-HEAVY = ("torch", "pydantic", "numpy", "cv2", "gymnasium", "configs", "training", "agents")
+HEAVY = {"cma", "matplotlib", "onnx", "pandas", "scipy", "torch._dynamo"}
+SCRIPT = """
+import sys
+import main
+code = main.main(sys.argv[2:])
+assert code == 3, code
+print(sorted(set(sys.argv[1].split()) & set(sys.modules)))
+"""
 
 
-def loaded_after(statements: str, folder: Path) -> tuple[str, list[str]]:
-    """Return what a program prints last, the heavy packages it holds, and all before it."""
-    program = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); import main\n{statements}\n"
-        f"print(*(name for name in {HEAVY!r} if name in sys.modules))"
+@pytest.mark.parametrize("verb", ["--eval", "--export"])
+def test_a_checkpoint_is_read_without_what_only_others_need(verb: str) -> None:
+    arguments = [verb, "--load_model_path=missing.ckpt"]
+    if verb == "--eval":
+        arguments.append("--config_path=configs/CartPole/config_ppo00.conf")
+    ran = subprocess.run(
+        [sys.executable, "-c", SCRIPT, " ".join(HEAVY), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=MAIN.parent,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr, done.stdout.splitlines()[-1].split()
-
-
-@pytest.mark.parametrize("name", ["main", "__mp_main__"])  # the latter is what a worker runs
-def test_the_top_levels_hold_nothing_heavy(name: str, tmp_path: Path) -> None:
-    ran = f"import runpy; runpy.run_path({str(MAIN)!r}, run_name={name!r})"
-    assert loaded_after(ran, tmp_path)[1] == []
-
-
-@pytest.mark.parametrize("arguments", [["-h"], ["--train", "-h"], ["--report", "-h"]])
-def test_help_needs_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
-    ask = f"try: main.main({arguments!r})\nexcept SystemExit as end: assert end.code == 0"
-    assert loaded_after(ask, tmp_path)[1] == []
-
-
-def test_the_list_of_keys_needs_no_torch(tmp_path: Path) -> None:
-    _, heavy = loaded_after("assert main.main(['--config_options']) == 0", tmp_path)
-    assert "torch" not in heavy
-    assert "pydantic" in heavy
-
-
-def test_a_report_needs_no_torch(tmp_path: Path) -> None:
-    said, heavy = loaded_after("assert main.main(['--report', 'nobody']) == 2", tmp_path)
-    assert "nobody" in said
-    assert "torch" not in heavy
-
-
-@pytest.mark.parametrize("action", ["verify", "repair", "inspect"])
-def test_datasets_need_no_torch(action: str, tmp_path: Path) -> None:
-    said, heavy = loaded_after(f"assert main.main(['--data', {action!r}, 'nix']) == 2", tmp_path)
-    assert "nix" in said
-    assert "torch" not in heavy
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [
-        ["--train"],
-        ["--eval", "--load_model_path=x.ckpt"],
-        ["--export", "--load_model_path=x.ckpt"],
-        ["--train_encoder", "--dataset=D", "--model_dir=E"],
-        ["--encode", "--dataset=D", "--model=E", "--out_dir=Z"],
-    ],
-    ids=lambda typed: typed[0],
-)
-def test_a_recipe_that_is_refused_needs_no_torch(typed: list[str], tmp_path: Path) -> None:
-    arguments = [*typed, "--config_path=missing.conf"]
-    said, heavy = loaded_after(f"assert main.main({arguments!r}) == 2", tmp_path)
-    assert "missing.conf" in said
-    assert "torch" not in heavy
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == "[]"

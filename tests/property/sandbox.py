@@ -57,7 +57,9 @@ class Ended:
             before, found, after = self.said.partition(beginning)
             if found:
                 assert before == "", before
-                assert beginning not in after
+                assert (
+                    f"\n{beginning}" not in after
+                )  # a message may hold the word: it quotes its reader
                 return after.rstrip("\n")
         raise AssertionError(f"no message in {self.said!r}")
 

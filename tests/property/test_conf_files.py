@@ -59,6 +59,7 @@ def test_random_bytes(tmp_path: Path, content: bytes) -> None:
 @given(content=st.lists(lines, max_size=15))
 @example(content=["LearnerThreads = 3000000000"])
 @example(content=["WorkerStepTimeout = 1e300"])
+@example(content=["error"])
 def test_random_lines(tmp_path: Path, content: list[str]) -> None:
     refused_or_loaded(tmp_path, "\n".join(content).encode("utf-8", "surrogateescape"))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from agents.controllers.cma_es import CMAES
 from agents.controllers.controller import Controller, build_controller
 from agents.dynamics.dynamics import Dynamics
 from agents.encoders.encoder import Encoder
@@ -106,19 +105,3 @@ def kept_controller(payload: Payload, path: Path) -> tuple[Controller, Tensor]:
             f"{controller.num_parameters}"
         )
     return controller, mean
-
-
-def kept_strategy(payload: Payload, controller: Controller, path: Path) -> CMAES:
-    """Return the strategy of a checkpoint.
-
-    Raises:
-        CheckpointError: it cannot be used, or is of another controller.
-    """
-    with laid_out("strategy", path):
-        strategy = CMAES.from_bytes(payload["optimizer"][STRATEGY].numpy().tobytes())
-    if strategy.num_parameters != controller.num_parameters:
-        raise CheckpointError(
-            f"{path}: its controller has {strategy.num_parameters} parameters, that of this "
-            f"configuration {controller.num_parameters}"
-        )
-    return strategy

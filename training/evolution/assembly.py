@@ -23,7 +23,7 @@ from training.building.seeding import stream_seed
 from training.checkpoints.agent_memory import choose_memory
 from training.checkpoints.continuation import Start, stored_config
 from training.checkpoints.controller import FACT as CONTROLLER
-from training.checkpoints.controller import Models, kept_models, kept_strategy
+from training.checkpoints.controller import Models, kept_models
 from training.checkpoints.payload_form import laid_out
 from training.checkpoints.policy_encoder import choose_encoder
 from training.checkpoints.storage import Payload, Saver
@@ -32,7 +32,7 @@ from training.dreaming.opening import open_pool
 from training.evolution.arena import Arena
 from training.evolution.displays import open_displays
 from training.evolution.evolver import Evolver, Schedule
-from training.evolution.run_state import EvolutionState
+from training.evolution.run_state import EvolutionState, kept_strategy
 from training.evolution.showing import Showing
 from training.folders.versions import collect_versions
 from training.loop.episodes import EpisodeLog

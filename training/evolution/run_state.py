@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.controllers.cma_es import CMAES
+from agents.controllers.controller import Controller
 from agents.ranks import Ranks, bytes_tensor
+from configs.errors import CheckpointError
 from training.checkpoints.controller import MEAN, STRATEGY
+from training.checkpoints.payload_form import laid_out
 from training.checkpoints.storage import Payload, Saver
 from training.loop.episodes import EpisodeLog
 from training.loop.patient_saver import PatientSaver
@@ -86,3 +89,19 @@ class EvolutionState:
         on_first_rank(
             self._ranks, lambda: self._saver.save(payload, is_best=is_best, is_last=is_last)
         )
+
+
+def kept_strategy(payload: Payload, controller: Controller, path: Path) -> CMAES:
+    """Return the strategy of a checkpoint.
+
+    Raises:
+        CheckpointError: it cannot be used, or is of another controller.
+    """
+    with laid_out("strategy", path):
+        strategy = CMAES.from_bytes(payload["optimizer"][STRATEGY].numpy().tobytes())
+    if strategy.num_parameters != controller.num_parameters:
+        raise CheckpointError(
+            f"{path}: its controller has {strategy.num_parameters} parameters, that of this "
+            f"configuration {controller.num_parameters}"
+        )
+    return strategy
