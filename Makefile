@@ -278,7 +278,8 @@ check: $(READY) ## all that must be green before a change goes in: format, lint,
 	$(BIN)mypy .
 	@$(MAKE) --no-print-directory test
 
-.PHONY: test
+.PHONY: test tests
+tests: test  # a folder of that name is there
 test: $(READY) ## the fast tests, two files at a time
 	$(PYTEST) -n 2 --dist loadfile -m "not slow and not gpu" $(ARGS)
 

@@ -136,6 +136,14 @@ def test_a_misspelt_target_of_make_is_answered_with_the_nearest(
     assert refused_by_make(tmp_path, typed).stderr.splitlines()[0] == words
 
 
+@pytest.mark.parametrize("typed", ["test", "tests"])
+def test_the_tests_run_by_the_name_of_their_folder_too(typed: str) -> None:
+    command = ["make", "-n", "--no-print-directory", typed, "VENV=none"]
+    environment = os.environ | environment_of_make()
+    told = subprocess.check_output(command, cwd=ROOT, env=environment, text=True)
+    assert "-m pytest" in told
+
+
 @pytest.mark.parametrize(
     ("typed", "again"),
     [

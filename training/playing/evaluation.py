@@ -270,7 +270,10 @@ def make_report(
 
 
 def write_report(report: EvaluationReport, folder: Path) -> Path:
-    """Print the report and write it as JSON; return the file's path."""
+    """Print the report and write it as JSON; return the file's path.
+
+    Baselines of the report that it replaces are kept, where they played the same episodes.
+    """
     stem = _stem(
         Path(report.checkpoint),
         report.env_steps_trained,
@@ -279,6 +282,8 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
         report.episodes,
     )
     path = folder / f"{stem}.json"
+    if not report.baselines:
+        report = replace(report, baselines=_baselines_before(path, report))
     replace_file(path, (json.dumps(asdict(report), indent=2) + "\n").encode())
     lines = [
         f"evaluated   {report.checkpoint} ({report.env_steps_trained:,} env steps) on "
@@ -294,6 +299,17 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
         lines.append(f"rooms       {len(report.rooms)}: {', '.join(map(str, report.rooms))}")
     final_message("\n".join([*lines, f"report      {path}"]))
     return path
+
+
+def _baselines_before(path: Path, report: EvaluationReport) -> dict[str, Summary]:
+    """Return the baselines of an earlier report, if there are any of the same episodes."""
+    try:
+        before = json.loads(path.read_bytes())
+        names = ("env_id", "environments", "protocol")
+        alike = all(before[name] == asdict(report)[name] for name in names)
+        return dict(before["baselines"]) if alike else {}
+    except (OSError, ValueError, KeyError, TypeError):  # none before, or not ours
+        return {}
 
 
 def _protocol_lines(report: EvaluationReport) -> list[str]:

@@ -67,6 +67,23 @@ def test_a_short_look_replaces_no_long_evaluation(cartpole: Path, tmp_path: Path
     assert rollouts.name.endswith("_seed1_2episodes_rollouts")
 
 
+def test_a_look_without_baselines_keeps_those_that_were_played(
+    cartpole: Path, capsys: Captured
+) -> None:
+    """On the same episodes: in another number of environments they are others."""
+    common = ("--log_name=kept", "--episodes=3", "--num_env_per_process=3")
+    evaluate(cartpole, *common, "--baselines")
+    (first,) = reports(cartpole, "kept")
+    capsys.readouterr()
+    evaluate(cartpole, *common)
+    assert reports(cartpole, "kept") == [first]
+    assert first["baselines"].keys() == {"random", "nothing"}
+    assert "random      mean" in capsys.readouterr().out
+    evaluate(cartpole, *common[:2], "--num_env_per_process=1")
+    (other,) = reports(cartpole, "kept")
+    assert other["baselines"] == {}
+
+
 def test_a_report_that_could_not_be_written_is_refused_before_a_game_is_played(
     cartpole: Path, tmp_path: Path, capsys: Captured
 ) -> None:
