@@ -28,6 +28,7 @@ from training.building.learner import (
     rollout_shape,
 )
 from training.building.memory import check_minibatches
+from training.building.notes import random_play
 from training.building.rollouts import build_rollouts
 from training.building.seeding import make_generator, stream_seed
 from training.checkpoints.action_mapping import follow_checkpoint, say_mapping
@@ -57,7 +58,7 @@ from training.loop.resuming import lay_out
 from training.loop.run_state import RunState
 from training.loop.since_row import SinceRow
 from training.loop.stopwatch import Stopwatch
-from training.loop.trainer import Schedule, Trainer, uniform_policy
+from training.loop.trainer import Beginning, Schedule, Trainer, uniform_policy
 from training.loop.visits import FrameCells, VisitRecorder
 from training.parts import Parts
 from training.ranks.agreement import on_first_rank
@@ -119,6 +120,8 @@ def assemble(
         with laid_out("model", session.source or Path("the checkpoint")):
             check_state(payload["facts"], agent.learner.policy)
     beginning, notes = lay_out(payload, state, session, episodes, facts)
+    if beginning is Beginning.FROM_NOTHING and agent.needs_warm_up:
+        notes = [*notes, random_play(config, pool.num_environments * ranks.world_size)]
     metrics, progress = open_displays(parts, pool, notes, stack)
     each_step.progress = progress
     if not config.run.overlap_collection:  # then collecting keeps it up, in this thread alone

@@ -73,6 +73,15 @@ def lone_samples(config: Config, total_envs: int) -> list[str]:
     ]
 
 
+def random_play(config: Config, total_envs: int) -> str:
+    """Return a note of how much is played at random before the first update, for statistics."""
+    rollouts = config.intrinsic.warmup_rollouts
+    steps = rollouts * config.ppo.rollout_steps * total_envs
+    return (
+        f"{steps:,} env steps of random play come first and count apart (ObsNormStep = {rollouts})"
+    )
+
+
 def only_random_steps(config: Config) -> list[str]:
     """Return a note where Agent = TD3 plays at random to the end."""
     random, total = config.td3.random_steps, config.run.total_env_steps

@@ -15,6 +15,7 @@ from training.building.notes import (
     in_the_rank,
     lone_samples,
     only_random_steps,
+    random_play,
     short_reach,
     undone_nohup,
 )
@@ -111,3 +112,9 @@ def test_actions_that_td3_cannot_play_are_told(
     assert len(notes) == bool(told)
     assert all(told in note for note in notes)
     assert short_reach(load_config(RECIPE).config, spec) == []
+
+
+def test_random_play_before_the_first_update_is_told_in_env_steps() -> None:
+    config = load_config(RECIPE, ["ObsNormStep=50", "NumStep=64"]).config
+    note = random_play(config, total_envs=16)
+    assert note.startswith("51,200 env steps of random play come first and count apart")
