@@ -14,6 +14,7 @@ world model, and how its errors are scaled and prioritized. Differs from the pap
 - the bonus where fewer than K predictions exist: see `step_bonuses`.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -36,7 +37,7 @@ from agents.networks.world_model import WorldModel
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 
-CHUNK_SIZE = 1024  # frames that pass an encoder at once
+CHUNK_SIZE = 1024  # most frames that pass an encoder at once
 FORGETTING = 0.9  # of the statistics, per rollout: about the paper's 0.99 for each gradient step
 
 
@@ -229,7 +230,11 @@ class BYOLExplore(IntrinsicReward):
 
 
 def _encoded(encoder: nn.Module, frames: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
-    """Encode what `frames` gives of all samples of a rollout, as [T, N, D] of `like` [T, N]."""
+    """Encode what `frames` gives of all samples of a rollout, as [T, N, D] of `like` [T, N].
+
+    The encoder normalises over the frames that pass it at once, so all pieces are of one size.
+    """
     samples = torch.arange(like.numel(), device=like.device)
-    features = torch.cat([encoder(frames(chunk)).float() for chunk in samples.split(CHUNK_SIZE)])
+    pieces = samples.tensor_split(math.ceil(len(samples) / CHUNK_SIZE))
+    features = torch.cat([encoder(frames(piece)).float() for piece in pieces])
     return features.reshape(*like.shape, -1)

@@ -26,7 +26,6 @@ from agents.losses.vicreg import covariance_loss, invariance_loss, variance_loss
 from agents.minibatches import MinibatchPlan
 from agents.ranks import Ranks
 from agents.representation.views import random_shift
-from agents.rollout import RolloutBuffer
 
 # The paper's code: VICReg's own 25, 25 and 1, divided by 25.
 INVARIANCE, VARIANCE, COVARIANCE = 1.0, 1.0, 1.0 / 25.0
@@ -101,11 +100,11 @@ class SelfSupervisedDistillation(IntrinsicReward):
         return torch.cat(parts).view_as(experience.rollout.rewards)
 
     def sampler(self, experience: Experience, generator: torch.Generator) -> Sampler:
-        """Pair the kept samples of each minibatch with the step before; draw the second view."""
+        """Pair what followed the kept samples with what they started from; draw the second view."""
 
         def take(plan: MinibatchPlan) -> PairBatch:
             kept = plan.samples[plan.kept]
-            before = experience.next_inputs(_step_before(kept, experience.rollout))
+            before = experience.rollout.frames(kept)
             inputs = self._scaled(experience.next_inputs(kept))
             return PairBatch(inputs, self._view(before, generator), plan.kept_total)
 
@@ -154,15 +153,3 @@ def _vicreg(first: Tensor, second: Tensor) -> Tensor:
         + VARIANCE * (variance_loss(first) + variance_loss(second))
         + COVARIANCE * (covariance_loss(first) + covariance_loss(second))
     )
-
-
-def _step_before(samples: Tensor, rollout: RolloutBuffer) -> Tensor:
-    """Return the step before each of `samples` [B] in its episode, or else the sample itself.
-
-    What followed that step is what the sample's action was chosen on. The first steps of episodes
-    and of the rollout have none, and are their own neighbours.
-    """
-    before = samples - rollout.shape.num_envs
-    ended = (rollout.terminated | rollout.truncated).flatten()
-    joined = (before >= 0) & ~ended[before.clamp_min(0)]
-    return torch.where(joined, before, samples)

@@ -4,8 +4,10 @@ Schulman et al. 2017, arXiv 1707.06347. Coefficients are applied where losses ar
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
+
+from agents.losses.moments import Moments
 
 
 def clipped_surrogate_loss(
@@ -109,21 +111,20 @@ def clip_fraction(
     return left.to(log_prob.dtype).mean()
 
 
-def explained_variance(
-    values: Float[Tensor, "*axes"], targets: Float[Tensor, "*axes"]
-) -> Float[Tensor, ""]:
+def explained_variance(errors: Moments, targets: Moments) -> Float64[Tensor, ""]:
     """Share of the targets' variance that the values account for, 1 - Var[R - V] / Var[R].
 
     1 is a perfect prediction, 0 no better than a constant, below 0 worse. Differs from OpenAI
     baselines: 0 instead of NaN where the targets do not vary, so that logs stay finite.
 
     Args:
-        values: [...], V(s) as recorded when acting.
-        targets: [...], R, of the same shape.
+        errors: of R - V, V(s) as recorded when acting.
+        targets: of R, of the same samples.
 
     Returns:
         A scalar.
     """
-    spread = torch.var(targets, correction=0)
-    ratio = torch.var(targets - values, correction=0) / torch.where(spread > 0, spread, 1.0)
-    return torch.where(spread > 0, 1.0 - ratio, 0.0)
+    # Returns are float32: what differs by less than some units of the last place is rounding.
+    varies = targets.m2 > 1e-12 * targets.count * targets.mean.square()
+    ratio = errors.m2 / torch.where(varies, targets.m2, 1.0)
+    return torch.where(varies, 1.0 - ratio, 0.0)

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from agents.intrinsic.base import Sampler
-from agents.losses.ppo import explained_variance
 from agents.minibatches import MinibatchPlan, draw_minibatches
 from agents.networks.recurrent_actor_critic import PolicyInput
 from agents.ppo.acting import Decision, decide
 from agents.ppo.gradient_steps import GradientSteps
 from agents.ppo.learner import Learner, Minibatch
 from agents.ppo.policy_change import SAMPLES_PER_LOOK, PolicyChange
+from agents.ppo.rollout_figures import figures_of
 from agents.ppo.state_statistics import observe_states, state_statistics
-from agents.ppo.targets import Discounting, SampleTable, Targets, compute_targets, figures_of
+from agents.ppo.targets import Discounting, SampleTable, Targets, compute_targets
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer, RolloutShape
 from agents.steps.adam import Optimizer
@@ -105,7 +105,7 @@ class PPOAgent:
                 alive the representation is; the same on every rank.
 
         Returns:
-            named scalars on the device, means over the minibatches of this rank.
+            named scalars on the device: of losses the means over the minibatches of this rank.
 
         Raises:
             NonFiniteGradientError: where one is not finite; no parameter of that step has changed.
@@ -113,12 +113,10 @@ class PPOAgent:
         """
         bonuses, sampler, metrics = self._judge(rollout)
         targets = compute_targets(rollout, bonuses, self.values_of, self._settings.discounting)
-        metrics["losses/explained_variance"] = explained_variance(
-            rollout.values_extrinsic.flatten(), targets.returns_extrinsic
-        )
         if diagnose:
             has_bonus = self.learner.intrinsic is not None
-            metrics |= figures_of(rollout, targets, self._settings.discounting, has_bonus=has_bonus)
+            discounting = self._settings.discounting
+            metrics |= figures_of(rollout, targets, discounting, self._ranks, has_bonus=has_bonus)
         losses, last_batch = self._train(rollout, targets, sampler, diagnose=diagnose)
         observe_states(self.learner.policy, rollout, self._ranks)
         return metrics | losses | (self.learner.diagnose(last_batch) if diagnose else {})
@@ -165,7 +163,6 @@ class PPOAgent:
             rollout.bonuses.copy_(bonuses)
             metrics = {
                 "intrinsic/mean": bonuses.mean(),
-                "intrinsic/max": bonuses.max(),
                 "intrinsic/raw": raw.mean(),
             } | intrinsic.metrics()
             intrinsic.observe(experience, self._ranks)

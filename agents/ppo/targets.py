@@ -11,9 +11,6 @@ from agents.losses.returns import generalized_advantages
 from agents.networks.recurrent_actor_critic import PolicyInput
 from agents.rollout import RolloutBuffer
 
-RETURN_MEAN, RETURN_PAID = "values/return_mean", "values/return_paid"
-LOWEST_REWARD = "values/reward_lowest"
-
 ValuesOf = Callable[[PolicyInput], tuple[Tensor, Tensor]]
 """Gives the extrinsic and the intrinsic value [B] of what the policy is shown."""
 
@@ -107,40 +104,6 @@ def compute_targets(
         (extrinsic + rollout.values_extrinsic).flatten(),
         (intrinsic + rollout.values_intrinsic).flatten(),
     )
-
-
-@torch.no_grad()
-def figures_of(
-    rollout: RolloutBuffer, targets: Targets, discounting: Discounting, *, has_bonus: bool
-) -> dict[str, Tensor]:
-    """Return means and deviations of what was foretold, of what came of it, of the advantages.
-
-    Beside them the return that the mean reward comes to if it is paid for ever, r / (1 - γ), and
-    the lowest reward, both on the scale of the returns.
-
-    Args:
-        rollout: T steps of N environments, with the values as recorded when acting.
-        targets: that it teaches; advantages as they are before they are normalised.
-        discounting: what they were made with.
-        has_bonus: whether intrinsic values mean anything.
-    """
-    watched = {
-        "extrinsic": rollout.values_extrinsic,
-        "return": targets.returns_extrinsic,
-        "advantage": targets.advantages,
-    }
-    if has_bonus:
-        watched["intrinsic"] = rollout.values_intrinsic
-    figures = {}
-    for name, values in watched.items():
-        figures[f"values/{name}_std"], figures[f"values/{name}_mean"] = torch.std_mean(
-            values, correction=0
-        )
-    if discounting.gamma < 1:
-        rewards = discounting.reward_scale * rollout.rewards
-        figures[RETURN_PAID] = rewards.mean() / (1 - discounting.gamma)
-        figures[LOWEST_REWARD] = rewards.min()
-    return figures
 
 
 def _beside(extrinsic: Tensor, intrinsic: Tensor) -> Tensor:

@@ -6,11 +6,6 @@ from configs.schema import Config
 def check_bonus(config: Config) -> list[str]:
     """Refuse inputs that a bonus cannot look at."""
     intrinsic, found = config.intrinsic, []
-    if intrinsic.kind == "SND" and config.ppo.rollout_steps < 2:
-        found.append(
-            "IntrinsicReward = SND with NumStep = 1: its target learns from pairs of steps that "
-            "follow each other; use a longer rollout"
-        )
     if intrinsic.kind == "BYOL-Explore" and config.ppo.observation_scaling == "running":
         found.append(
             "ObservationScaling = running with IntrinsicReward = BYOL-Explore: its world model "

@@ -11,7 +11,7 @@ follow wherever a limit cuts an episode.
 from collections import deque
 from collections.abc import Mapping
 
-from agents.ppo.targets import LOWEST_REWARD, RETURN_MEAN, RETURN_PAID
+from agents.ppo.rollout_figures import LOWEST_REWARD, RETURN_MEAN, RETURN_PAID
 
 ROWS = 10  # rewards are rare: few rows say little of how many there are
 SURPLUS = 2.0  # times what is paid
@@ -41,6 +41,7 @@ class BeliefWatch:
         return (
             f"the critic learns returns of {foretold:.2f} on average, and the rewards of the last "
             f"{ROWS} rows, paid for ever, come to {real:.2f}: the policy has just got worse, or "
-            "the critic foretells itself where a limit cuts episodes; if that is a rule of the "
-            "game, BootstrapTruncations = False learns it as an end (docs/reading_curves.md)"
+            "the critic foretells itself where a limit cuts episodes; a smaller Gamma forgets that "
+            "sooner, and BootstrapTruncations = False learns the limit as an end, if it is a rule "
+            "of the game (docs/reading_curves.md)"
         )

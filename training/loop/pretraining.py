@@ -88,7 +88,7 @@ class Pretraining:
         train_on, held_out = _split(rollout)
         if not collect():
             return False
-        seen = self._views(training, rollout, held_out[:LARGEST_HELD_OUT])
+        seen = self._views(training, rollout, self._shuffled(held_out)[:LARGEST_HELD_OUT])
         first = best = self._held_out_loss(training, learner, seen)
         updates = rollouts_since_best = 0
         while updates < self._settings.max_updates and rollouts_since_best < PATIENCE:
@@ -120,9 +120,14 @@ class Pretraining:
 
     def _batches(self, samples: Tensor, most: int) -> list[Tensor]:
         """Cut a random order of `samples` into full batches, `most` of them at most."""
-        order = torch.randperm(len(samples), generator=self._generator, device=samples.device)
         size = min(self._settings.batch_size, len(samples))
-        return [batch for batch in samples[order].split(size) if len(batch) == size][:most]
+        batches = self._shuffled(samples).split(size)
+        return [batch for batch in batches if len(batch) == size][:most]
+
+    def _shuffled(self, samples: Tensor) -> Tensor:
+        """Return `samples` [B] in a random order: they are laid by time, from a reset on."""
+        order = torch.randperm(len(samples), generator=self._generator, device=samples.device)
+        return samples[order]
 
     def _views(
         self, training: RepresentationLearning, rollout: RolloutBuffer, samples: Tensor

@@ -130,6 +130,8 @@ class RunState:
                 intrinsic.start_episodes()
             return Restored(in_their_episodes=False, every_rollout="ahead" not in part)
         every_rollout = self._rollouts.restore(part)
+        if intrinsic is not None and not every_rollout:  # they lived on through what was left out
+            intrinsic.start_episodes()
         self._pool.reset()
         self._pool.restore(snapshots)
         return Restored(in_their_episodes=True, every_rollout=every_rollout)

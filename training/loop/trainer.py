@@ -116,6 +116,7 @@ class Trainer:
             self._collector.start()
         if beginning is Beginning.FROM_NOTHING and not (self._pretrain() and self._warm_up()):
             return Outcome.STOPPED
+        self._stopwatch.read()  # what was set up belongs to no row
         while not self._finished():
             boundary = self._state.capture()
             if self._due(self._schedule.checkpoint_every):
@@ -149,7 +150,6 @@ class Trainer:
             self._agent.observe(self._collector.rollout)
             self._collector.rollout.carry_over()
             self._reporter.prepare(f"warm-up {index + 1}/{total}", (index + 1) / total, steps)
-        self._stopwatch.read()
         return True
 
     def _pretrain(self) -> bool:
@@ -157,11 +157,9 @@ class Trainer:
         if self._pretraining is None:
             return True
         self._reporter.prepare("pretraining", 0.0)
-        complete = self._pretraining.run(
+        return self._pretraining.run(
             self._agent.learner, self._collector.rollout, self._play_at_random
         )
-        self._stopwatch.read()
-        return complete
 
     def _play_at_random(self) -> bool:
         complete, _ = self._collector.collect(self._random_policy, self._should_stop)

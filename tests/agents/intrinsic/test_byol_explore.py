@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from agents.intrinsic.base import Experience
-from agents.intrinsic.byol_explore import BYOLExplore
+from agents.intrinsic.byol_explore import CHUNK_SIZE, BYOLExplore, _encoded
 from agents.intrinsic.segments import SegmentBatch
 from agents.minibatches import MinibatchPlan
 from agents.networks.backbones import FrameBackbone, VectorBackbone
@@ -247,6 +247,22 @@ def test_segments_start_from_the_belief_that_was_lived_through() -> None:
     of_fresh = batch_of(fresh, experience, 3 * 3 * N)
     assert (of_fresh.belief == 0).all(dim=1).sum() == N
     assert bonus.losses(batch) != fresh.losses(of_fresh)
+
+
+def test_the_last_steps_of_a_rollout_are_normalised_over_as_many_frames_as_the_others() -> None:
+    """Whatever is left of a division by the largest piece: a piece of one frame is all zeros."""
+    sizes: list[int] = []
+
+    class Watched(nn.Module):
+        def forward(self, frames: Tensor) -> Tensor:
+            sizes.append(len(frames))
+            return frames.flatten(1)
+
+    frames = torch.arange(2 * CHUNK_SIZE + 1.0).unsqueeze(1)
+    found = _encoded(Watched(), lambda samples: frames[samples], torch.zeros(1, len(frames)))
+    assert torch.equal(found[0], frames)
+    assert max(sizes) <= CHUNK_SIZE
+    assert max(sizes) - min(sizes) <= 1
 
 
 def test_every_segment_is_dealt_once_an_epoch_in_an_order_of_its_own() -> None:

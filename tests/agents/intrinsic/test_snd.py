@@ -58,7 +58,7 @@ def all_of(experience: Experience) -> MinibatchPlan:
 
 
 def pairs_of(bonus: SelfSupervisedDistillation, experience: Experience) -> PairBatch:
-    """All samples of a rollout in order, and their neighbours."""
+    """What followed all samples of a rollout in order, and what they started from."""
     batch = bonus.sampler(experience, generator_of(0))(all_of(experience))
     assert isinstance(batch, PairBatch)
     return batch
@@ -121,21 +121,18 @@ def test_a_pair_is_of_two_consecutive_observations_of_one_episode(
 ) -> None:
     snd, experience = snd_of(shape), played(shape)
     snd.observe(experience, ranks)
-    rollout, frames = experience.rollout, inputs_of(experience)
-    ended = rollout.terminated | rollout.truncated
-    assert ended[:-1].any()
-    neighbours = []
-    for t in range(T):
-        for n in range(N):
-            alone = t == 0 or ended[t - 1, n]
-            neighbours.append(frames[t * N + n if alone else (t - 1) * N + n])
-            if not alone:
-                newest = rollout.observation(t, slice(n, n + 1))[:, -shape[0] :]
-                assert torch.equal(neighbours[-1], newest[0])
+    rollout, followed = experience.rollout, inputs_of(experience)
+    assert (rollout.terminated | rollout.truncated)[:-1].any()
+    started = torch.cat(
+        [
+            rollout.observation(t, slice(n, n + 1))[:, -shape[0] :]
+            for t in range(T)
+            for n in range(N)
+        ]
+    )
     batch = pairs_of(snd, experience)
-    torch.testing.assert_close(batch.inputs, scaled(frames, frames), rtol=1e-4, atol=1e-5)
-    expected = scaled(torch.stack(neighbours), frames)
-    torch.testing.assert_close(batch.neighbours, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(batch.inputs, scaled(followed, followed), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(batch.neighbours, scaled(started, followed), rtol=1e-4, atol=1e-5)
 
 
 def test_a_minibatch_holds_what_the_plan_keeps() -> None:
@@ -237,7 +234,8 @@ def test_the_bonus_falls_on_what_was_trained_on_and_the_target_moves_without_col
     assert snd.raw_bonuses(old).mean() < 0.3 * untrained
     assert snd.raw_bonuses(old).mean() < 0.2 * snd.raw_bonuses(other).mean()
     with torch.no_grad():
-        assert snd.target(pairs_of(snd, old).inputs).std(dim=0).min() > 0.5
+        # Pairs of this script have nothing in common, which pulls all features together.
+        assert snd.target(pairs_of(snd, old).inputs).std(dim=0).min() > 0.3
 
 
 def test_a_state_that_is_saved_and_loaded_gives_the_same_bonus(ranks: Ranks) -> None:

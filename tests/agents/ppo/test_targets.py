@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.ppo.ppo_agent import PPOAgent
-from agents.ppo.targets import Targets, compute_targets, figures_of
+from agents.ppo.targets import Targets, compute_targets
 from agents.ranks import Ranks
 from agents.rollout import RolloutBuffer
 from tests.agents.scripts import DequeStacks, Script, draw_script, stacked
@@ -175,41 +175,6 @@ def test_targets_draw_nothing_and_change_nothing(ranks: Ranks) -> None:
     assert torch.equal(agent.generator.get_state(), stream)
     assert torch.equal(rollout.values_extrinsic, values[0])
     assert torch.equal(rollout.values_intrinsic, values[1])
-
-
-@pytest.mark.parametrize("has_bonus", [True, False])
-def test_what_is_watched_are_means_and_deviations_over_the_rollout(has_bonus: bool) -> None:
-    shape = Kind(VECTOR).rollout_shape(T, N)
-    rollout = filled(draw_script(shape, 0), shape)
-    drawn = torch.randn(3, T * N, generator=torch.Generator().manual_seed(1))
-    targets = Targets(*drawn)
-    scaled = replace(DISCOUNTING, gamma=0.9, reward_scale=0.5)
-    found = figures_of(rollout, targets, scaled, has_bonus=has_bonus)
-    wanted = {
-        "extrinsic": rollout.values_extrinsic,
-        "return": targets.returns_extrinsic,
-        "advantage": targets.advantages,
-        **({"intrinsic": rollout.values_intrinsic} if has_bonus else {}),
-    }
-    rewards = [0.5 * float(reward) for reward in rollout.rewards.flatten()]
-    paid_for_ever = sum(rewards) / len(rewards) / (1 - 0.9)
-    assert float(found.pop("values/return_paid")) == pytest.approx(paid_for_ever, rel=1e-5)
-    assert float(found.pop("values/reward_lowest")) == pytest.approx(min(rewards))
-    assert len(found) == 2 * len(wanted)
-    for name, values in wanted.items():
-        numbers = [float(value) for value in values.flatten()]
-        mean = sum(numbers) / len(numbers)
-        spread = (sum((number - mean) ** 2 for number in numbers) / len(numbers)) ** 0.5
-        assert float(found[f"values/{name}_mean"]) == pytest.approx(mean, abs=1e-6)
-        assert float(found[f"values/{name}_std"]) == pytest.approx(spread, rel=1e-5)
-
-
-def test_without_a_discount_nothing_is_said_of_what_is_paid_for_ever() -> None:
-    shape = Kind(VECTOR).rollout_shape(T, N)
-    rollout = filled(draw_script(shape, 0), shape)
-    targets = Targets(*torch.zeros(3, T * N))
-    found = figures_of(rollout, targets, replace(DISCOUNTING, gamma=1.0), has_bonus=False)
-    assert "values/return_paid" not in found
 
 
 def test_a_cut_that_is_an_end_is_learnt_from_as_a_termination(ranks: Ranks) -> None:

@@ -2,13 +2,16 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from agents.ppo.learner import Learner
 from agents.ranks import Ranks
 from agents.representation.representation import RepresentationLearning
+from agents.representation.views import ViewPair
 from agents.rollout import RolloutBuffer
 from configs.errors import NonFiniteError
 from tests.agents.scripts import draw_script
@@ -190,6 +193,28 @@ def test_nothing_held_out_is_trained_on() -> None:
     assert sorted(torch.cat([train_on, held_out]).tolist()) == list(range(20 * T))
     _, held_out = _split(Play().rollout)
     assert (held_out % N).unique().tolist() == [N - 1]
+
+
+def test_what_is_held_out_is_drawn_from_all_of_the_rollout(
+    ranks: Ranks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first samples are all of one moment after a reset."""
+    monkeypatch.setattr("training.loop.pretraining.LARGEST_HELD_OUT", 4)
+    learner, play = make_learner(KIND, N), Play()
+    pretraining, representation = make_pretraining(learner, ranks)
+    drawn: list[Tensor] = []
+    draw_views = type(representation).draw_views
+
+    def watched(self: RepresentationLearning, *given: Any) -> ViewPair:
+        drawn.append(given[2])
+        return draw_views(self, *given)
+
+    monkeypatch.setattr(type(representation), "draw_views", watched)
+    assert pretraining.run(learner, play.rollout, play)
+    times = (drawn[0] // N).tolist()
+    assert (drawn[0] % N).unique().tolist() == [N - 1]
+    assert len(set(times)) == 4
+    assert times != [0, 1, 2, 3]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(ranks: Ranks) -> None:
