@@ -279,7 +279,7 @@ check: $(READY) ## all that must be green before a change goes in: format, lint,
 	@$(MAKE) --no-print-directory test
 
 .PHONY: test tests
-tests: test  # a folder of that name is there
+tests: test ## the same; it is a folder as well
 test: $(READY) ## the fast tests, two files at a time
 	$(PYTEST) -n 2 --dist loadfile -m "not slow and not gpu" $(ARGS)
 

@@ -87,6 +87,12 @@ class RolloutBuffer:
         self.terminated = torch.zeros(T, N, dtype=torch.bool, device=device)
         self.truncated = torch.zeros(T, N, dtype=torch.bool, device=device)
 
+    @property
+    def num_bytes(self) -> int:
+        """What it holds; more where many episodes end in one rollout, by their last frames."""
+        held = (self._frames, self.bonuses, *self._arrays().values())
+        return sum(tensor.nbytes for tensor in held)
+
     def start(self, observations: Tensor) -> None:
         """Open the first rollout with the observations [N, ...] of fresh episodes."""
         self._forget_ends()

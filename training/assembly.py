@@ -122,7 +122,9 @@ def assemble(
     beginning, notes = lay_out(payload, state, session, episodes, facts)
     if beginning is Beginning.FROM_NOTHING and agent.needs_warm_up:
         notes = [*notes, random_play(config, pool.num_environments * ranks.world_size)]
-    metrics, progress = open_displays(parts, pool, notes, stack)
+    both = 2 if config.run.overlap_collection else 1
+    held = "rollout", both * rollout.num_bytes
+    metrics, progress = open_displays(parts, pool, held, notes, stack)
     each_step.progress = progress
     if not config.run.overlap_collection:  # then collecting keeps it up, in this thread alone
         stack.enter_context(drawn_while_learning(progress))

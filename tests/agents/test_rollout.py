@@ -256,3 +256,13 @@ def test_contents_of_another_shape_are_refused_and_change_nothing(T: int) -> Non
         rollout.restore_contents(other.contents())
     after = rollout.contents()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_it_holds_is_the_sum_of_all_its_tensors() -> None:
+    rollout = RolloutBuffer(shape_of(4, FRAME_OF_WORDS, action_shape=(3,)), CPU)
+    kept = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
+        for tensor in vars(rollout).values()
+        if isinstance(tensor, Tensor)
+    }
+    assert rollout.num_bytes == sum(kept.values())

@@ -19,15 +19,13 @@ from training.building.notes import (
     short_reach,
     undone_nohup,
 )
-from training.building.td3 import replay_bytes
-from training.checkpoints.policy_encoder import module_of
 from training.figures.bottlenecks import Setup
 from training.figures.curve_layout import curve_layout
 from training.figures.curve_pages import Pages, configuration_page, hparams_of, versions_page
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
-from training.live.banner import banner_rows, rollout_bytes
+from training.live.banner import banner_rows
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.parts import Parts
@@ -40,13 +38,18 @@ LESS_REPLAY = ("a lower GradientSteps or ReplayBatchSize",) * 2
 
 
 def open_displays(
-    parts: Parts, pool: EnvironmentPool, notes: list[str], stack: ExitStack
+    parts: Parts,
+    pool: EnvironmentPool,
+    held: tuple[str, int],
+    notes: list[str],
+    stack: ExitStack,
 ) -> tuple[MetricsRecorder, ProgressReporter]:
     """Open the figures and the terminal's state: real ones on rank 0, silent ones elsewhere.
 
     Args:
         parts: what the run is made from.
         pool: this rank's environments.
+        held: what a rank holds of its play, in words, and its bytes when it is full.
         notes: what the user should know of how the run begins.
         stack: closes what was opened, at the run's end.
     """
@@ -61,9 +64,7 @@ def open_displays(
         seed=config.run.seed,
         launcher=launcher(),
     )
-    rows = banner_rows(
-        parts.loaded, parts.options, pool, parts.ranks, parts.session.device, _held(parts, pool)
-    )
+    rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device, held)
     total_envs = pool.num_environments * parts.ranks.world_size
     started = (
         *crowded_cores(parts.session.place),
@@ -91,17 +92,6 @@ def open_displays(
     progress.recall(parts.folder.path / "metrics.jsonl")
     stack.enter_context(progress)
     return metrics, progress
-
-
-def _held(parts: Parts, pool: EnvironmentPool) -> tuple[str, int]:
-    """Return what a rank holds of its play, in words, and its bytes when it is full."""
-    config = parts.config
-    if config.run.agent == "TD3":
-        encoder = module_of(parts.encoder) if config.learns_from_features else None
-        return "full replay buffer, three times that while it is saved", replay_bytes(
-            config, pool.spec, encoder
-        )
-    return "rollout", rollout_bytes(config, pool)
 
 
 def pages_of(parts: Parts, versions: Mapping[str, str]) -> Pages:

@@ -7,7 +7,6 @@ import torch
 
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
-from configs.schema import Config
 from configs.sizes import bytes_text
 from training.live.words import counted
 from training.options import RunOptions
@@ -119,12 +118,3 @@ def _device(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"the CPU, {torch.get_num_threads()} thread(s)"
-
-
-def rollout_bytes(config: Config, pool: EnvironmentPool) -> int:
-    """Return the size of the frames of a rollout, each kept once, or of both that overlap."""
-    size = 1 if pool.spec.observation_dtype == "uint8" else 4
-    slots = config.ppo.rollout_steps + config.environment.stack_size
-    rollouts = 2 if config.run.overlap_collection else 1
-    numbers = slots * pool.num_environments * math.prod(pool.spec.observation_shape)
-    return rollouts * numbers * size

@@ -89,7 +89,9 @@ def assemble(
         on_saved=session.remember_checkpoint,
     )
     beginning, notes = lay_out(payload, state, session, episodes, facts)
-    metrics, progress = open_displays(parts, pool, notes, stack)
+    full = replay_bytes(config, pool.spec, _remembered_encoder(parts))
+    held = "full replay buffer, three times that while it is saved", full
+    metrics, progress = open_displays(parts, pool, held, notes, stack)
     each_step.progress = progress
     stack.enter_context(drawn_while_learning(progress))
     optimizer, setup = agent.critic_optimizer, setup_of(parts, pool, agent.learner)
