@@ -279,9 +279,9 @@ check: $(READY) ## all that must be green before a change goes in: format, lint,
 	@$(MAKE) --no-print-directory test
 
 .PHONY: test tests
-tests: test ## the same; it is a folder as well
 test: $(READY) ## the fast tests, two files at a time
 	$(PYTEST) -n 2 --dist loadfile -m "not slow and not gpu" $(ARGS)
+tests: test ## the same; it is a folder as well
 
 .PHONY: test_slow
 test_slow: $(READY) ## the tests that take minutes
