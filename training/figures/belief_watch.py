@@ -4,8 +4,9 @@ Averaged over the states that a policy visits, with rewards r ≥ 0,
 
     E[V(s)] ≤ E[r] / (1 - γ)
 
-with equality where nothing ever ends. Critics that stay above it feed on their own values, which
-follow wherever a limit cuts an episode.
+of exact critics where no limit cuts episodes, with equality where nothing ever ends. Where limits
+do, it holds as long as the last states of episodes are worth no more than the first. Critics that
+stay far above it feed on their own values, which follow wherever a limit cuts an episode.
 """
 
 from collections import deque
