@@ -20,10 +20,11 @@ from tests.halves import (
     launch,
     run_calmly,
 )
-from tests.records import checkpoint_path, differences, figures, read_status, state_of
+from tests.records import checkpoint_path, differences, figures, read_status, run_path, state_of
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
 from training.building import precision
 from training.checkpoints.storage import load_payload
+from training.reports.record import read_record
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -103,6 +104,8 @@ def test_a_run_continued_by_its_checkpoints_path_equals_the_calm_run(
     arguments = (f"--config_path={cartpole.recipe}", f"--load_model_path={source}")
     launch(tmp_path, None, *arguments)
     assert_equal_runs(cartpole, tmp_path)
+    (start,) = read_record(run_path(tmp_path, NAME), NAME).starts
+    assert start["env_steps"] == cartpole.total // 2
 
 
 def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:

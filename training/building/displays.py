@@ -60,6 +60,7 @@ def open_displays(
         command=shlex.split(parts.options.command_line),
         seed=config.run.seed,
         launcher=launcher(),
+        env_steps=start,
     )
     rows = banner_rows(
         parts.loaded, parts.options, pool, parts.ranks, parts.session.device, _held(parts, pool)

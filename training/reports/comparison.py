@@ -43,7 +43,7 @@ def comparison(records: Sequence[Record], page: Path) -> str:
         Section("Scores", (score_table(groups, last_step), paragraph(note))),
         *curve_sections(groups, CURVES_NOTE),
         visited_section(groups),
-        time_section({group.name: [run.rows for run in group.runs] for group in groups}),
+        time_section({group.name: group.runs for group in groups}),
         Section("Evaluations", tuple(filter(None, [evaluation_table(records)]))),
         Section("Videos", _videos(records, page)),
         Section("Configurations", _configurations(groups)),
@@ -106,7 +106,7 @@ def _runs_table(groups: Sequence[Group]) -> Markup:
 
 
 def _run_cells(group: Group, run: Record) -> list[str]:
-    seconds = float(elapsed_seconds(run.rows).sum())
+    seconds = float(elapsed_seconds(run.rows, run.begun_at).sum())
     score = next((row[SCORE] for row in reversed(run.rows) if SCORE in row), None)
     return [
         run.name,
@@ -116,7 +116,7 @@ def _run_cells(group: Group, run: Record) -> list[str]:
         f"{run.last_step:,}",
         number_text(score),
         duration_text(seconds),
-        f"{run.last_step / seconds:,.0f}" if seconds else NOTHING,
+        f"{(run.last_step - run.begun_at) / seconds:,.0f}" if seconds else NOTHING,
         _commit(run),
         status_mark(run),
     ]

@@ -40,7 +40,7 @@ def run_report(record: Record, page: Path) -> str:
         Section("Evaluation", _evaluation(record, page)),
         *curve_sections([alone], CURVES_NOTE + actions_text([record])),
         visited_section([alone]),
-        time_section({record.name: [record.rows]}),
+        time_section({record.name: [record]}),
         Section("Configuration", _configuration(record)),
     ]
     return render_page(record.name, lead, sections)

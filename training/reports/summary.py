@@ -88,7 +88,7 @@ def environment_text(record: Record) -> str:
 def run_facts(record: Record) -> list[tuple[str, str]]:
     """Return the facts of a run by name."""
     versions, last = record.versions, record.rows[-1] if record.rows else {}
-    seconds = float(elapsed_seconds(record.rows).sum())
+    seconds = float(elapsed_seconds(record.rows, record.begun_at).sum())
     start = record.starts[-1] if record.starts else {}
     score = number_text(last.get(SCORE))
     best = max((row[BEST_SCORE] for row in record.rows if BEST_SCORE in row), default=None)
@@ -145,7 +145,8 @@ def _share_text(record: Record) -> str:
 
 
 def _speed(record: Record, seconds: float) -> str:
-    return f"{record.last_step / seconds:,.0f} env steps/s" if seconds else "speed unknown"
+    steps = record.last_step - record.begun_at
+    return f"{steps / seconds:,.0f} env steps/s" if seconds else "speed unknown"
 
 
 def _processes(record: Record) -> str:

@@ -61,6 +61,7 @@ def leave_run(
     seed: int = 1,
     code: int | None = 0,
     reason: str = "done",
+    begun_at: int | None = None,
 ) -> Path:
     """Leave a run in the current folder as training does; return its folder."""
     figures = rows([-200.0, -150.0, -120.0]) if figures is None else figures
@@ -72,6 +73,7 @@ def leave_run(
             command=["main.py", "--train", f"--log_name={name}"],
             seed=seed,
             commit=COMMIT,
+            env_steps=begun_at,
         )
         run.write_status(
             code,

@@ -74,6 +74,18 @@ def test_the_actions_of_each_agent_are_told() -> None:
     assert agents == {"a": "PPO + RND", "c": "TD3", "d": "CMA-ES"}
 
 
+def test_the_time_of_a_run_that_went_on_from_another_is_its_own() -> None:
+    figures = [row | {"env_steps": 20_000 + row["env_steps"]} for row in rows([0.0] * 4)]
+    figures[0] |= {"charts/SPS": 100.0, "time/fraction_learn": 0.5}
+    leave_run("a", figures, begun_at=20_000)
+    leave_run("b", rows([0.0] * 4), settings=("Gamma=0.9",))
+    page = compare("a", "b")
+    found = {name: row for name, row in page.table("run").items()}
+    assert (found["a"]["time"], found["a"]["env steps/s"]) == ("16 s", "250")
+    words = [str(picture["aria-label"]) for picture in page.pictures()]
+    assert any("learn 41 %" in text for text in words)  # 10 s at 50 %, 6 s at 25 %
+
+
 def test_one_run_alone_has_no_interval() -> None:
     leave_run("a", rows([1.0, 5.0]))
     leave_run("b", rows([1.0, 6.0]), settings=("Gamma=0.9",))

@@ -63,6 +63,14 @@ def test_agent_processes_are_told_from_the_env_steps_of_an_update() -> None:
     assert facts(report_of("demo"))["processes"] == "2 agent processes, 8 environments in each"
 
 
+def test_the_env_steps_of_another_run_are_no_time_of_one_that_goes_on_from_them() -> None:
+    figures = [row | {"env_steps": 20_000 + row["env_steps"]} for row in rows([0.0] * 4)]
+    leave_run("demo", figures, begun_at=20_000)
+    page = report_of("demo")
+    assert facts(page)["training time"] == "8 s, 500 env steps/s"
+    assert facts(page)["progress"].startswith("24,000 env steps")
+
+
 def test_of_td3_an_update_is_as_long_as_its_own_key_says() -> None:
     more = rows([0.0, 0.0], step=256)
     leave_run("demo", more, recipe=TD3, settings=("StepsPerUpdate=256",))
