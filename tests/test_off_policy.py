@@ -59,6 +59,15 @@ def test_a_run_resumed_halfway_equals_the_calm_run(
     assert_equal_runs(calm, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["states", "frames"])
+def test_the_time_of_acting_is_told_as_a_part_of_collecting(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    calm: CalmRun = request.getfixturevalue(name)
+    row = last_row(calm.folder, NAME)
+    assert 0.0 < row["time/fraction_act"] < row["time/fraction_collect"]
+
+
 @pytest.mark.slow
 def test_two_ranks_resumed_halfway_equal_the_calm_run(tmp_path: Path) -> None:
     calm = calm_run(tmp_path / "calm", STATES, ranks=2)
