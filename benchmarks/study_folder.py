@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from configs.errors import ConfigurationError
 from configs.loading import load_config
@@ -74,18 +73,25 @@ def is_finished(folder: Path, env_steps: int = 0) -> bool:
     return status.get("code") == 0 and status.get("env_steps", 0) >= env_steps
 
 
-def last_evaluation(run: Path, *, env_steps: int, episodes: int) -> dict[str, Any] | None:
-    """Return the report of a run's evaluation after the most env steps; None before there is one.
+def evaluation_file(
+    run: Path, *, env_steps: int, episodes: int, seed: int, action_choice: str
+) -> Path | None:
+    """Return the report of an evaluation as it was asked for; None before there is one.
+
+    Of several it is that after the fewest env steps: a run may have been trained further since.
+    What was played under other rules than training's is none of them.
 
     Args:
         run: the folder of its figures.
         env_steps: that it was trained for at least.
-        episodes: that the evaluation is of.
+        episodes, seed, action_choice: of the evaluation.
     """
-    found = [read_json(path) for path in sorted((run / "evaluation").glob("*.json"))]
-    reports = [
-        report
-        for report in found
-        if report and report["env_steps_trained"] >= env_steps and report["episodes"] == episodes
-    ]
-    return max(reports, key=lambda report: report["env_steps_trained"], default=None)
+    wanted = {"episodes": episodes, "seed": seed, "action_choice": action_choice}
+    found: list[tuple[int, Path]] = []
+    for path in sorted((run / "evaluation").glob("*.json")):
+        report = read_json(path) or {}
+        as_asked = all(report.get(name) == value for name, value in wanted.items())
+        trained = report.get("env_steps_trained", -1)
+        if as_asked and trained >= env_steps and not report.get("protocol_changes"):
+            found.append((trained, path))
+    return min(found, default=(0, None))[1]

@@ -16,9 +16,9 @@ from typing import Any
 from benchmarks.many_runs import Task
 from benchmarks.runs import PROJECT
 from benchmarks.study_folder import (
+    evaluation_file,
     is_finished,
     keep_study,
-    last_evaluation,
     recipe_copy,
 )
 from configs.errors import ConfigurationError
@@ -178,8 +178,22 @@ class Plan:
 
     def report(self, job: Job) -> Mapping[str, Any] | None:
         """Return a run's evaluation after as many env steps; None before there is one."""
-        return last_evaluation(
-            self.run_folder(job), env_steps=self.env_steps, episodes=self.episodes
+        path = self._report_file(job)
+        return None if path is None else read_json(path)
+
+    def games(self, job: Job) -> Path | None:
+        """Return where the games of that evaluation lie; None where they were not kept."""
+        path = self._report_file(job)
+        folder = None if path is None else path.with_name(f"{path.stem}_rollouts")
+        return folder if folder is not None and folder.is_dir() else None
+
+    def _report_file(self, job: Job) -> Path | None:
+        return evaluation_file(
+            self.run_folder(job),
+            env_steps=self.env_steps,
+            episodes=self.episodes,
+            seed=UNSEEN + job.seed,
+            action_choice="sampled",
         )
 
     def probe(self, environment: str) -> Mapping[str, Any] | None:

@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.study_folder import (
+    evaluation_file,
     file_name,
     is_finished,
     keep_study,
-    last_evaluation,
     recipe_copy,
 )
 from configs.errors import ConfigurationError
@@ -50,14 +51,42 @@ def test_what_ended_well_with_enough_env_steps_is_finished(tmp_path: Path) -> No
     assert not is_finished(tmp_path / "run", 1000)
 
 
-def test_the_last_evaluation_is_that_after_the_most_env_steps(tmp_path: Path) -> None:
-    assert last_evaluation(tmp_path, env_steps=0, episodes=20) is None
-    (tmp_path / "evaluation").mkdir()
-    for env_steps in (900, 1000, 100):
-        report = {"env_steps_trained": env_steps, "episodes": 20}
-        (tmp_path / "evaluation" / f"x_{env_steps}.json").write_text(json.dumps(report))
-    for wanted in (0, 1000):
-        found = last_evaluation(tmp_path, env_steps=wanted, episodes=20)
-        assert found == {"env_steps_trained": 1000, "episodes": 20}
-    assert last_evaluation(tmp_path, env_steps=1001, episodes=20) is None
-    assert last_evaluation(tmp_path, env_steps=0, episodes=100) is None
+ASKED: dict[str, Any] = {"episodes": 20, "seed": 1, "action_choice": "greedy"}
+
+
+def leave_evaluation(folder: Path, name: str, **report: Any) -> Path:
+    (folder / "evaluation").mkdir(exist_ok=True)
+    path = folder / "evaluation" / f"{name}.json"
+    path.write_text(json.dumps(report))
+    return path
+
+
+def test_an_evaluation_is_that_after_the_fewest_env_steps_that_are_enough(tmp_path: Path) -> None:
+    assert evaluation_file(tmp_path, env_steps=0, **ASKED) is None
+    paths = {
+        env_steps: leave_evaluation(
+            tmp_path, f"x_{env_steps}", env_steps_trained=env_steps, **ASKED
+        )
+        for env_steps in (900, 1000, 100)
+    }
+    for wanted, found in ((0, 100), (100, 100), (101, 900), (901, 1000)):
+        assert evaluation_file(tmp_path, env_steps=wanted, **ASKED) == paths[found]
+    assert evaluation_file(tmp_path, env_steps=1001, **ASKED) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"episodes": 100},
+        {"seed": 2},
+        {"action_choice": "sampled"},
+        {"protocol_changes": {"StickyAction": {"trained": "True", "evaluated": "False"}}},
+    ],
+)
+def test_an_evaluation_that_was_asked_for_otherwise_is_none_of_the_study(
+    other: dict[str, Any], tmp_path: Path
+) -> None:
+    leave_evaluation(tmp_path, "a", env_steps_trained=900, **ASKED | other)
+    assert evaluation_file(tmp_path, env_steps=900, **ASKED) is None
+    asked = leave_evaluation(tmp_path, "b", env_steps_trained=1000, **ASKED)
+    assert evaluation_file(tmp_path, env_steps=900, **ASKED) == asked

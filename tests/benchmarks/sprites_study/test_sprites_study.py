@@ -44,10 +44,12 @@ def leave_run(plan: Plan, job: Job, score: float, env_steps: int = 1000) -> None
     report = {
         "env_steps_trained": env_steps,
         "episodes": plan.episodes,
+        "seed": 1000 + job.seed,
+        "action_choice": "sampled",
         "training_score": score - 1,
         "score": {"mean": score, "interval_low": score - 2, "interval_high": score + 2},
     }
-    (folder / f"x_{env_steps}_sampled_seed1.json").write_text(json.dumps(report))
+    (folder / f"x_{env_steps}_sampled_seed{1000 + job.seed}.json").write_text(json.dumps(report))
 
 
 def leave_probe(plan: Plan, environment: str) -> None:
@@ -165,6 +167,20 @@ def test_the_page_has_arms_by_environments_the_floor_the_probes_and_every_run(pl
     picture = cv2.imread(str(plan.folder / "sprites_study.png"))
     assert picture is not None
     assert picture.std() > 1
+
+
+def test_the_games_that_are_drawn_are_those_of_the_evaluation_in_the_table(plan: Plan) -> None:
+    job = plan.jobs[0]
+    for env_steps in (101_120, 1_001_472):  # as text the second is the lesser
+        leave_run(plan, job, 38.0, env_steps)
+        name = f"x_{env_steps}_sampled_seed1001_rollouts"
+        (plan.run_folder(job) / "evaluation" / name).mkdir()
+    for asked in (101_120, 1_001_472):
+        games = dataclasses.replace(plan, env_steps=asked).games(job)
+        assert games is not None
+        assert games.name == f"x_{asked}_sampled_seed1001_rollouts"
+        games.rmdir()
+        assert dataclasses.replace(plan, env_steps=asked).games(job) is None
 
 
 def test_a_table_of_a_few_runs_has_gaps_where_there_are_none(plan: Plan) -> None:
