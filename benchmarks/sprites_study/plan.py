@@ -204,7 +204,8 @@ class Plan:
 def prepare(plan: Plan) -> None:
     """Make the study's folder, or see that what lies there belongs to the same study.
 
-    More environments, arms, seeds or env steps may be asked for later.
+    More environments, arms or seeds may be asked for later; not other env steps, over which the
+    recipes' learning rates fall.
 
     Raises:
         ConfigurationError: something else differs, or encoders would have too few rollouts.
@@ -218,7 +219,7 @@ def prepare(plan: Plan) -> None:
         "set": list(plan.overrides),
     }
     recipes = {name: RECIPES / ARMS[name].recipe for name in plan.arms}
-    keep_study(plan.folder, settings, recipes, plan.overrides)
+    keep_study(plan.folder, settings, recipes, plan.overrides, plan.env_steps)
 
 
 def check_rollouts(rollouts: int) -> None:

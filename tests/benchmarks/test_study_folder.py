@@ -43,6 +43,51 @@ def test_a_mistyped_key_leaves_no_study_behind(tmp_path: Path) -> None:
     keep_study(folder, {"set": ["Gamma=0.9"]}, {"A": recipe}, ["Gamma=0.9"])
 
 
+LINEAR = "[PPO]\nLearningRateSchedule = linear\n"
+COSINE = (
+    "[Representation]\nRepresentationLearningParameter = BYOL\nBYOL_momentumSchedule = cosine\n"
+)
+
+
+@pytest.mark.parametrize("text", [LINEAR, COSINE])
+def test_where_a_recipe_changes_over_env_steps_they_belong_to_the_study(
+    text: str, tmp_path: Path
+) -> None:
+    recipe, folder = tmp_path / "a.conf", tmp_path / "study"
+    recipe.write_text(text)
+    keep_study(folder, {"set": []}, {"A": recipe}, env_steps=1000)
+    keep_study(folder, {"set": []}, {"A": recipe}, env_steps=1000)
+    assert json.loads((folder / "study.json").read_text()) == {"set": [], "env_steps": 1000}
+    for recipes in ({"A": recipe}, {}):
+        with pytest.raises(ConfigurationError, match="'env_steps': 1000}, not with"):
+            keep_study(folder, {"set": []}, recipes, env_steps=2000)
+
+
+def test_where_none_does_a_study_may_be_trained_further(tmp_path: Path) -> None:
+    recipe, folder = tmp_path / "a.conf", tmp_path / "study"
+    recipe.write_text(RECIPE)
+    for env_steps in (1000, 2000):
+        keep_study(folder, {"set": []}, {"A": recipe}, env_steps=env_steps)
+    recipe.write_text(LINEAR)
+    constant = ["LearningRateSchedule=constant"]
+    for env_steps in (1000, 2000):
+        keep_study(tmp_path / "b", {}, {"A": recipe}, constant, env_steps)
+
+
+def test_an_older_study_that_does_not_say_its_env_steps_is_refused_in_words(
+    tmp_path: Path,
+) -> None:
+    recipe, folder = tmp_path / "a.conf", tmp_path / "study"
+    recipe.write_text(LINEAR)
+    keep_study(folder, {"set": []}, {"A": recipe})
+    with pytest.raises(ConfigurationError, match="does not say for how many env steps"):
+        keep_study(folder, {"set": []}, {"A": recipe}, env_steps=1000)
+    with pytest.raises(ConfigurationError, match="was begun with"):
+        keep_study(folder, {"set": ["Gamma=0.9"]}, {"A": recipe}, env_steps=1000)
+    (folder / "study.json").write_text('{"set": [], "env_steps": 1000}')
+    keep_study(folder, {"set": []}, {"A": recipe}, env_steps=1000)
+
+
 def test_what_ended_well_with_enough_env_steps_is_finished(tmp_path: Path) -> None:
     assert not is_finished(tmp_path / "run")
     for code, env_steps, finished in [(None, 900, False), (75, 900, False), (0, 900, True)]:

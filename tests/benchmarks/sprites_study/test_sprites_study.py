@@ -128,8 +128,12 @@ def test_only_what_is_not_done_is_left_to_do(plan: Plan) -> None:
 def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
     prepare(plan)
     prepare(dataclasses.replace(plan, seeds=[4], environments=["v1"], arms=["scratch"]))
-    with pytest.raises(ConfigurationError, match="name another --folder"):
-        prepare(dataclasses.replace(plan, rollouts=51))
+    for other in (
+        dataclasses.replace(plan, rollouts=51),
+        dataclasses.replace(plan, env_steps=2000),
+    ):
+        with pytest.raises(ConfigurationError, match="name another --folder"):
+            prepare(other)
     copy = plan.folder / "recipes" / "frozen.conf"
     copy.write_text(copy.read_text() + "\n; older\n")
     with pytest.raises(ConfigurationError, match=r"arm frozen.*has changed"):
