@@ -8,13 +8,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from configs.errors import ConfigurationError
 from configs.loading import load_config
+from configs.schema import Config
 from training.folders.files import read_json, replace_file
 
-SETTINGS = "study.json"
+SETTINGS, ENV_STEPS = "study.json", "env_steps"
 
 
 def keep_study(
@@ -22,6 +22,7 @@ def keep_study(
     settings: Mapping[str, object],
     recipes: Mapping[str, Path],
     overrides: Sequence[str] = (),
+    env_steps: int | None = None,
 ) -> None:
     """Make the folder, or see that what lies there belongs to the same study.
 
@@ -30,6 +31,8 @@ def keep_study(
         settings: as JSON knows them; what makes runs comparable.
         recipes: by arm; more of them may come later.
         overrides: Key=Value set beside all recipes.
+        env_steps: of each run: a setting too where a recipe changes something over them, since a
+            run that was trained further is another one then. None: no recipe does.
 
     Raises:
         ConfigurationError: settings or a recipe differ, a recipe is missing, or an override cannot
@@ -37,11 +40,6 @@ def keep_study(
         StorageError: the folder cannot be written.
     """
     began = read_json(folder / SETTINGS)
-    if began is not None and began != settings:
-        raise ConfigurationError(
-            f"the study in {folder} was begun with {began}, not with {settings}; name another "
-            "--folder"
-        )
     for name, recipe in recipes.items():
         copy = recipe_copy(folder, name)
         if not recipe.is_file():
@@ -51,11 +49,38 @@ def keep_study(
                 f"arm {name}: {recipe} has changed since the study in {folder} was begun; name "
                 "another --folder"
             )
-    for recipe in recipes.values():
-        load_config(recipe, overrides)
+    configs = [load_config(recipe, overrides).config for recipe in recipes.values()]
+    if env_steps is not None and (ENV_STEPS in (began or ()) or any(map(is_annealed, configs))):
+        settings = {**settings, ENV_STEPS: env_steps}
+    if began is not None:
+        _check_settings(folder, began, settings)
     for name, recipe in recipes.items():
         replace_file(recipe_copy(folder, name), recipe.read_bytes())
     replace_file(folder / SETTINGS, (json.dumps(settings) + "\n").encode())
+
+
+def is_annealed(config: Config) -> bool:
+    """Whether something that a run learns with hangs on how much of it is done."""
+    head = config.representation
+    slows_down = head.kind == "BYOL" and head.byol_momentum_schedule != "constant"
+    return config.ppo.learning_rate_schedule != "constant" or slows_down
+
+
+def _check_settings(
+    folder: Path, began: Mapping[str, object], settings: Mapping[str, object]
+) -> None:
+    others = {name: value for name, value in settings.items() if name != ENV_STEPS}
+    if began == others != settings:
+        raise ConfigurationError(
+            f"{folder / SETTINGS} does not say for how many env steps the runs were begun, and "
+            f'recipes change what they learn with over them; add "{ENV_STEPS}" there, or name '
+            "another --folder"
+        )
+    if began != settings:
+        raise ConfigurationError(
+            f"the study in {folder} was begun with {began}, not with {settings}; name another "
+            "--folder"
+        )
 
 
 def recipe_copy(folder: Path, arm: str) -> Path:
@@ -74,18 +99,25 @@ def is_finished(folder: Path, env_steps: int = 0) -> bool:
     return status.get("code") == 0 and status.get("env_steps", 0) >= env_steps
 
 
-def last_evaluation(run: Path, *, env_steps: int, episodes: int) -> dict[str, Any] | None:
-    """Return the report of a run's evaluation after the most env steps; None before there is one.
+def evaluation_file(
+    run: Path, *, env_steps: int, episodes: int, seed: int, action_choice: str
+) -> Path | None:
+    """Return the report of an evaluation as it was asked for; None before there is one.
+
+    Of several it is that after the fewest env steps: a run may have been trained further since.
+    What was played under other rules than training's is none of them.
 
     Args:
         run: the folder of its figures.
         env_steps: that it was trained for at least.
-        episodes: that the evaluation is of.
+        episodes, seed, action_choice: of the evaluation.
     """
-    found = [read_json(path) for path in sorted((run / "evaluation").glob("*.json"))]
-    reports = [
-        report
-        for report in found
-        if report and report["env_steps_trained"] >= env_steps and report["episodes"] == episodes
-    ]
-    return max(reports, key=lambda report: report["env_steps_trained"], default=None)
+    wanted = {"episodes": episodes, "seed": seed, "action_choice": action_choice}
+    found: list[tuple[int, Path]] = []
+    for path in sorted((run / "evaluation").glob("*.json")):
+        report = read_json(path) or {}
+        as_asked = all(report.get(name) == value for name, value in wanted.items())
+        trained = report.get("env_steps_trained", -1)
+        if as_asked and trained >= env_steps and not report.get("protocol_changes"):
+            found.append((trained, path))
+    return min(found, default=(0, None))[1]

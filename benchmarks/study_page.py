@@ -15,7 +15,8 @@ POINTS = 100  # of a curve
 FACTS = ("commit", "cpu", "cores", "python", "torch")
 WHAT_IQM_IS = (
     "IQM: the mean without the lowest and the highest quarter of the runs (with fewer than four, "
-    "of all), with its 95 % bootstrap interval (Agarwal et al. 2021, arXiv 2108.13264)."
+    "of all), with its 95 % bootstrap interval (Agarwal et al. 2021, arXiv 2108.13264); one run "
+    "has none."
 )
 
 
@@ -33,10 +34,16 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def iqm_text(tasks: Sequence[ArrayLike], digits: int) -> str:
-    """Return the IQM of all tasks' scores, with its interval, stratified by task."""
-    low, high = bootstrap_interval(tasks)
-    middle = interquartile_mean(np.concatenate([np.asarray(task) for task in tasks]))
-    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    """Return the IQM of all tasks' scores, with its interval, stratified by task.
+
+    Where every task has one run there is none: drawn anew within its task, each is itself.
+    """
+    scores = [np.asarray(task) for task in tasks]
+    middle = f"{interquartile_mean(np.concatenate(scores)):.{digits}f}"
+    if all(len(task) == 1 for task in scores):
+        return middle
+    low, high = bootstrap_interval(scores)
+    return f"{middle} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def env_step_grid(env_steps: int) -> Values:

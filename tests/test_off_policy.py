@@ -16,12 +16,21 @@ from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import load_config
 from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch
 from tests.off_policy_runs import FRAMES, STATES
-from tests.records import checkpoint_path, differences, figures, last_row, read_status, state_of
+from tests.records import (
+    checkpoint_path,
+    differences,
+    figures,
+    last_row,
+    read_status,
+    run_path,
+    state_of,
+)
 from tests.runs import run_here, run_main, started, write_recipe
 from tests.workers.pools import worker_ids
 from training import launch as launching
 from training.checkpoints.storage import Payload, load_payload
 from training.dreaming.opening import open_pool
+from training.figures.coverage import Coverage
 from training.loop.trainer import Beginning, Outcome
 from training.off_policy.experience import Experience
 from training.off_policy.trainer import OffPolicyTrainer
@@ -57,6 +66,15 @@ def test_a_run_resumed_halfway_equals_the_calm_run(
     halfway(calm, tmp_path)
     launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
     assert_equal_runs(calm, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["states", "frames"])
+def test_the_time_of_acting_is_told_as_a_part_of_collecting(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    calm: CalmRun = request.getfixturevalue(name)
+    row = last_row(calm.folder, NAME)
+    assert 0.0 < row["time/fraction_act"] < row["time/fraction_collect"]
 
 
 @pytest.mark.slow
@@ -96,6 +114,7 @@ def test_with_other_environments_networks_and_experience_go_on(
     command = (f"--config_path={states.recipe}", f"--load_model_path={states.end}")
     launch(tmp_path, None, *command, "--num_env_per_process=1", "--max_env_steps=272")
     assert "not exact: num_envs 2 -> 1" in capsys.readouterr().out
+    assert Coverage.load(run_path(tmp_path, NAME) / "visits.npz").counts.sum() == 272
     before, after = (
         state_of(p)["ranks"][0]["replay"] for p in (states.end, checkpoint_path(tmp_path, NAME))
     )

@@ -20,10 +20,12 @@ from tests.halves import (
     launch,
     run_calmly,
 )
-from tests.records import checkpoint_path, differences, figures, read_status, state_of
+from tests.records import checkpoint_path, differences, figures, read_status, run_path, state_of
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
 from training.building import precision
 from training.checkpoints.storage import load_payload
+from training.figures.coverage import Coverage
+from training.reports.record import read_record
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -103,6 +105,8 @@ def test_a_run_continued_by_its_checkpoints_path_equals_the_calm_run(
     arguments = (f"--config_path={cartpole.recipe}", f"--load_model_path={source}")
     launch(tmp_path, None, *arguments)
     assert_equal_runs(cartpole, tmp_path)
+    (start,) = read_record(run_path(tmp_path, NAME), NAME).starts
+    assert start["env_steps"] == cartpole.total // 2
 
 
 def test_a_falling_learning_rate_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -165,6 +169,11 @@ def test_a_resumed_run_of_several_ranks_equals_the_calm_run(
     assert_equal_runs(calm, tmp_path / "resumed")
 
 
+def num_visits(folder: Path) -> int:
+    """Return how many visits the run's map of states shows."""
+    return int(Coverage.load(run_path(folder, NAME) / "visits.npz").counts.sum())
+
+
 def notes_of(output: str) -> str:
     """Return the start table's notes on one line; the table breaks long ones."""
     return re.sub(r"\s+", " ", output)
@@ -183,6 +192,7 @@ def test_another_number_of_environments_goes_on_and_says_what_is_not_exact(
     assert after["updates"] == before["updates"] + 2
     counts = [p["learner"]["intrinsic.observation_moments.count"].item() for p in (before, after)]
     assert counts[1] == counts[0] + cartpole.total // 2  # neither lost nor warmed up again
+    assert num_visits(tmp_path) == cartpole.total
 
 
 @pytest.mark.slow
@@ -198,6 +208,7 @@ def test_another_number_of_ranks_goes_on_and_says_what_is_not_exact(
     assert second.code == 0, second.output
     assert f"not exact: world_size {before} -> {after}" in notes_of(second.output)
     assert load_payload(checkpoint_path(tmp_path, NAME))["env_steps"] == 256
+    assert num_visits(tmp_path) == 256
 
 
 def test_another_number_of_threads_goes_on_and_says_what_is_not_exact(

@@ -167,7 +167,7 @@ class BYOLExplore(IntrinsicReward):
         self.slow_encoder.update(self.world_model.encoder, self._momentum)
 
     def metrics(self) -> dict[str, Tensor]:
-        """Return the scale of the bonus, and the recent errors that it must exceed."""
+        """Return the scale of the bonus, and mean and deviation of recent errors."""
         recent = {"intrinsic/error_mean": self.recent.mean, "intrinsic/error_std": self.recent.std}
         return super().metrics() | recent
 

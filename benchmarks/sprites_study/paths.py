@@ -20,22 +20,21 @@ Path2D = NDArray[Any]
 def draw_paths(
     arms: Sequence[str],
     environments: Sequence[str],
-    runs: Mapping[tuple[str, str], Path],
+    games: Mapping[tuple[str, str], Path],
     picture: Path,
 ) -> bool:
-    """Draw the first game that each run's evaluation kept; return whether there was any.
+    """Draw the first game of each evaluation that kept them; return whether there was any.
 
     Args:
         arms: the columns.
         environments: the rows.
-        runs: the folders of runs, by arm and environment.
+        games: the datasets of their games, by arm and environment.
         picture: a PNG.
 
     Raises:
         StorageError: it cannot be written.
     """
-    kept = {place: found for place, run in runs.items() if (found := first_game(run)) is not None}
-    if not kept:
+    if not games:
         return False
     size = (SIDE * len(arms), SIDE * len(environments))
     figure: Any = load_matplotlib().Figure(figsize=size, layout="constrained")
@@ -44,8 +43,8 @@ def draw_paths(
             place = row * len(arms) + column + 1
             axis = figure.add_subplot(len(environments), len(arms), place)
             axis.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[], aspect="equal")
-            if (arm, environment) in kept:
-                _draw_game(axis, *kept[arm, environment])
+            if (arm, environment) in games:
+                _draw_game(axis, *first_game(games[arm, environment]))
                 axis.set_title(f"{arm}\nSprites-{environment}", fontsize="x-small")
             else:
                 axis.axis("off")
@@ -56,15 +55,12 @@ def draw_paths(
     return True
 
 
-def first_game(run: Path) -> tuple[Path2D, float] | None:
-    """Return the states [T + 1, S] and the return of the first game that was kept, if any was.
+def first_game(games: Path) -> tuple[Path2D, float]:
+    """Return the states [T + 1, S] and the return of the first game of a dataset.
 
     A state holds row and column of the agent, then of the target, then of what distracts.
     """
-    folders = sorted((run / "evaluation").glob("*_rollouts"))
-    if not folders:
-        return None
-    episode = open_dataset(folders[-1]).episode(0)
+    episode = open_dataset(games).episode(0)
     assert episode.states is not None  # an evaluation keeps them
     return np.asarray(episode.states), float(np.sum(episode.rewards))
 

@@ -16,9 +16,9 @@ from typing import Any
 from benchmarks.many_runs import Task
 from benchmarks.runs import PROJECT
 from benchmarks.study_folder import (
+    evaluation_file,
     is_finished,
     keep_study,
-    last_evaluation,
     recipe_copy,
 )
 from configs.errors import ConfigurationError
@@ -178,8 +178,22 @@ class Plan:
 
     def report(self, job: Job) -> Mapping[str, Any] | None:
         """Return a run's evaluation after as many env steps; None before there is one."""
-        return last_evaluation(
-            self.run_folder(job), env_steps=self.env_steps, episodes=self.episodes
+        path = self._report_file(job)
+        return None if path is None else read_json(path)
+
+    def games(self, job: Job) -> Path | None:
+        """Return where the games of that evaluation lie; None where they were not kept."""
+        path = self._report_file(job)
+        folder = None if path is None else path.with_name(f"{path.stem}_rollouts")
+        return folder if folder is not None and folder.is_dir() else None
+
+    def _report_file(self, job: Job) -> Path | None:
+        return evaluation_file(
+            self.run_folder(job),
+            env_steps=self.env_steps,
+            episodes=self.episodes,
+            seed=UNSEEN + job.seed,
+            action_choice="sampled",
         )
 
     def probe(self, environment: str) -> Mapping[str, Any] | None:
@@ -190,7 +204,8 @@ class Plan:
 def prepare(plan: Plan) -> None:
     """Make the study's folder, or see that what lies there belongs to the same study.
 
-    More environments, arms, seeds or env steps may be asked for later.
+    More environments, arms or seeds may be asked for later; not other env steps, over which the
+    recipes' learning rates fall.
 
     Raises:
         ConfigurationError: something else differs, or encoders would have too few rollouts.
@@ -204,7 +219,7 @@ def prepare(plan: Plan) -> None:
         "set": list(plan.overrides),
     }
     recipes = {name: RECIPES / ARMS[name].recipe for name in plan.arms}
-    keep_study(plan.folder, settings, recipes, plan.overrides)
+    keep_study(plan.folder, settings, recipes, plan.overrides, plan.env_steps)
 
 
 def check_rollouts(rollouts: int) -> None:

@@ -45,8 +45,12 @@ def write_report(plan: Plan, done: Sequence[Job]) -> Path:
     """
     reports = {job: report for job in done if (report := plan.report(job))}
     _draw_curves(plan, reports)
-    kept = {(job.arm, job.environment): plan.run_folder(job) for job in first_seeds(plan, reports)}
-    has_paths = draw_paths(plan.arms, plan.environments, kept, plan.folder / PATHS)
+    games = {
+        (job.arm, job.environment): folder
+        for job in first_seeds(plan, reports)
+        if (folder := plan.games(job)) is not None
+    }
+    has_paths = draw_paths(plan.arms, plan.environments, games, plan.folder / PATHS)
     sets = ", ".join(plan.overrides) or "nothing"
     told = ", ".join(f"{name} ({' '.join(ARMS[name].overrides)})" for name in _with_keys(plan))
     blocks = [

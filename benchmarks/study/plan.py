@@ -110,12 +110,14 @@ class Plan:
 def prepare(plan: Plan) -> None:
     """Make the study's folder, or see that what lies there belongs to the same study.
 
-    More arms, layouts, seeds or env steps may be asked for later; other recipes or other keys set
-    beside them would make runs that cannot be compared.
+    More arms, layouts or seeds may be asked for later, and more env steps where no recipe changes
+    anything over them; other recipes or keys set beside them would make runs that cannot be
+    compared.
 
     Raises:
         ConfigurationError: they differ, or a recipe is missing.
         StorageError: the folder cannot be written.
     """
     recipes = {name: plan.recipes / arm.recipe for name, arm in plan.arms.items()}
-    keep_study(plan.folder, {"set": list(plan.overrides)}, recipes, plan.overrides)
+    settings = {"set": list(plan.overrides)}
+    keep_study(plan.folder, settings, recipes, plan.overrides, plan.env_steps)

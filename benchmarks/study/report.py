@@ -53,8 +53,9 @@ def write_report(plan: Plan, results: Sequence[Result], missing: Sequence[Job]) 
         falls_text([result for found in by_arm.values() for result in found]),
         "IQM: the mean without the lowest and the highest quarter of the runs (with fewer than "
         "four, of all), with its 95 % bootstrap interval, stratified by layout (Agarwal et al. "
-        "2021, arXiv 2108.13264). Env steps are medians over the runs, in brackets the runs that "
-        f"got there of all. Times are per env step, as multiples of {BASELINE}'s median.",
+        "2021, arXiv 2108.13264); there is none where each layout has one run. Env steps are "
+        "medians over the runs, in brackets the runs that got there of all. Times are medians per "
+        f"env step{f', as multiples of that of {BASELINE}' if BASELINE in by_arm else ''}.",
         f"Not finished: {names}." if missing else "",
         "## Every run",
         '"Lost": the most that an update of the second half of the run took from the probability '

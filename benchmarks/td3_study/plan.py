@@ -8,10 +8,12 @@ output/           what all of these printed
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.many_runs import Task
 from benchmarks.runs import PROJECT
-from benchmarks.study_folder import is_finished, last_evaluation
+from benchmarks.study_folder import evaluation_file, is_finished
+from training.folders.files import read_json
 from training.reports.rows import RUNS
 
 RECIPES: Mapping[str, Path] = {
@@ -105,7 +107,7 @@ class Plan:
 
     def task(self, job: Job) -> Task:
         """Return what is left to do of a run: training, evaluation, both or nothing."""
-        if self.is_trained(job) and self.score(job) is not None:
+        if self.is_trained(job) and self.report(job) is not None:
             return Task(job.name, [])
         trained = self.is_trained(job)
         return Task(job.name, [*([] if trained else [self.training(job)]), self.evaluation(job)])
@@ -145,9 +147,13 @@ class Plan:
         """Whether a run has come to its end, and to as many env steps as asked for."""
         return is_finished(self.run_folder(job), self.env_steps)
 
-    def score(self, job: Job) -> float | None:
-        """Return a run's mean score after as many env steps; None before it was evaluated there."""
-        report = last_evaluation(
-            self.run_folder(job), env_steps=self.env_steps, episodes=self.episodes
+    def report(self, job: Job) -> Mapping[str, Any] | None:
+        """Return a run's evaluation after as many env steps; None before there is one."""
+        path = evaluation_file(
+            self.run_folder(job),
+            env_steps=self.env_steps,
+            episodes=self.episodes,
+            seed=job.seed,
+            action_choice="greedy",
         )
-        return None if report is None else float(report["score"]["mean"])
+        return None if path is None else read_json(path)

@@ -57,14 +57,19 @@ class IntrinsicSection(Section):
         description="rollouts of random actions that seed the observation statistics",
     )
     feature_size: int = Field(
-        512, alias="RNDFeatureDim", ge=1, le=MOST, description="outputs of target and predictor"
+        512,
+        alias="RNDFeatureDim",
+        ge=1,
+        le=MOST,
+        description="outputs of target and predictor, and of BYOL-Explore's encoder",
     )
     hidden_size: int = Field(
         512,
         alias="RNDHiddenSize",
         ge=1,
         le=MOST,
-        description="width of the predictor's two extra layers (pixels)",
+        description="width of the predictor's two extra layers, and of BYOL-Explore's encoder "
+        "(pixels)",
     )
     conv_channels: IntTuple = Field(
         (32, 64, 64),
@@ -77,7 +82,8 @@ class IntrinsicSection(Section):
         (64, 64),
         alias="RNDStateHiddenSizes",
         min_length=1,
-        description="layers of target and predictor (state observations or features)",
+        description="layers of target and predictor (state observations or features), and of "
+        "BYOL-Explore's encoder (state observations)",
     )
     leaky_slope: float = Field(
         0.2,

@@ -67,3 +67,9 @@ def test_every_test_that_a_document_names_exists() -> None:
     }
     targets = set(re.findall(r"^(test_\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert named - places - targets == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_path_of_tests_that_is_written_leads_there(document: Path) -> None:
+    paths = re.findall(r"(?<![\w./])tests/[\w./]*\w", document.read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -63,6 +63,7 @@ def open_displays(
         command=shlex.split(parts.options.command_line),
         seed=config.run.seed,
         launcher=launcher(),
+        env_steps=start,
     )
     rows = banner_rows(parts.loaded, parts.options, pool, parts.ranks, parts.session.device, held)
     total_envs = pool.num_environments * parts.ranks.world_size

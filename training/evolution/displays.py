@@ -52,6 +52,7 @@ def open_displays(
         command=shlex.split(parts.options.command_line),
         seed=config.run.seed,
         launcher=launcher(),
+        env_steps=clock.env_steps,
     )
     started = (*crowded_cores(parts.session.place), *undone_nohup(os.environ))
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)

@@ -19,6 +19,7 @@ from training.session import Clock
 from workers.environment_pool import EnvironmentPool
 
 PARTS = ("play", "evaluate", "save")  # of the time
+SECONDS = "time/generation"  # that the last one took
 SUBJECT = Subject(
     unit="generations",
     short_unit="gen.",
@@ -36,6 +37,7 @@ SUBJECT = Subject(
         Chart("evolution/sigma", "sigma", "magenta"),
     ),
     losses={},
+    speed_of=lambda row: 1 / row[SECONDS] if row.get(SECONDS) else None,
 )
 
 
@@ -117,7 +119,7 @@ class Showing:
                 "charts/updates": float(clock.updates),
                 "charts/SPS": steps / elapsed,
                 "time/fps": steps * frames_per_step / elapsed,
-                "time/generation": elapsed,
+                SECONDS: elapsed,
                 "system/rss": self._process.memory_info().rss / 1e6,
                 "system/worker_restarts": float(restarts),
             }

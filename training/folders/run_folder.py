@@ -179,11 +179,13 @@ class RunFolder:
         seed: int,
         commit: str | None = None,
         launcher: str = "",
+        env_steps: int | None = None,
     ) -> None:
         """Record one start: the resolved configuration, what it ran with and who started it.
 
         A resumed run adds its start to the list; the configurations of earlier starts are kept as
-        config-1.conf, config-2.conf, ... in the order of that list.
+        config-1.conf, config-2.conf, ... in the order of that list. A start tells at which env
+        steps it begins, those of its checkpoint, where env steps are what the run counts.
         """
         starts = (read_json(self.path / "manifest.json") or {}).get("starts", [])
         config_path = self.path / "config.conf"
@@ -196,6 +198,7 @@ class RunFolder:
             "commit": commit or versions.get("commit", "unknown"),
             "launcher": launcher,
             "versions": dict(versions),
+            **({} if env_steps is None else {"env_steps": env_steps}),
         }
         replace_file(config_path, config_text.encode())
         self._write_json("manifest.json", {"log_name": self.name, "starts": [*starts, start]})

@@ -23,12 +23,12 @@ class NullCollectingProgress:
     def __exit__(self, *exception: object) -> None:
         pass
 
-    def update(self, episodes: int, frames: int, num_bytes: int) -> None:
+    def update(self, episodes: int, env_steps: int, num_bytes: int) -> None:
         """Do nothing."""
 
 
 class CollectingProgress:
-    """Shows episodes, frames per second, megabytes, and the time that is left.
+    """Shows episodes, env steps per second, megabytes, and the time that is left.
 
     Args:
         num_episodes: how many will be collected.
@@ -63,24 +63,24 @@ class CollectingProgress:
         if self._status is not None:
             self._status.stop()
 
-    def update(self, episodes: int, frames: int, num_bytes: int) -> None:
-        """Tell how many episodes are collected, frames seen and bytes written so far."""
+    def update(self, episodes: int, env_steps: int, num_bytes: int) -> None:
+        """Tell how many episodes are collected, env steps played and bytes written so far."""
         now = self._clock()
         if now - self._last < self._pause:
             return
         self._last = now
-        text = self.text(episodes, frames, num_bytes)
+        text = self.text(episodes, env_steps, num_bytes)
         if self._status is not None:
             self._status.update(text)
         else:
             print_line(self._console, text)
 
-    def text(self, episodes: int, frames: int, num_bytes: int) -> str:
+    def text(self, episodes: int, env_steps: int, num_bytes: int) -> str:
         """Return the line."""
         elapsed = self._clock() - self._start
         parts = [f"{self._whose}{episodes:,} of {self._num_episodes:,} episodes"]
         if elapsed > 0:
-            parts.append(f"{frames / elapsed:,.0f} frames/s")
+            parts.append(f"{env_steps / elapsed:,.0f} env steps/s")
         parts.append(f"{num_bytes / 1e6:,.1f} MB")
         if 0 < episodes < self._num_episodes:
             left = elapsed / episodes * (self._num_episodes - episodes)

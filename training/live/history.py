@@ -3,11 +3,12 @@
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-SPEED = "speed"  # env steps per second, over the displays' own window
+SPEED = "speed"  # of what is counted, per second, over the displays' own window
 MOST_POINTS = 512
+SpeedOf = Callable[[Mapping[str, float]], float | None]
 
 
 class Series:
@@ -56,8 +57,13 @@ class History:
         if speed is not None:
             self.series.setdefault(SPEED, Series()).add(speed)
 
-    def recall(self, metrics: Path) -> None:
-        """Take the rows that a run which is continued has left in its metrics.jsonl."""
+    def recall(self, metrics: Path, speed_of: SpeedOf) -> None:
+        """Take the rows that a run which is continued has left in its metrics.jsonl.
+
+        Args:
+            metrics: the file.
+            speed_of: returns the speed that a row tells, in the unit that goes on.
+        """
         for line in metrics.read_bytes().splitlines():
             try:
                 row = json.loads(line)
@@ -66,4 +72,4 @@ class History:
             if not isinstance(row, dict):
                 continue
             values = {name: value for name, value in row.items() if value is not None}
-            self.add(values, values.get("charts/SPS"))
+            self.add(values, speed_of(values))

@@ -110,7 +110,7 @@ class Progress:
     def recall(self, metrics: Path) -> None:
         """Begin the curves with the rows that the run has left there, if there are any."""
         if self._console.is_terminal and metrics.exists():
-            self._history.recall(metrics)
+            self._history.recall(metrics, self._subject.speed_of)
 
     def update(self, status: Status) -> None:
         """Show the state of the run, unless one was shown just now."""

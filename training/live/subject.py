@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from training.live.history import SpeedOf
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -40,6 +42,8 @@ class Subject:
         headlines: the most important figures, the most important one first.
         charts: in the order of importance: a narrow screen shows the first ones.
         losses: name of a figure -> its word on the screen.
+        speed_of: returns what is counted per second, as a row of figures tells it; None: it tells
+            none.
     """
 
     unit: str
@@ -47,6 +51,7 @@ class Subject:
     headlines: tuple[Headline, ...]
     charts: tuple[Chart, ...]
     losses: Mapping[str, str]
+    speed_of: SpeedOf
 
 
 PLAY = Subject(
@@ -79,4 +84,5 @@ PLAY = Subject(
         "losses/explained_variance": "explained",
         "losses/grad_norm": "gradient",
     },
+    speed_of=lambda row: row.get("charts/SPS"),
 )

@@ -26,6 +26,9 @@ class RestorableState(Protocol):
     def restore_rank(self, payload: Payload) -> Restored:
         """Lay out this rank's own part (a collective)."""
 
+    def restore_visits(self, payload: Payload) -> None:
+        """Lay out of all ranks' own parts the visits alone, on the first rank."""
+
 
 def lay_out(
     payload: Payload | None,
@@ -58,6 +61,8 @@ def lay_out(
             f"not exact: {', '.join(changed)}; weights, optimiser and statistics go on, "
             "environments and random streams start anew"
         )
+        with laid_out("visits", source):
+            state.restore_visits(payload)
         return Beginning.WITH_NEW_EPISODES, notes
     with laid_out("rank's own state", source):
         restored = state.restore_rank(payload)

@@ -136,6 +136,10 @@ class RunState:
         self._pool.restore(snapshots)
         return Restored(in_their_episodes=True, every_rollout=every_rollout)
 
+    def restore_visits(self, payload: Payload) -> None:
+        """Lay out of all ranks' own parts the visits alone, on the first rank."""
+        self._visits.restore_first(payload)
+
     def _shared_payload(self) -> Payload:
         return {
             "learner": self._agent.learner.state_dict(),

@@ -1,6 +1,7 @@
 """Which states were visited: counts over two dimensions of a state vector, or over frames."""
 
 import copy
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -31,12 +32,19 @@ def empty_coverage(spec: EnvironmentSpec) -> Coverage | None:
 def visits_until(payload: Payload, spec: EnvironmentSpec) -> Coverage | None:
     """Return the visits of all ranks until a checkpoint; None where no states are counted."""
     coverage = empty_coverage(spec)
-    if coverage is None:
-        return None
-    for part in payload["ranks"]:
-        counts = unpack(part.numpy().tobytes())["visits"].numpy()
-        coverage.counts += np.maximum(counts, 0)
+    if coverage is not None:
+        coverage.counts += counts_until(payload).numpy()
     return coverage
+
+
+def counts_until(payload: Payload) -> torch.Tensor:
+    """Return the counts of all ranks until a checkpoint, as VisitRecorder.state has those of one.
+
+    Ranks are unpacked one after the other: they may be large.
+    """
+    parts = (unpack(part.numpy().tobytes())["visits"] for part in payload["ranks"])
+    total: torch.Tensor = functools.reduce(torch.add, (counts.clamp(min=0) for counts in parts))
+    return total
 
 
 class VisitRecorder:
@@ -121,3 +129,8 @@ class VisitRecorder:
             self._coverage.counts = counts.numpy()
         elif len(counts) == len(self._table):
             self._table = counts.numpy().copy()
+
+    def restore_first(self, payload: Payload) -> None:
+        """Continue from the counts of all ranks of a checkpoint: the first rank takes their sum."""
+        if self.num_cells and self._ranks.rank == 0:
+            self.restore(counts_until(payload))

@@ -65,9 +65,9 @@ class Experience:
         """Step all environments; return the episodes that ended.
 
         Args:
-            actions: [N, A], float32.
+            actions: [N, A], float32, on the CPU.
         """
-        self._pool.send(0, actions.cpu().numpy())
+        self._pool.send(0, actions.numpy())
         batch = self._pool.recv(0)
         following, new = _true_and_new(batch)
         if self._keeps_states:
@@ -78,7 +78,7 @@ class Experience:
         after = following if self._keeps_frames else self._seen.ahead(following.to(self._device))
         step = Step(
             observations=before.cpu(),
-            actions=actions.cpu(),
+            actions=actions,
             rewards=learning_reward(rewards, terminated, self._reward_kind),
             terminated=terminated,
             truncated=torch.from_numpy(batch.truncated),

@@ -91,6 +91,10 @@ class OffPolicyState:
         self._pool.restore(snapshots)
         return Restored(in_their_episodes=True, every_rollout=True)
 
+    def restore_visits(self, payload: Payload) -> None:
+        """Lay out of all ranks' own parts the visits alone, on the first rank."""
+        self._visits.restore_first(payload)
+
     @property
     def _optimizers(self) -> dict[str, FusedAdam]:
         return {"critic": self._agent.critic_optimizer, "actor": self._agent.actor_optimizer}

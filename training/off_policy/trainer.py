@@ -146,10 +146,12 @@ class OffPolicyTrainer:
 
     def _play(self) -> list[EpisodeSummary]:
         """Take a step in all environments; return the episodes that ended."""
-        if self._plays_at_random:
-            actions = self._agent.act_at_random(self._num_envs, self._num_actions)
-        else:
-            actions = self._agent.act(self._experience.observation)
+        with self._stopwatch.measure("act"):
+            if self._plays_at_random:
+                actions = self._agent.act_at_random(self._num_envs, self._num_actions)
+            else:
+                actions = self._agent.act(self._experience.observation)
+            actions = actions.cpu()  # a GPU has answered only when they are here
         self._rank_steps += self._num_envs
         return self._experience.step(actions)
 

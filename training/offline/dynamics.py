@@ -14,6 +14,7 @@ from configs.schema import Config
 from training.checkpoints.dynamics import DYNAMICS
 from training.live.subject import Chart, Headline, Subject
 from training.offline.shapes import check_needs, shapes_of
+from training.offline.showing import SPEED
 from training.offline.spec import Schedule, Trained
 from training.offline.validation import LOSS
 from trajectories.reader import Dataset
@@ -39,6 +40,7 @@ SUBJECT = Subject(
         Chart("dynamics/open_loop_15", "error after 15 steps", "magenta"),
     ),
     losses={LOSS: "held out", "losses/grad_norm": "gradient", **LOOPS, **STILL},
+    speed_of=lambda row: row.get(SPEED),
 )
 
 

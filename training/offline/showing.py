@@ -20,6 +20,7 @@ from training.offline.validation import LOSS
 
 AXES = Axes("step", "samples")
 PARTS = ("load", "learn", "validate", "save")  # of the time
+SPEED = "time/steps_per_second"
 LOAD_LIMIT = 0.1  # share of the time from which on loading is said to hold training up
 MEAN_PICTURE = 0.98  # of the error of one picture for all: a drawing that is no better
 RATIOS = ("reconstruction/ratio_to_mean_picture", "reconstruction/object_ratio")
@@ -38,6 +39,7 @@ SUBJECT = Subject(
         Chart("representation/effective_rank", "directions filled", "magenta"),
     ),
     losses={"losses/total": "total", LOSS: "held out", "losses/grad_norm": "gradient"},
+    speed_of=lambda row: row.get(SPEED),
 )
 FLOORS = (
     Floor(
@@ -117,7 +119,7 @@ class Showing:
         done, self._steps_before = steps - self._steps_before, steps
         values = self._averaged(losses, {part: seconds.get(part, 0.0) / elapsed for part in PARTS})
         values |= held_out
-        values["time/steps_per_second"] = done / elapsed
+        values[SPEED] = done / elapsed
         values["time/samples_per_second"] = done * self._batch_size / elapsed
         with stopwatch.measure("save"):
             self._metrics.write(steps, steps * self._batch_size, values)

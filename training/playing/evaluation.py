@@ -36,6 +36,7 @@ from training.playing.player import (
     num_environments,
     open_environments,
     play_episodes,
+    usual_environments,
 )
 from training.playing.saved_rollouts import SavedRollouts, keep_episodes
 from training.ranks.distributed import choose_device, read_place
@@ -137,7 +138,8 @@ def evaluate_checkpoint(options: RunOptions, loaded: LoadedConfig) -> int:
         report = replace(report, baselines=_baselines(options, loaded, agent, num_envs))
     path = write_report(report, _folder(options))
     if options.save_rollouts:
-        final_message(f"rollouts    {_rollouts_folder(options, agent, loaded.config.run.seed)}")
+        kept = _rollouts_folder(options, agent, loaded.config.run.seed, num_envs)
+        final_message(f"rollouts    {kept}")
     video = None
     if options.video and without_film is None:
         video = film_of(agent, path.with_suffix(".mp4"), loaded.config.run.seed)
@@ -192,19 +194,27 @@ def _folder(options: RunOptions) -> Path:
     return options.logs / "runs" / options.log_name / "evaluation"
 
 
-def _rollouts_folder(options: RunOptions, agent: LoadedAgent, seed: int) -> Path:
+def _rollouts_folder(
+    options: RunOptions, agent: LoadedAgent, seed: int, num_environments: int
+) -> Path:
     """Return where the episodes are kept: beside the report, under its name."""
     way = way_of(action_choice(agent, greedy=options.greedy), agent.protocol_changes)
-    stem = _stem(agent.path, agent.payload["env_steps"], way, seed, options.episodes)
+    env_steps = agent.payload["env_steps"]
+    stem = _stem(agent.path, env_steps, way, seed, options.episodes, num_environments)
     return _folder(options) / f"{stem}_rollouts"
 
 
-def _stem(checkpoint: Path, env_steps: int, way: str, seed: int, episodes: int) -> str:
+def _stem(
+    checkpoint: Path, env_steps: int, way: str, seed: int, episodes: int, num_environments: int
+) -> str:
     """Return what an evaluation's files are called by: all that its scores depend on.
 
-    An unusual number of episodes is named, so that a short look replaces no long evaluation.
+    An unusual number of episodes is named, so that a short look replaces no long evaluation. So is
+    one of environments: each has seeds of its own, so that other games are played.
     """
     count = "" if episodes == USUAL_EPISODES else f"_{episodes}episodes"
+    if num_environments != usual_environments(episodes):
+        count += f"_{num_environments}environments"
     return f"{checkpoint.stem}_{env_steps}_{way}_seed{seed}{count}"
 
 
@@ -217,7 +227,7 @@ def _saver(
     return keep_episodes(
         agent,
         pool,
-        _rollouts_folder(options, agent, seed),
+        _rollouts_folder(options, agent, seed, pool.num_environments),
         episodes=options.episodes,
         seed=seed,
         greedy=options.greedy,
@@ -280,6 +290,7 @@ def write_report(report: EvaluationReport, folder: Path) -> Path:
         report.way,
         report.seed,
         report.episodes,
+        len(report.environments),
     )
     path = folder / f"{stem}.json"
     if not report.baselines:

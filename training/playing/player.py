@@ -178,8 +178,12 @@ def open_environments(
 def num_environments(loaded: LoadedConfig, episodes: int) -> int:
     """Return how many environments play: as asked for, else a few; never more than episodes."""
     by_hand = loaded.sources["NumEnv"] == "command line"
-    wanted = loaded.config.run.num_envs if by_hand else DEFAULT_ENVIRONMENTS
-    return min(wanted, episodes)
+    return min(loaded.config.run.num_envs, episodes) if by_hand else usual_environments(episodes)
+
+
+def usual_environments(episodes: int) -> int:
+    """Return how many environments play where nobody asks for a number of them."""
+    return min(DEFAULT_ENVIRONMENTS, episodes)
 
 
 def environment_seeds(seed: int, num_environments: int) -> list[int]:

@@ -11,7 +11,7 @@ from training.reports.numbers import NOTHING, duration_text, number_text
 from training.reports.page import Section, paragraph, render_page, video_figures
 from training.reports.record import Record
 from training.reports.rows import SCORE
-from training.reports.summary import agent_text, environment_text, status_mark
+from training.reports.summary import actions_text, agent_text, environment_text, status_mark
 from training.reports.table import table
 from training.reports.tables import difference_table, score_table
 from training.reports.time_split import elapsed_seconds, time_section
@@ -22,10 +22,9 @@ SCORE_NOTE = (
     "its runs (without the lowest and the highest quarter; with fewer than four, of all), in "
     "brackets the 95 % interval of a stratified bootstrap: runs are drawn anew within their group "
     "(Agarwal et al. 2021, arXiv 2108.13264). Return: the mean of the last 100 training episodes, "
-    "raw score, with actions sampled from the policy. Runs are compared where the first of them "
-    "ended, those left out that ended before half of the furthest. Evaluations count that are of "
-    "the run's own environment, under the protocol of training. With a handful of runs an "
-    "interval is a rough one; one run has none."
+    "raw score. Runs are compared where the first of them ended, those left out that ended before "
+    "half of the furthest. Evaluations count that are of the run's own environment, under the "
+    "protocol of training. With a handful of runs an interval is a rough one; one run has none."
 )
 CURVES_NOTE = (
     "Thick: the interquartile mean of a group's runs, with the 95 % interval of the same bootstrap "
@@ -39,11 +38,12 @@ def comparison(records: Sequence[Record], page: Path) -> str:
     """Return the page of several runs, to be written to `page`."""
     groups = group_runs(records)
     last_step = common_step([float(run.last_step) for run in records if run.rows])
+    note = SCORE_NOTE + actions_text(records)
     sections = [
-        Section("Scores", (score_table(groups, last_step), paragraph(SCORE_NOTE))),
+        Section("Scores", (score_table(groups, last_step), paragraph(note))),
         *curve_sections(groups, CURVES_NOTE),
         visited_section(groups),
-        time_section({group.name: [run.rows for run in group.runs] for group in groups}),
+        time_section({group.name: group.runs for group in groups}),
         Section("Evaluations", tuple(filter(None, [evaluation_table(records)]))),
         Section("Videos", _videos(records, page)),
         Section("Configurations", _configurations(groups)),
@@ -106,7 +106,7 @@ def _runs_table(groups: Sequence[Group]) -> Markup:
 
 
 def _run_cells(group: Group, run: Record) -> list[str]:
-    seconds = float(elapsed_seconds(run.rows).sum())
+    seconds = float(elapsed_seconds(run.rows, run.begun_at).sum())
     score = next((row[SCORE] for row in reversed(run.rows) if SCORE in row), None)
     return [
         run.name,
@@ -116,7 +116,7 @@ def _run_cells(group: Group, run: Record) -> list[str]:
         f"{run.last_step:,}",
         number_text(score),
         duration_text(seconds),
-        f"{run.last_step / seconds:,.0f}" if seconds else NOTHING,
+        f"{(run.last_step - run.begun_at) / seconds:,.0f}" if seconds else NOTHING,
         _commit(run),
         status_mark(run),
     ]

@@ -66,6 +66,12 @@ class Record:
         return int(self.rows[-1]["env_steps"]) if self.rows else 0
 
     @property
+    def begun_at(self) -> int:
+        """The env steps of the checkpoint that it began with; 0 where it began with none."""
+        found = self.starts[0].get("env_steps") if self.starts else None
+        return found if isinstance(found, int) else 0
+
+    @property
     def frames_per_step(self) -> float:
         """Frames of an env step."""
         last = self.rows[-1] if self.rows else {}

@@ -9,6 +9,7 @@ from training.reports.markup import Markup, element
 from training.reports.page import Section, folded, paragraph, render_page, video_figures
 from training.reports.record import Record
 from training.reports.summary import (
+    actions_text,
     agent_text,
     commands,
     environment_text,
@@ -22,7 +23,7 @@ from training.reports.visited import visited_section
 CURVES_NOTE = (
     "Thin: as recorded. Thick: the mean over a twentieth of the run around each point. "
     "The number is the last one recorded, not smoothed. Point at a chart for the thick curve's "
-    "values. Actions in training are sampled from the policy."
+    "values."
 )
 
 
@@ -37,9 +38,9 @@ def run_report(record: Record, page: Path) -> str:
     sections = [
         Section("Run", (facts(run_facts(record)), commands(record))),
         Section("Evaluation", _evaluation(record, page)),
-        *curve_sections([alone], CURVES_NOTE),
+        *curve_sections([alone], CURVES_NOTE + actions_text([record])),
         visited_section([alone]),
-        time_section({record.name: [record.rows]}),
+        time_section({record.name: [record]}),
         Section("Configuration", _configuration(record)),
     ]
     return render_page(record.name, lead, sections)

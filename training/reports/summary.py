@@ -1,6 +1,7 @@
 """What a run is, in a few lines: how it ended, what it trained, where, and with which command."""
 
 import shlex
+from collections.abc import Sequence
 
 from configs.errors import STOPPED_EXIT_CODE
 from training.reports.markup import Markup, element
@@ -16,6 +17,14 @@ from training.reports.rows import BEST_SCORE, EPISODES, SCORE
 from training.reports.time_split import elapsed_seconds
 
 _FLAG_WORDS = ("none", "None", "0", "False", "")
+# Agent -> how actions are chosen in training.
+_ACTIONS = {
+    "PPO": "are sampled from the policy",
+    "TD3": "are the policy's with noise (ExplorationNoise), the first RandomSteps at random",
+    "CMA-ES": "are those of each controller of the population, none is sampled",
+}
+# Agent -> the key that says how many env steps of each environment an update is.
+_UPDATE_LENGTH = {"PPO": "NumStep", "TD3": "StepsPerUpdate"}
 
 
 def ending(record: Record) -> tuple[str, str]:
@@ -41,16 +50,32 @@ def status_mark(record: Record) -> Markup:
 
 
 def agent_text(record: Record) -> str:
-    """Return which agent was trained: PPO, its bonus, its head."""
+    """Return which agent was trained; of PPO also its bonus and its head, others have none."""
+    agent = record.setting("Agent")
+    if agent != "PPO":
+        return agent
     bonus = record.setting("IntrinsicReward")
     head = record.setting("RepresentationLearningParameter")
-    words = ["PPO"]
+    words = [agent]
     if bonus not in (*_FLAG_WORDS, "?"):
         on_features = "RND" in bonus and record.setting("RNDInput") == "features"
         words.append(f"{bonus} on the policy's features" if on_features else bonus)
     if head not in (*_FLAG_WORDS, "?"):
         words.append(head)
     return " + ".join(words)
+
+
+def actions_text(records: Sequence[Record]) -> str:
+    """Return how actions were chosen in training, for each agent among runs; "" if none is known.
+
+    Starts with a space: it follows another sentence.
+    """
+    agents = dict.fromkeys(record.setting("Agent") for record in records)
+    told = [agent for agent in agents if agent in _ACTIONS]
+    words = "; ".join(
+        f"of {agent} {_ACTIONS[agent]}" if len(told) > 1 else _ACTIONS[agent] for agent in told
+    )
+    return f" Actions in training {words}." if words else ""
 
 
 def environment_text(record: Record) -> str:
@@ -63,7 +88,7 @@ def environment_text(record: Record) -> str:
 def run_facts(record: Record) -> list[tuple[str, str]]:
     """Return the facts of a run by name."""
     versions, last = record.versions, record.rows[-1] if record.rows else {}
-    seconds = float(elapsed_seconds(record.rows).sum())
+    seconds = float(elapsed_seconds(record.rows, record.begun_at).sum())
     start = record.starts[-1] if record.starts else {}
     score = number_text(last.get(SCORE))
     best = max((row[BEST_SCORE] for row in record.rows if BEST_SCORE in row), default=None)
@@ -98,35 +123,53 @@ def commands(record: Record) -> Markup:
 
 def _progress(record: Record) -> str:
     done = steps_text(record.last_step, record.frames_per_step)
-    total, played = record.setting("TotalEnvSteps"), record.status.get("random_steps")
+    played = record.status.get("random_steps")
     at_random = (
         f"; {played:,} more of random play before" if isinstance(played, int) and played else ""
     )
-    if not total.isdigit() or not int(total):
-        return done + at_random
-    share = percent_text(min(record.last_step / int(total), 1.0))
-    return f"{done}; {share} of {int(total):,} env steps{at_random}"
+    return f"{done}{_share_text(record)}{at_random}"
+
+
+def _share_text(record: Record) -> str:
+    """Return how far a run is to its end, whichever it is nearer to; "" where none is known."""
+    ends = [(record.last_step, "TotalEnvSteps", "env steps")]
+    if record.setting("Agent") == "CMA-ES" and record.rows:
+        ends.append((record.rows[-1].get("charts/updates", 0), "Generations", "generations"))
+    shares = [
+        (done / int(total), f"{int(total):,} {unit}")
+        for done, key, unit in ends
+        if (total := record.setting(key)).isdigit() and int(total)
+    ]
+    share, length = max(shares, default=(0.0, ""))
+    return f"; {percent_text(min(share, 1.0))} of {length}" if length else ""
 
 
 def _speed(record: Record, seconds: float) -> str:
-    return f"{record.last_step / seconds:,.0f} env steps/s" if seconds else "speed unknown"
+    steps = record.last_step - record.begun_at
+    return f"{steps / seconds:,.0f} env steps/s" if seconds else "speed unknown"
 
 
 def _processes(record: Record) -> str:
-    """Return agent processes and environments, from the env steps of the last update."""
-    num_envs, length = record.setting("NumEnv"), record.setting("NumStep")
+    """Return agent processes and environments, from the env steps of the last update.
+
+    A generation of CMA-ES has no fixed number of env steps, and uses no more environments than it
+    has episodes: of that, NumEnv is all that is told.
+    """
+    agent, num_envs = record.setting("Agent"), record.setting("NumEnv")
+    length = record.setting(_UPDATE_LENGTH.get(agent, ""))
+    each = f"{num_envs} environment{'s' if num_envs != '1' else ''} in each"
+    unknown = f"{'at most ' if agent == 'CMA-ES' else ''}{each} agent process"
     updates = [
         (row["charts/updates"], row["env_steps"]) for row in record.rows if "charts/updates" in row
     ]
     if not updates or not (num_envs.isdigit() and length.isdigit()):
-        return f"{num_envs} environments in each"
+        return unknown
     before = updates[-2] if len(updates) > 1 else (0.0, 0)
     passed = updates[-1][0] - before[0]
     per_update = (updates[-1][1] - before[1]) / passed if passed else 0.0
     ranks = per_update / (int(num_envs) * int(length))
-    each = f"{num_envs} environments in each"
     if ranks < 1 or ranks != round(ranks):
-        return each
+        return unknown
     return f"{ranks:.0f} agent process{'es' if ranks > 1 else ''}, {each}"
 
 

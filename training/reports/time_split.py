@@ -8,6 +8,7 @@ from training.reports.chart import legend
 from training.reports.markup import Markup, element
 from training.reports.numbers import fitting_name, percent_text
 from training.reports.page import Section
+from training.reports.record import Record
 from training.reports.rows import Row, Values, curve
 
 # Parts in the order of a bar, under the terminal's names -> what they are; "act" is recorded as a
@@ -25,18 +26,27 @@ MOST_LETTERS = 44  # of a name above its bar
 _NARROWEST_LABEL = 0.09
 
 
-def elapsed_seconds(rows: Sequence[Row]) -> Values:
-    """Return the seconds of training between each row with a speed and the one before, [n]."""
+def elapsed_seconds(rows: Sequence[Row], begun_at: int = 0) -> Values:
+    """Return the seconds of training between each row with a speed and the one before, [n].
+
+    Args:
+        rows: of a run.
+        begun_at: its env steps before the first row, which another run has played.
+    """
     steps, speeds = curve([row for row in rows if row.get("charts/SPS")], "charts/SPS")
-    return np.diff(steps, prepend=0.0) / speeds
+    return np.diff(steps, prepend=float(begun_at)) / speeds
 
 
-def time_shares(rows: Sequence[Row]) -> dict[str, float]:
-    """Return each part's share of the time of a run; {} where no row tells it."""
+def time_shares(rows: Sequence[Row], begun_at: int = 0) -> dict[str, float]:
+    """Return each part's share of the time of a run; {} where no row tells it.
+
+    Args:
+        rows, begun_at: see elapsed_seconds.
+    """
     timed = [row for row in rows if row.get("charts/SPS") and "time/fraction_collect" in row]
     if not timed:
         return {}
-    seconds = elapsed_seconds(timed)
+    seconds = elapsed_seconds(timed, begun_at)
     mean = {
         part: float(seconds @ [row.get(f"time/fraction_{part}", 0.0) for row in timed])
         / float(seconds.sum() or 1.0)
@@ -68,14 +78,14 @@ def draw_time_split(shares: Mapping[str, Mapping[str, float]]) -> Markup:
     )
 
 
-def time_section(groups: Mapping[str, Sequence[Sequence[Row]]]) -> Section:
-    """Return the bars of runs or groups, {name: the rows of each run}, and what their parts are.
+def time_section(groups: Mapping[str, Sequence[Record]]) -> Section:
+    """Return the bars of runs or groups, {name: its runs}, and what their parts are.
 
     A group's share is the mean of its runs'; one that tells no times has no bar.
     """
     shares = {}
     for name, runs in groups.items():
-        found = [parts for rows in runs if (parts := time_shares(rows))]
+        found = [parts for run in runs if (parts := time_shares(run.rows, run.begun_at))]
         if found:
             shares[name] = {part: float(np.mean([one[part] for one in found])) for part in PARTS}
     entries = [

@@ -44,10 +44,12 @@ def leave_run(plan: Plan, job: Job, score: float, env_steps: int = 1000) -> None
     report = {
         "env_steps_trained": env_steps,
         "episodes": plan.episodes,
+        "seed": 1000 + job.seed,
+        "action_choice": "sampled",
         "training_score": score - 1,
         "score": {"mean": score, "interval_low": score - 2, "interval_high": score + 2},
     }
-    (folder / f"x_{env_steps}_sampled_seed1.json").write_text(json.dumps(report))
+    (folder / f"x_{env_steps}_sampled_seed{1000 + job.seed}.json").write_text(json.dumps(report))
 
 
 def leave_probe(plan: Plan, environment: str) -> None:
@@ -126,8 +128,12 @@ def test_only_what_is_not_done_is_left_to_do(plan: Plan) -> None:
 def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
     prepare(plan)
     prepare(dataclasses.replace(plan, seeds=[4], environments=["v1"], arms=["scratch"]))
-    with pytest.raises(ConfigurationError, match="name another --folder"):
-        prepare(dataclasses.replace(plan, rollouts=51))
+    for other in (
+        dataclasses.replace(plan, rollouts=51),
+        dataclasses.replace(plan, env_steps=2000),
+    ):
+        with pytest.raises(ConfigurationError, match="name another --folder"):
+            prepare(other)
     copy = plan.folder / "recipes" / "frozen.conf"
     copy.write_text(copy.read_text() + "\n; older\n")
     with pytest.raises(ConfigurationError, match=r"arm frozen.*has changed"):
@@ -167,13 +173,27 @@ def test_the_page_has_arms_by_environments_the_floor_the_probes_and_every_run(pl
     assert picture.std() > 1
 
 
+def test_the_games_that_are_drawn_are_those_of_the_evaluation_in_the_table(plan: Plan) -> None:
+    job = plan.jobs[0]
+    for env_steps in (101_120, 1_001_472):  # as text the second is the lesser
+        leave_run(plan, job, 38.0, env_steps)
+        name = f"x_{env_steps}_sampled_seed1001_rollouts"
+        (plan.run_folder(job) / "evaluation" / name).mkdir()
+    for asked in (101_120, 1_001_472):
+        games = dataclasses.replace(plan, env_steps=asked).games(job)
+        assert games is not None
+        assert games.name == f"x_{asked}_sampled_seed1001_rollouts"
+        games.rmdir()
+        assert dataclasses.replace(plan, env_steps=asked).games(job) is None
+
+
 def test_a_table_of_a_few_runs_has_gaps_where_there_are_none(plan: Plan) -> None:
     job = plan.jobs[0]
     leave_run(plan, job, 38.0)
     report = plan.report(job)
     assert report is not None
     rows = arms_table(plan, {job: report}).splitlines()
-    assert rows[2] == "| oracle | 1, 0 | 38.00 [38.00, 38.00] |  |"
+    assert rows[2] == "| oracle | 1, 0 | 38.00 |  |"
     assert rows[3] == "| frozen | 0, 0 |  |  |"
 
 

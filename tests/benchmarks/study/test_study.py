@@ -14,6 +14,7 @@ from benchmarks.study.command import main, parse, study
 from benchmarks.study.plan import ARMS, RECIPES, Arm, Job, Plan, prepare
 from benchmarks.study.report import arms_table, falls_text, write_report
 from benchmarks.study.results import NEVER, read_result
+from benchmarks.study_page import iqm_text
 from commands.run_options import collect_overrides
 from commands.verbs import build_parser
 from configs.errors import ConfigurationError
@@ -251,6 +252,26 @@ def test_the_page_holds_picture_tables_and_what_is_missing(plan: Plan) -> None:
     picture = cv2.imread(str(plan.folder / "study.png"))
     assert picture is not None
     assert picture.std() > 1
+
+
+def test_times_are_multiples_only_where_there_is_what_they_are_multiples_of(plan: Plan) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    leave_all(plan, solved)
+    results = [read_result(plan, job) for job in plan.jobs]
+    page = write_report(plan, results, []).read_text()
+    assert "Times are medians per env step, as multiples of that of RND." in page
+    page = write_report(plan, [r for r in results if r.job.arm == "PPO"], []).read_text()
+    assert "Times are medians per env step." in page
+    assert "| 5.0 | 1000 us |" in page
+
+
+def test_where_each_layout_has_one_run_there_is_no_interval(plan: Plan) -> None:
+    leave_all(plan, solved)
+    results = [read_result(plan, job) for job in plan.jobs if job.seed == 3]
+    by_arm = {"RND": [result for result in results if result.job.arm == "RND"]}
+    assert arms_table(by_arm).splitlines()[2].startswith("| RND | 2 | 0.30 | 200 (2 of 2)")
+    assert iqm_text([[1.0], [2.0]], 1) == "1.5"
+    assert iqm_text([[1.0], [2.0, 2.0]], 1).endswith("]")
 
 
 def test_arms_may_be_chosen_by_name_and_nonsense_is_refused(

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.study_folder import recipe_copy
 from benchmarks.td3_study.command import main, prepare
 from benchmarks.td3_study.plan import ARMS, RECIPES, Job, Plan
-from benchmarks.td3_study.report import arms_table, write_report
+from benchmarks.td3_study.report import arms_table, runs_table, write_report
 from commands.run_options import collect_overrides
 from commands.verbs import build_parser
 from configs.errors import ConfigurationError
@@ -36,13 +36,24 @@ def plan(tmp_path: Path) -> Plan:
     return dataclasses.replace(PLAN, folder=tmp_path / "study")
 
 
-def leave_run(plan: Plan, job: Job, score: float) -> None:
-    rows = [row(500 * n, score * n / 2) for n in (1, 2)]
-    leave_status(leave_rows(plan.run_folder(job), rows), 0, rows[-1]["env_steps"])
+def leave_run(plan: Plan, job: Job, score: float, env_steps: int = 1000) -> None:
+    rows = [row(env_steps // 2 * n, score * n / 2) for n in (1, 2)]
+    leave_status(leave_rows(plan.run_folder(job), rows), 0, env_steps)
     folder = plan.run_folder(job) / "evaluation"
-    folder.mkdir()
-    report = {"env_steps_trained": 1000, "episodes": 2, "score": {"mean": score}}
-    (folder / "x_1000_greedy_seed1.json").write_text(json.dumps(report))
+    folder.mkdir(exist_ok=True)
+    report = {
+        "env_steps_trained": env_steps,
+        "episodes": 2,
+        "seed": job.seed,
+        "action_choice": "greedy",
+        "score": {"mean": score},
+    }
+    (folder / f"x_{env_steps}_greedy_seed{job.seed}.json").write_text(json.dumps(report))
+
+
+def score(plan: Plan, job: Job) -> float | None:
+    report = plan.report(job)
+    return None if report is None else report["score"]["mean"]
 
 
 def test_the_four_critics_of_the_question_run_with_every_seed() -> None:
@@ -84,10 +95,10 @@ def test_models_are_trained_on_play_that_is_there_by_then(plan: Plan) -> None:
 def test_a_run_is_done_at_its_env_steps_and_has_the_score_of_its_evaluation(plan: Plan) -> None:
     job = plan.jobs[0]
     assert not plan.is_trained(job)
-    assert plan.score(job) is None
+    assert score(plan, job) is None
     leave_run(plan, job, -150.0)
     assert plan.is_trained(job)
-    assert plan.score(job) == -150.0
+    assert score(plan, job) == -150.0
     assert not dataclasses.replace(plan, env_steps=2000).is_trained(job)
 
 
@@ -97,10 +108,22 @@ def test_a_run_that_was_trained_further_is_evaluated_again(plan: Plan) -> None:
     longer = dataclasses.replace(plan, env_steps=2000)
     leave_status(plan.run_folder(job), 0, 2000)
     assert plan.task(job).commands == []
-    assert longer.score(job) is None
+    assert score(longer, job) is None
     assert longer.task(job).commands == [longer.evaluation(job)]
     surer = dataclasses.replace(plan, episodes=100)
     assert surer.task(job).commands == [surer.evaluation(job)]
+
+
+def test_what_was_trained_further_keeps_its_score_of_before(plan: Plan) -> None:
+    job = plan.jobs[0]
+    leave_run(plan, job, -900.0)
+    leave_run(plan, job, -150.0, env_steps=2000)
+    longer = dataclasses.replace(plan, env_steps=2000)
+    for asked, mean in ((plan, -900.0), (longer, -150.0)):
+        report = asked.report(job)
+        assert report is not None
+        found = runs_table({job: report}).splitlines()[-1]
+        assert found == f"| {job.name} | {job.arm} | {asked.env_steps:,} | {mean:.1f} |"
 
 
 def test_another_study_is_not_mixed_into_a_folder(plan: Plan) -> None:
@@ -120,10 +143,12 @@ def test_the_page_has_a_row_for_each_arm_and_run_and_its_picture(plan: Plan) -> 
     page = write_report(plan, plan.jobs).read_text()
     middle = "-150.0 [-200.0, -100.0]"
     assert f"| Q(s, a) | 2 | {middle} | -200.0 | -100.0 | {middle} |" in page
-    assert "| predicted_seed2 | Q(s, a, M2(s, a)) | -200.0 |" in page
+    assert "| predicted_seed2 | Q(s, a, M2(s, a)) | 1,000 | -200.0 |" in page
     assert (plan.folder / "td3_study.png").stat().st_size > 0
-    only = {"Q(s, a)": plan.jobs[:1]}
-    assert len(arms_table(plan, only).splitlines()) == 3
+    job = plan.jobs[0]
+    report = plan.report(job)
+    assert report is not None
+    assert len(arms_table(plan, {job.arm: [job]}, {job: report}).splitlines()) == 3
 
 
 def test_a_mistake_on_the_command_line_ends_with_one_line(

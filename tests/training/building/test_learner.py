@@ -1,6 +1,7 @@
 """Every key of heads and bonuses reaches what it is about, from its spelling in a .conf file on."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from agents.representation.views import ViewPair
 from agents.rollout import RolloutBuffer
 from agents.steps.adam import FusedAdam
 from configs.loading import config_from_mapping
+from configs.options import all_options
 from configs.schema import Config
 from tests.agents.scripts import draw_script
 from tests.agents.small import drawn_from, filled
@@ -392,3 +394,30 @@ def test_byol_explores_slow_encoder_follows_by_its_momentum() -> None:
     raise_weights(bonus.world_model.encoder)
     bonus.after_step()
     assert gap(bonus.slow_encoder, bonus.world_model.encoder) == pytest.approx(0.625, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shape"),
+    [
+        ("RNDFeatureDim", "12", (1, 36, 36)),
+        ("RNDHiddenSize", "12", (1, 36, 36)),
+        ("RNDConvChannels", "3, 4, 5", (1, 36, 36)),
+        ("RNDFeatureDim", "12", (2,)),
+        ("RNDStateHiddenSizes", "12, 12", (2,)),
+    ],
+)
+def test_a_key_of_rnd_that_sizes_byol_explores_encoder_says_so(
+    key: str, value: str, shape: tuple[int, ...]
+) -> None:
+    low, high = (0.0, 0.0), (1.0, 1.0)
+    spec = replace(SPEC, observation_shape=shape, observation_low=low, observation_high=high)
+    usual, other = (
+        build_intrinsic(config(**{BONUS: "BYOL-Explore", **changed}), spec, N)
+        for changed in (dict[str, str](), {key: value})
+    )
+    assert isinstance(usual, BYOLExplore)
+    assert isinstance(other, BYOLExplore)
+    sizes = [[each.shape for each in bonus.world_model.parameters()] for bonus in (usual, other)]
+    assert sizes[0] != sizes[1]
+    (option,) = (each for each in all_options().values() if each.key == key)
+    assert "BYOL-Explore's encoder" in option.help

@@ -21,7 +21,7 @@ def test_the_line_says_how_far_it_is_how_fast_and_how_long() -> None:
     progress = CollectingProgress(200, console=Console(file=io.StringIO()), clock=clock)
     clock.now += 60
     assert progress.text(50, 6000, 2_500_000) == (
-        "50 of 200 episodes, 100 frames/s, 2.5 MB, ETA 3m00s"
+        "50 of 200 episodes, 100 env steps/s, 2.5 MB, ETA 3m00s"
     )
     assert "ETA" not in progress.text(0, 100, 0)
     assert "ETA" not in progress.text(200, 100, 0)

@@ -5,8 +5,12 @@ from statistics import fmean
 
 import pytest
 
+from training.evolution import showing as evolution
 from training.live.history import MOST_POINTS, SPEED, History, Series
 from training.live.sparkline import sparkline
+from training.live.subject import PLAY, Subject
+from training.offline import dynamics
+from training.offline import showing as offline
 
 
 @pytest.mark.parametrize("length", [1, 5, 511, 512, 513, 5000])
@@ -59,6 +63,26 @@ def test_a_run_that_is_continued_begins_with_its_past(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text('{"a": 1.0, "charts/SPS": 7.0}\nno row\n5\n{"a": null}\n{"a": 3}\n')
     history = History(("a",))
-    history.recall(metrics)
+    history.recall(metrics, PLAY.speed_of)
     assert history.series["a"].points(10) == [1.0, 3.0]
     assert history.series[SPEED].points(10) == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("subject", "row", "speed"),
+    [
+        (PLAY, '{"charts/SPS": 7.0}', [7.0]),
+        (evolution.SUBJECT, '{"charts/SPS": 7000.0, "time/generation": 0.25}', [4.0]),
+        (evolution.SUBJECT, '{"charts/SPS": 7000.0, "time/generation": 0.0}', None),
+        (offline.SUBJECT, '{"time/steps_per_second": 9.0}', [9.0]),
+        (dynamics.SUBJECT, '{"time/steps_per_second": 9.0}', [9.0]),
+    ],
+)
+def test_the_speed_that_is_recalled_is_of_what_the_run_counts(
+    subject: Subject, row: str, speed: list[float] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "metrics.jsonl").write_text(f"{row}\n")
+    history = History(())
+    history.recall(tmp_path / "metrics.jsonl", subject.speed_of)
+    assert (history.series[SPEED].points(10) if speed else None) == speed
+    assert (SPEED in history.series) == bool(speed)

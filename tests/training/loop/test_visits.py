@@ -11,6 +11,7 @@ from agents.ranks import bytes_tensor
 from tests.ranks import only_rank
 from training.checkpoints.storage import Payload, pack
 from training.figures.coverage import Coverage
+from training.loop.frame_cells import NUM_CELLS, coarse_cells
 from training.loop.visits import VisitRecorder, empty_coverage, visits_until
 from training.playing.maps import StateMap
 from workers.environments.base import EnvironmentSpec
@@ -49,6 +50,31 @@ def test_the_visits_of_all_ranks_are_added() -> None:
 def test_frames_are_not_counted() -> None:
     assert empty_coverage(FRAMES) is None
     assert visits_until(payload_of(torch.zeros(0, dtype=torch.int64)), FRAMES) is None
+
+
+def recorded(path: Path, spec: EnvironmentSpec, rank: int, payload: Payload) -> torch.Tensor:
+    """Return what a rank counts on from, of a checkpoint of other ranks than there are."""
+    with only_rank() as ranks:
+        ranks.rank = rank
+        recorder = VisitRecorder(spec, ranks, path / "visits.npz", coarse_cells)
+        recorder.restore_first(payload)
+    return recorder.state()
+
+
+@pytest.mark.parametrize(("spec", "shape"), [(CAR, (40, 40)), (FRAMES, (NUM_CELLS,))])
+def test_of_another_number_of_ranks_the_first_one_takes_all_visits(
+    spec: EnvironmentSpec, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Also of frames, whose table is not drawn."""
+    first, second = (torch.randint(0, 9, shape) for _ in range(2))
+    payload = payload_of(first, second)
+    assert torch.equal(recorded(tmp_path, spec, 0, payload), first + second)
+    assert not recorded(tmp_path, spec, 1, payload).any()
+
+
+def test_frames_that_the_checkpoint_did_not_count_are_counted_from_nothing(tmp_path: Path) -> None:
+    payload = payload_of(torch.zeros(0, dtype=torch.int64))
+    assert recorded(tmp_path, FRAMES, 0, payload).shape == (NUM_CELLS,)
 
 
 def test_visits_that_cannot_be_written_end_no_run(

@@ -80,8 +80,30 @@ def test_a_look_without_baselines_keeps_those_that_were_played(
     assert first["baselines"].keys() == {"random", "nothing"}
     assert "random      mean" in capsys.readouterr().out
     evaluate(cartpole, *common[:2], "--num_env_per_process=1")
-    (other,) = reports(cartpole, "kept")
-    assert other["baselines"] == {}
+    found = reports(cartpole, "kept")
+    assert [len(report["environments"]) for report in found] == [3, 1]
+    assert [bool(report["baselines"]) for report in found] == [True, False]
+
+
+def test_other_games_than_those_of_the_usual_environments_have_a_name_of_their_own(
+    cartpole: Path,
+) -> None:
+    """Of the usual number names are as they were, however many episodes there are."""
+    names = {
+        ("--episodes=9",): "9episodes",
+        ("--episodes=9", "--num_env_per_process=8"): "9episodes",
+        ("--episodes=9", "--num_env_per_process=2"): "9episodes_2environments",
+        ("--episodes=3", "--num_env_per_process=8"): "3episodes",
+        ("--num_env_per_process=2", "--save_rollouts"): "2environments",
+        (): "",
+    }
+    for arguments, name in names.items():
+        evaluate(cartpole, f"--log_name=named_{name}", *arguments)
+        folder = cartpole / "logs" / "runs" / f"named_{name}" / "evaluation"
+        (report,) = folder.glob("*.json")
+        assert report.stem.partition("_seed1")[2].lstrip("_") == name
+        kept = [f"{report.stem}_rollouts"] if "--save_rollouts" in arguments else []
+        assert [path.name for path in folder.iterdir() if path.is_dir()] == kept
 
 
 def test_a_report_that_could_not_be_written_is_refused_before_a_game_is_played(

@@ -15,6 +15,8 @@ from training.folders.run_folder import RunFolder
 
 LOGS = Path("logs")
 RECIPE = ROOT / "configs" / "demo_config.conf"
+TD3 = ROOT / "configs" / "Pendulum" / "td3.conf"
+CMA_ES = ROOT / "configs" / "CartPole" / "cma.conf"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 VERSIONS = {
     "python": "3.11.7",
@@ -54,14 +56,16 @@ def leave_run(
     name: str,
     figures: list[Row] | None = None,
     *,
+    recipe: Path = RECIPE,
     settings: tuple[str, ...] = (),
     seed: int = 1,
     code: int | None = 0,
     reason: str = "done",
+    begun_at: int | None = None,
 ) -> Path:
     """Leave a run in the current folder as training does; return its folder."""
     figures = rows([-200.0, -150.0, -120.0]) if figures is None else figures
-    config = load_config(RECIPE, [f"Seed={seed}", *settings]).config
+    config = load_config(recipe, [f"Seed={seed}", *settings]).config
     with RunFolder.open(LOGS, name, mode="fresh") as run:
         run.write_manifest(
             config_text=render_conf(config),
@@ -69,6 +73,7 @@ def leave_run(
             command=["main.py", "--train", f"--log_name={name}"],
             seed=seed,
             commit=COMMIT,
+            env_steps=begun_at,
         )
         run.write_status(
             code,

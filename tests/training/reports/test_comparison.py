@@ -4,7 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.training.reports.left_runs import leave_evaluation, leave_run, leave_visits, rows
+from tests.training.reports.left_runs import (
+    CMA_ES,
+    TD3,
+    leave_evaluation,
+    leave_run,
+    leave_visits,
+    rows,
+)
 from tests.training.reports.parsing import Page, read_page
 from training.reports.intervals import bootstrap_interval
 from training.reports.numbers import number_text
@@ -53,6 +60,30 @@ def test_scores_are_the_iqm_and_its_interval_where_the_shortest_run_ended() -> N
     assert table["without"]["return at each run's end"] == "1 [1, 1]"
     means = [(2.0 * seed / 2 + 5.0 * seed / 2) / 2 for seed in range(1, 6)]  # areas of trapezia
     assert table["with"]["mean return until then"].startswith(number_text(means[2]))
+
+
+def test_the_actions_of_each_agent_are_told() -> None:
+    leave_run("a")
+    leave_run("b", settings=("Gamma=0.9",))
+    assert "Actions in training are sampled from the policy." in compare("a", "b").text
+    leave_run("c", recipe=TD3)
+    leave_run("d", recipe=CMA_ES)
+    text = compare("a", "c", "d").text
+    assert "Actions in training of PPO are sampled from the policy; of TD3 are the" in text
+    agents = {name: row["agent"] for name, row in read_page(PAGE).table("run").items()}
+    assert agents == {"a": "PPO + RND", "c": "TD3", "d": "CMA-ES"}
+
+
+def test_the_time_of_a_run_that_went_on_from_another_is_its_own() -> None:
+    figures = [row | {"env_steps": 20_000 + row["env_steps"]} for row in rows([0.0] * 4)]
+    figures[0] |= {"charts/SPS": 100.0, "time/fraction_learn": 0.5}
+    leave_run("a", figures, begun_at=20_000)
+    leave_run("b", rows([0.0] * 4), settings=("Gamma=0.9",))
+    page = compare("a", "b")
+    found = {name: row for name, row in page.table("run").items()}
+    assert (found["a"]["time"], found["a"]["env steps/s"]) == ("16 s", "250")
+    words = [str(picture["aria-label"]) for picture in page.pictures()]
+    assert any("learn 41 %" in text for text in words)  # 10 s at 50 %, 6 s at 25 %
 
 
 def test_one_run_alone_has_no_interval() -> None:

@@ -12,8 +12,10 @@ from configs.loading import load_config
 from configs.options import all_options, option_values, value_text
 from tests.benchmarks.records import leave_rows
 from tests.training.reports.left_runs import (
+    CMA_ES,
     COMMIT,
     RECIPE,
+    TD3,
     leave_evaluation,
     leave_run,
     leave_video,
@@ -59,6 +61,65 @@ def test_agent_processes_are_told_from_the_env_steps_of_an_update() -> None:
     config = load_config(RECIPE).config
     leave_run("demo", rows([0.0, 0.0], step=2 * config.run.num_envs * config.ppo.rollout_steps))
     assert facts(report_of("demo"))["processes"] == "2 agent processes, 8 environments in each"
+
+
+def test_the_env_steps_of_another_run_are_no_time_of_one_that_goes_on_from_them() -> None:
+    figures = [row | {"env_steps": 20_000 + row["env_steps"]} for row in rows([0.0] * 4)]
+    leave_run("demo", figures, begun_at=20_000)
+    page = report_of("demo")
+    assert facts(page)["training time"] == "8 s, 500 env steps/s"
+    assert facts(page)["progress"].startswith("24,000 env steps")
+
+
+def test_of_td3_an_update_is_as_long_as_its_own_key_says() -> None:
+    more = rows([0.0, 0.0], step=256)
+    leave_run("demo", more, recipe=TD3, settings=("StepsPerUpdate=256",))
+    assert facts(report_of("demo"))["processes"] == "1 agent process, 1 environment in each"
+
+
+def test_of_cma_es_processes_are_not_told_from_env_steps_that_differ() -> None:
+    leave_run("demo", rows([0.0, 0.0], step=32 * 128), recipe=CMA_ES)
+    processes = facts(report_of("demo"))["processes"]
+    assert processes == "at most 32 environments in each agent process"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "agent", "actions"),
+    [
+        (RECIPE, "PPO + RND", "are sampled from the policy"),
+        (TD3, "TD3", "are the policy's with noise (ExplorationNoise)"),
+        (CMA_ES, "CMA-ES", "are those of each controller of the population, none is sampled"),
+    ],
+)
+def test_each_agent_is_called_by_its_name_and_its_actions_by_what_they_are(
+    recipe: Path, agent: str, actions: str
+) -> None:
+    leave_run("demo", recipe=recipe)
+    page = report_of("demo")
+    assert facts(page)["agent"] == agent
+    assert f"Actions in training {actions}" in page.text
+
+
+def test_a_run_without_configuration_is_of_an_unknown_agent() -> None:
+    (leave_run("demo") / "config.conf").unlink()
+    page = report_of("demo")
+    assert facts(page)["agent"] == "?"
+    assert "Actions in training" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "progress"),
+    [
+        (("Generations=3",), "3,000 env steps; 100 % of 3 generations"),
+        (("Generations=6",), "3,000 env steps; 50 % of 6 generations"),
+        (("Generations=6", "TotalEnvSteps=3000"), "3,000 env steps; 100 % of 3,000 env steps"),
+    ],
+)
+def test_an_evolution_ends_with_its_generations_or_its_env_steps(
+    settings: tuple[str, ...], progress: str
+) -> None:
+    leave_run("demo", recipe=CMA_ES, settings=settings)
+    assert facts(report_of("demo"))["progress"] == progress
 
 
 @pytest.mark.parametrize(
