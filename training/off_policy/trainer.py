@@ -87,6 +87,7 @@ class OffPolicyTrainer:
         """Train to the end of the schedule, or until a stop is asked for."""
         if beginning is not Beginning.WHERE_IT_WAS:
             self._experience.start()
+        self._stopwatch.read()  # what was set up belongs to no row
         while not self._finished():
             if self._due(self._schedule.checkpoint_every):
                 self._save(is_last=False)
