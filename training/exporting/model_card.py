@@ -13,6 +13,7 @@ from training.exporting.feeding import in_words
 from training.exporting.policy_graph import BATCH, INPUT, MEMORY, NEXT_MEMORY, output_names
 from training.folders.files import read_json
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import reach_of
 
 MEANINGS = {
     "logits": "logarithms of the actions' probabilities",
@@ -29,7 +30,8 @@ SEEDS = """\
 how many of the games it played, one after the other."""
 SAMPLING = """\
 A sampled action is `clip(offset + scale * output, low, high)` of the policy's own output,
-`mean + exp(log_std) * noise`, with normal noise. Log-probabilities are those of the output.
+`mean + exp(log_std) * noise`, with normal noise; `action` is that of the mean. Log-probabilities
+are those of the output.
 """
 LICENSE = """\
 ## License
@@ -165,15 +167,8 @@ def _interface(facts: Facts) -> str:
 
 def _sampling(spec: EnvironmentSpec) -> str:
     """Say how a sample becomes an action."""
-    count = spec.num_actions
-    rows = zip(
-        range(count),
-        spec.action_offset or (0.0,) * count,
-        spec.action_scale or (1.0,) * count,
-        spec.action_low,
-        spec.action_high,
-        strict=True,
-    )
+    bounds = (spec.action_low, spec.action_high)
+    rows = zip(range(spec.num_actions), *reach_of(spec), *bounds, strict=True)
     lines = [f"| {' | '.join(f'{value:g}' for value in row)} |" for row in rows]
     table = ["| action | offset | scale | low | high |", "|---|---|---|---|---|", *lines]
     return "\n".join([SAMPLING, *table])
