@@ -46,6 +46,8 @@ class Facts:
 
     Attributes:
         checkpoint: the file that it came from.
+        digest: of what that holds.
+        own_run: the name of the run that trained it.
         log_names: runs that may have evaluated it.
         config, spec: of the run.
         input_shape: of one input, without the batch.
@@ -56,6 +58,8 @@ class Facts:
     """
 
     checkpoint: Path
+    digest: str
+    own_run: str
     log_names: tuple[str, ...]
     config: Config
     spec: EnvironmentSpec
@@ -79,11 +83,21 @@ def evaluations(facts: Facts, logs: Path) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
         report = read_json(path)
-        wanted = {"env_id": facts.spec.env_id, "env_steps_trained": facts.env_steps}
-        if report is not None and {key: report.get(key) for key in wanted} == wanted:
+        if report is not None and _is_of(report, facts, run=path.parent.parent.name):
             way = f"{report['action_choice']} {_changes(report)}"
             found.setdefault(way, report)
     return sorted(found.values(), key=lambda report: bool(_changes(report)))
+
+
+def _is_of(report: Mapping[str, Any], facts: Facts, run: str) -> bool:
+    """Whether a report in the folder of `run` is on this training state.
+
+    Those of before a report had a digest are believed in the folder of its own run alone.
+    """
+    wanted = {"env_id": facts.spec.env_id, "env_steps_trained": facts.env_steps}
+    if "checkpoint_digest" in report or run != facts.own_run:
+        wanted["checkpoint_digest"] = facts.digest
+    return {key: report.get(key) for key in wanted} == wanted
 
 
 def model_card(

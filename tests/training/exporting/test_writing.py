@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from commands.run_options import default_log_name
 from configs.errors import CheckpointError
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.checkpoints.storage import load_payload
@@ -141,6 +142,56 @@ def test_an_evaluation_under_another_protocol_is_named_after_that_of_training(
     assert "Actions sampled, seed 1. Training's protocol." in first
     words = "**Not the protocol of training: MaxStepPerEpisode = 6 (in training auto).**"
     assert words in second
+
+
+def scores_of_the_card(folder: Path, *arguments: str) -> list[Any]:
+    """Export from `folder` once more; return the scores of the evaluations that are told."""
+    loading = (f"--config_path={folder / 'recipe.conf'}", f"--load_model_path={CHECKPOINT}")
+    assert run_here(folder, "--export", *loading, *arguments, "--out=out") == 0
+    told = json.loads((folder / "out" / "config.json").read_text())["evaluations"]
+    return [report["score"]["mean"] for report in told]
+
+
+def change_report(folder: Path, **values: Any) -> None:
+    """Write the evaluation's report anew, with `values`; None takes one out."""
+    (path,) = (folder / "logs" / "runs" / "demo" / "evaluation").glob("*.json")
+    content = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+def test_the_card_tells_no_score_of_another_training_state(cartpole: Path, tmp_path: Path) -> None:
+    """As many env steps of the same environment do not make it the same one."""
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    own = evaluation(folder)
+    assert scores_of_the_card(folder, "--log_name=demo") == [own["score"]["mean"]]
+    change_report(folder, checkpoint_digest="of another run of this name")
+    assert scores_of_the_card(folder, "--log_name=demo") == []
+
+
+def test_a_report_of_before_it_had_a_digest_is_one_of_its_own_run_alone(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    change_report(folder, checkpoint_digest=None)
+    of_demo = [evaluation(folder)["score"]["mean"]]
+    assert scores_of_the_card(folder) == of_demo
+    runs = folder / "logs" / "runs"
+    (runs / "demo").rename(runs / "other")
+    assert scores_of_the_card(folder, "--log_name=other") == []
+
+
+def test_an_evaluation_under_another_name_is_told_where_that_is_typed_and_nowhere_else(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    """The name that a recipe's path would give is nobody's unless it is typed."""
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    by_recipe = default_log_name(folder / "recipe.conf")
+    shutil.rmtree(folder / "logs" / "runs" / "demo" / "evaluation")
+    common = (f"--config_path={folder / 'recipe.conf'}", f"--load_model_path={CHECKPOINT}")
+    named = f"--log_name={by_recipe}"
+    assert run_here(folder, "--eval", *common, named, "--episodes=2") == 0
+    assert scores_of_the_card(folder) == []
+    assert len(scores_of_the_card(folder, named)) == 1
 
 
 def test_without_an_evaluation_the_card_says_so(cartpole: Path, tmp_path: Path) -> None:
