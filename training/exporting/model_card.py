@@ -33,6 +33,9 @@ A sampled action is `clip(offset + scale * output, low, high)` of the policy's o
 `mean + exp(log_std) * noise`, with normal noise; `action` is that of the mean. Log-probabilities
 are those of the output.
 """
+GRAPH_OF_BFLOAT16 = (
+    "those of `play_graph` may differ: it computes in float32, and the run did in bfloat16"
+)
 LICENSE = """\
 ## License
 
@@ -207,10 +210,18 @@ def _commands(folder: Path, facts: Facts) -> str:
     lines = [f"python -m examples.play_graph {where}"]
     if facts.config.ppo.custom_model_name is None:  # else the network is code, which no export has
         lines.insert(0, f"python -m examples.play_export {where}")
-    return (
-        "## Play it back\n\nFrom a clone of Scout; the scores are those of an evaluation of as "
-        "many episodes with the same seed:\n\n```bash\n" + "\n".join(lines) + "\n```"
-    )
+    said = f"From a clone of Scout; {_compared(facts)}:"
+    return f"## Play it back\n\n{said}\n\n```bash\n" + "\n".join(lines) + "\n```"
+
+
+def _compared(facts: Facts) -> str:
+    """Say which of the examples plays an evaluation's games."""
+    same = "those of an evaluation of as many episodes with the same seed"
+    if facts.config.run.precision != "bfloat16":
+        return f"the scores are {same}"
+    if facts.config.ppo.custom_model_name is None:
+        return f"the scores of `play_export` are {same}, and {GRAPH_OF_BFLOAT16}"
+    return GRAPH_OF_BFLOAT16
 
 
 def _versions(facts: Facts) -> str:

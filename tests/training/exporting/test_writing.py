@@ -221,6 +221,18 @@ def test_without_the_packages_of_onnx_all_else_is_written_and_no_older_graph_sta
     ]
 
 
+def test_after_a_run_in_bfloat16_the_card_says_that_the_graph_computes_otherwise(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    text = "the scores are those of an evaluation"
+    assert text in (cartpole / EXPORT / "README.md").read_text()
+    folder = exported(tmp_path, CARTPOLE.replace("[Run]", "[Run]\nPrecision = bfloat16"))
+    card = (folder / EXPORT / "README.md").read_text()
+    assert text not in card
+    assert "the scores of `play_export` are those of an evaluation" in card
+    assert "those of `play_graph` may differ: it computes in float32" in card
+
+
 def test_several_processes_are_refused(
     cartpole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
