@@ -226,6 +226,7 @@ DEFAULTS: Mapping[str, str] = {
     "StateHiddenSizes": "256, 256",
     "ActionMapping": "clip",
     "MaxStepPerEpisode": "auto",
+    "LearningReward": "raw",
     "IntrinsicReward": "none",
 }
 # The same for Atari, as RLlib wraps it.

@@ -18,7 +18,14 @@ from configs.loading import config_from_mapping, dump_config, load_config, rende
 from configs.options import all_options
 from tests.architecture.test_floors import ROOT
 
-FAMILIES = {"Pong": "atari", "ALE": "atari", "CartPole": "classic_control", "Pendulum": "mujoco"}
+FAMILIES = {
+    "Pong": "atari",
+    "ALE": "atari",
+    "SuperMario": "mario",
+    "Sprites": "sprites",
+    "CartPole": "classic_control",
+    "Pendulum": "mujoco",
+}
 Load = Callable[..., Experiment]
 
 BARE = """\
@@ -199,6 +206,23 @@ def test_atari_is_wrapped_as_there(load: Load) -> None:
     assert (
         keys_of(load(text.replace("PongNoFrameskip-v4", "ALE/Pong-v5")))["StickyAction"] == "True"
     )
+
+
+@pytest.mark.parametrize(
+    ("env", "line", "reward"),
+    [
+        ("SuperMarioBros-v0", "seed: 1", "raw"),
+        ("SuperMarioBros-v0", "clip_rewards: null", "raw"),
+        ("SuperMarioBros-v0", "clip_rewards: true", "sign"),
+        ("CartPole-v1", "seed: 1", "raw"),
+        ("PongNoFrameskip-v4", "clip_rewards: null", "sign"),
+        ("PongNoFrameskip-v4", "clip_rewards: false", "raw"),
+    ],
+)
+def test_unasked_the_rewards_of_atari_alone_are_clipped(
+    load: Load, env: str, line: str, reward: str
+) -> None:
+    assert keys_of(load(with_config(line, env)))["LearningReward"] == reward
 
 
 def test_a_memory_of_rllib_is_one_here(load: Load) -> None:
