@@ -146,7 +146,7 @@ CONFIG: Mapping[str, Rule] = {
     "multiagent": _only(({}, None), "there is one agent here"),
     "callbacks": _only(({}, None), "a hook of your own is a place in the code: docs/extending.md"),
     "soft_horizon": _only((False,), "an episode that is cut begins anew here"),
-    "no_done_at_end": _only((False,), "an end by the horizon is a truncation already"),
+    "no_done_at_end": Rule("truth value", "BootstrapTruncations"),
     "metrics_smoothing_episodes": _only((100,), "scores are of the last 100 episodes here"),
     "evaluation_interval": _only(_OFF, _SEPARATE),
     "evaluation_num_workers": _only(_OFF, _SEPARATE),
@@ -227,6 +227,7 @@ DEFAULTS: Mapping[str, str] = {
     "ActionMapping": "clip",
     "MaxStepPerEpisode": "auto",
     "LearningReward": "raw",
+    "BootstrapTruncations": "False",
     "IntrinsicReward": "none",
 }
 # The same for Atari, as RLlib wraps it.

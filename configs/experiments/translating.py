@@ -140,6 +140,9 @@ def _take_rest(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> 
         entry = config["clip_rewards"]
         reward = "sign" if entry.value else "raw"
         to.set("LearningReward", reward, "clip_rewards", entry.line)
+    if "no_done_at_end" in config and config["no_done_at_end"].value:
+        text = "values go on behind limits; RLlib lets them go on behind terminal states as well"
+        to.note("no_done_at_end", config["no_done_at_end"], text)
     if "num_gpus" in config:
         _check_gpus(config["num_gpus"], to, num_ranks)
 

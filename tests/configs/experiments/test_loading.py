@@ -131,6 +131,7 @@ def test_what_the_file_leaves_out_is_as_in_rllib(load: Load) -> None:
         "StateHiddenSizes": "256, 256",
         "ObservationScaling": "none",
         "ActionMapping": "clip",
+        "BootstrapTruncations": "False",
     }
     keys = keys_of(found)
     assert {key: keys[key] for key in wanted} == wanted
@@ -223,6 +224,25 @@ def test_unasked_the_rewards_of_atari_alone_are_clipped(
     load: Load, env: str, line: str, reward: str
 ) -> None:
     assert keys_of(load(with_config(line, env)))["LearningReward"] == reward
+
+
+@pytest.mark.parametrize(
+    ("lines", "goes_on", "origin"),
+    [
+        ("horizon: 100", "False", "RLlib's default"),
+        ("no_done_at_end: false", "False", "line 6, no_done_at_end"),
+        ("no_done_at_end: true", "True", "line 6, no_done_at_end"),
+    ],
+)
+def test_a_limit_ends_an_episode_as_rllib_records_it(
+    load: Load, lines: str, goes_on: str, origin: str
+) -> None:
+    """Ray: without soft_horizon and no_done_at_end it adds done=True where it resets."""
+    found = load(with_config(lines))
+    assert keys_of(found)["BootstrapTruncations"] == goes_on
+    assert re.search(rf"BootstrapTruncations = {goes_on} +# {origin}$", found.recipe, re.MULTILINE)
+    noted = any("behind terminal states as well" in note for note in found.loaded.notes)
+    assert noted == (goes_on == "True")
 
 
 def test_a_memory_of_rllib_is_one_here(load: Load) -> None:
