@@ -97,8 +97,8 @@ CONFIG: Mapping[str, Rule] = {
     "kl_target": Rule(note="ignored: without a penalty on the KL divergence it means nothing"),
     "vf_clip_param": _only(
         (None, float("inf")),
-        "the value's squared error is not cut here; set .inf, or clip the value's change by "
-        "--set ClipValueLoss=True",
+        "values have no bound of their own here (Ray to 1.11 bounds their change, from 1.12 on the "
+        "squared error); set .inf, or bound the change by clip_param: --set ClipValueLoss=True",
     ),
     "use_critic": _only((True,), "there always is a critic here"),
     "vf_share_layers": Rule("truth value"),

@@ -138,6 +138,7 @@ def test_what_the_file_leaves_out_is_as_in_rllib(load: Load) -> None:
     assert found.beside.num_workers is None
     notes = "\n".join(found.loaded.notes)
     assert "kl_coeff is not set: 0.2 in RLlib" in notes
+    assert "vf_clip_param is not set: 10 in RLlib, a bound of the value's change" in notes
     assert "4,000 / 128 is no whole number: 31 minibatches, of 129 samples or one more" in notes
 
 
@@ -294,6 +295,7 @@ def test_all_that_cannot_be_honoured_is_told_at_once_in_the_order_of_the_lines(l
         ("env_config: {a: 1}", "6: env_config = {'a': 1}: nothing is handed"),
         ("vf_share_layers: true", "6: vf_share_layers = true: policy and critic of states"),
         ("num_gpus: 4", "6: num_gpus = 4: each GPU has an agent process of its own"),
+        ("vf_clip_param: 10.0", "6: vf_clip_param = 10.0: values have no bound of their own"),
         ("model: {custom_model: no}", "6: custom_model = no: is no name of a file in models/"),
         ("model: {custom_model_config: {a: 1}}", "6: custom_model_config = {'a': 1}: there is no"),
         ("minibatch_size: 10\nsgd_minibatch_size: 20", ""),
