@@ -298,7 +298,16 @@ def test_all_that_cannot_be_honoured_is_told_at_once_in_the_order_of_the_lines(l
         ("vf_clip_param: 10.0", "6: vf_clip_param = 10.0: values have no bound of their own"),
         ("model: {custom_model: no}", "6: custom_model = no: is no name of a file in models/"),
         ("model: {custom_model_config: {a: 1}}", "6: custom_model_config = {'a': 1}: there is no"),
-        ("minibatch_size: 10\nsgd_minibatch_size: 20", ""),
+        ("minibatch_size: 10\nnum_epochs: 2", ""),
+        *(
+            (f"{one}: 2\n{other}: 4", f"7: {other} = 4: is set twice; first as {one} in line 6")
+            for one, other in (
+                ("num_workers", "num_rollout_workers"),
+                ("num_env_runners", "num_workers"),
+                ("num_envs_per_worker", "num_envs_per_env_runner"),
+                ("minibatch_size", "sgd_minibatch_size"),
+            )
+        ),
     ],
 )
 def test_what_yaml_or_rllib_would_take_otherwise_is_refused(
