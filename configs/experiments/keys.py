@@ -236,4 +236,6 @@ OF_ATARI: Mapping[str, str] = {
     "LifeDone": "True",
     "LearningReward": "sign",
 }
+# The same for other frames, which RLlib neither stacks nor makes sticky.
+OF_OTHER_FRAMES: Mapping[str, str] = {"StickyAction": "False", "StateStackSize": "1"}
 NUM_WORKERS, NUM_ENVS, BATCH_SIZE, MINIBATCH_SIZE = 2, 1, 4000, 128  # RLlib's as well

@@ -227,6 +227,18 @@ def test_unasked_the_rewards_of_atari_alone_are_clipped(
     assert keys_of(load(with_config(line, env)))["LearningReward"] == reward
 
 
+@pytest.mark.parametrize("env", ["Sprites-v0", "SuperMarioBros-v0"])
+def test_frames_other_than_ataris_are_stacked_where_the_file_says_so_alone(
+    load: Load, env: str
+) -> None:
+    keys = keys_of(load(with_config("seed: 1", env)))
+    assert (keys["StateStackSize"], keys["StickyAction"]) == ("1", "False")
+    for said, size in (("true", "4"), ("false", "1")):
+        text = with_config("seed: 1", env, f"framestack: {said}")
+        assert keys_of(load(text))["StateStackSize"] == size
+    assert keys_of(load(with_config("seed: 1", "PongNoFrameskip-v4")))["StateStackSize"] == "4"
+
+
 @pytest.mark.parametrize(
     ("lines", "goes_on", "origin"),
     [
