@@ -15,6 +15,7 @@ from agents.ppo.learner import Learner
 from agents.ppo.ppo_agent import PPOAgent
 from agents.recurrent.recollection import recollection
 from agents.rollout import RolloutBuffer
+from configs.checks.warnings import warnings
 from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping
 from configs.schema import Config
@@ -295,6 +296,14 @@ def test_a_backbone_and_a_use_of_it_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         config(use, **values)
+
+
+def test_a_slow_copy_of_an_encoder_at_rest_is_warned_of() -> None:
+    keys = {"IntrinsicReward": "RND", "RNDInput": "features", "UseEmaBackboneForRND": "True"}
+    (said,) = warnings(config("frozen", **keys))
+    assert said.startswith("UseEmaBackboneForRND = True with Representation = frozen: has no eff")
+    assert warnings(config("finetune", **keys)) == []
+    assert warnings(config("frozen", **keys | {"UseEmaBackboneForRND": "False"})) == []
 
 
 def test_an_oracle_is_the_policy_of_the_state() -> None:
