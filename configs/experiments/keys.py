@@ -227,15 +227,16 @@ DEFAULTS: Mapping[str, str] = {
     "ActionMapping": "clip",
     "MaxStepPerEpisode": "auto",
     "LearningReward": "raw",
+    "StickyAction": "False",
+    "StateStackSize": "1",
     "BootstrapTruncations": "False",
     "IntrinsicReward": "none",
 }
 # The same for Atari, as RLlib wraps it.
 OF_ATARI: Mapping[str, str] = {
     "StickyAction": "False",
+    "StateStackSize": "4",
     "LifeDone": "True",
     "LearningReward": "sign",
 }
-# The same for other frames, which RLlib neither stacks nor makes sticky.
-OF_OTHER_FRAMES: Mapping[str, str] = {"StickyAction": "False", "StateStackSize": "1"}
 NUM_WORKERS, NUM_ENVS, BATCH_SIZE, MINIBATCH_SIZE = 2, 1, 4000, 128  # RLlib's as well

@@ -13,7 +13,6 @@ from configs.experiments.keys import (
     EXPERIMENT,
     MODEL,
     OF_ATARI,
-    OF_OTHER_FRAMES,
     STOP,
     Rule,
 )
@@ -189,5 +188,3 @@ def _take_observations(
     if section.env_type == "atari":
         sticky = str(section.env_id.endswith("-v5"))  # part of these ids: 0.25
         to.set_by_default({**OF_ATARI, "StickyAction": sticky})
-    elif pixels:
-        to.set_by_default(OF_OTHER_FRAMES)

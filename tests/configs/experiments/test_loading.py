@@ -237,6 +237,8 @@ def test_frames_other_than_ataris_are_stacked_where_the_file_says_so_alone(
         text = with_config("seed: 1", env, f"framestack: {said}")
         assert keys_of(load(text))["StateStackSize"] == size
     assert keys_of(load(with_config("seed: 1", "PongNoFrameskip-v4")))["StateStackSize"] == "4"
+    drawn = load(with_config("seed: 1"), "ObservationType=pixels", "ObservationScaling=auto")
+    assert keys_of(drawn)["StateStackSize"] == "1"
 
 
 @pytest.mark.parametrize(
