@@ -20,10 +20,15 @@ class EncoderBackbone(nn.Module):
         normalize: lay the features of an observation at mean 0 and deviation 1 (Ba et al. 2016,
             arXiv 1607.06450), for an encoder that is trained: what an LSTM was fed may be of any
             size, and layers of hyperbolic tangents behind it saturate.
+        frozen: encode in float32 under any autocast, as `encode_frames` does for a policy that
+            learnt from the features of an encoder at rest.
     """
 
-    def __init__(self, encoder: Encoder, stack_size: int, *, normalize: bool = False) -> None:
+    def __init__(
+        self, encoder: Encoder, stack_size: int, *, normalize: bool = False, frozen: bool = False
+    ) -> None:
         super().__init__()
+        self._frozen = frozen
         self.encoder = encoder.eval()
         self.feature_size = stack_size * encoder.feature_size
         self.norm = nn.LayerNorm(self.feature_size) if normalize else nn.Identity()
@@ -31,6 +36,12 @@ class EncoderBackbone(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Encode frames uint8 [B, S * C, H, W], oldest first, as [B, S * D]."""
+        if not self._frozen:
+            return self._encoded(frames)
+        with torch.autocast(frames.device.type, enabled=False):
+            return self._encoded(frames)
+
+    def _encoded(self, frames: Tensor) -> Tensor:
         preprocessing = frames_of(self.encoder)
         single = frames.reshape(-1, preprocessing.channels, *frames.shape[2:])
         features = self.encoder.frame_features(preprocessing.as_kept(single))

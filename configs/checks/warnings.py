@@ -16,6 +16,11 @@ def _without_effect(config: Config) -> list[str]:
             "since the bonus does not look at the policy's features; set RNDInput = features for "
             "that"
         )
+    elif intrinsic.use_slow_backbone and config.learns_from_features:
+        found.append(
+            f"UseEmaBackboneForRND = True with Representation = {config.representation.use}: has "
+            "no effect, since the features of an encoder at rest do not move; leave it out"
+        )
     if ppo.memory == "none" and ppo.memory_size != "auto":
         found.append(
             f"MemorySize = {ppo.memory_size} with PolicyMemory = none: has no effect; set "

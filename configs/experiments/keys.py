@@ -97,8 +97,8 @@ CONFIG: Mapping[str, Rule] = {
     "kl_target": Rule(note="ignored: without a penalty on the KL divergence it means nothing"),
     "vf_clip_param": _only(
         (None, float("inf")),
-        "the value's squared error is not cut here; set .inf, or clip the value's change by "
-        "--set ClipValueLoss=True",
+        "values have no bound of their own here (Ray to 1.11 bounds their change, from 1.12 on the "
+        "squared error); set .inf, or bound the change by clip_param: --set ClipValueLoss=True",
     ),
     "use_critic": _only((True,), "there always is a critic here"),
     "vf_share_layers": Rule("truth value"),
@@ -146,7 +146,7 @@ CONFIG: Mapping[str, Rule] = {
     "multiagent": _only(({}, None), "there is one agent here"),
     "callbacks": _only(({}, None), "a hook of your own is a place in the code: docs/extending.md"),
     "soft_horizon": _only((False,), "an episode that is cut begins anew here"),
-    "no_done_at_end": _only((False,), "an end by the horizon is a truncation already"),
+    "no_done_at_end": Rule("truth value", "BootstrapTruncations"),
     "metrics_smoothing_episodes": _only((100,), "scores are of the last 100 episodes here"),
     "evaluation_interval": _only(_OFF, _SEPARATE),
     "evaluation_num_workers": _only(_OFF, _SEPARATE),
@@ -226,11 +226,16 @@ DEFAULTS: Mapping[str, str] = {
     "StateHiddenSizes": "256, 256",
     "ActionMapping": "clip",
     "MaxStepPerEpisode": "auto",
+    "LearningReward": "raw",
+    "StickyAction": "False",
+    "StateStackSize": "1",
+    "BootstrapTruncations": "False",
     "IntrinsicReward": "none",
 }
 # The same for Atari, as RLlib wraps it.
 OF_ATARI: Mapping[str, str] = {
     "StickyAction": "False",
+    "StateStackSize": "4",
     "LifeDone": "True",
     "LearningReward": "sign",
 }

@@ -31,6 +31,7 @@ def take_sizes(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> 
     Returns:
         as `--num_workers` has it; None where the file does not say, or says 0 (in the rank).
     """
+    _refuse_twice(config, to)
     workers, of_workers = _first(config, WORKERS, NUM_WORKERS)
     each, of_each = _first(config, ENVS, NUM_ENVS)
     batch, of_batch = _first(config, ("train_batch_size",), BATCH_SIZE)
@@ -128,6 +129,15 @@ def _first(config: Mapping[str, Entry], names: Sequence[str], default: int) -> t
         if name in config:
             return _number(config[name]), config[name]
     return default, _NOWHERE
+
+
+def _refuse_twice(config: Mapping[str, Entry], to: Translation) -> None:
+    """Refuse a number that stands under two names."""
+    for names in (WORKERS, ENVS, MINIBATCH):
+        found = sorted((config[name].line, name) for name in names if name in config)
+        for _, name in found[1:]:
+            line, first = found[0]
+            to.refuse(name, config[name], f"is set twice; first as {first} in line {line}")
 
 
 def _number(entry: Entry) -> int:

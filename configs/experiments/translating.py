@@ -33,7 +33,11 @@ _TABLES: Mapping[str, Mapping[str, Rule]] = {
     "in model:": MODEL,
 }
 # What RLlib's PPO does unasked, and nothing does here.
-_WITHOUT = {"kl_coeff": "0.2", "vf_clip_param": "10"}
+_WITHOUT = {
+    "kl_coeff": "0.2 in RLlib, and nothing of the kind here",
+    "vf_clip_param": "10 in RLlib, a bound of the value's change (to Ray 1.11) or of its squared "
+    "error; none here, see ClipValueLoss",
+}
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,7 @@ def translate(
         entry = top["checkpoint_freq"]
         to.set("saveCkptEvery", entry.value, "checkpoint_freq", entry.line)
     for name in (name for name in _WITHOUT if name not in config):
-        text = f"{name} is not set: {_WITHOUT[name]} in RLlib, and nothing of the kind here"
-        to.notes.append(f"{to.path}: {text}")
+        to.notes.append(f"{to.path}: {name} is not set: {_WITHOUT[name]}")
     to.set_by_default(DEFAULTS)
     local_dir = top.get("local_dir")
     return Beside(num_workers, None if local_dir is None else str(local_dir.value))
@@ -140,6 +143,9 @@ def _take_rest(config: Mapping[str, Entry], to: Translation, num_ranks: int) -> 
         entry = config["clip_rewards"]
         reward = "sign" if entry.value else "raw"
         to.set("LearningReward", reward, "clip_rewards", entry.line)
+    if "no_done_at_end" in config and config["no_done_at_end"].value:
+        text = "values go on behind limits; RLlib lets them go on behind terminal states as well"
+        to.note("no_done_at_end", config["no_done_at_end"], text)
     if "num_gpus" in config:
         _check_gpus(config["num_gpus"], to, num_ranks)
 

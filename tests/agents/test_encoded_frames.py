@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.encoded_frames import EncodedRollout, frame_stack
-from agents.encoders.backbone import EncoderBackbone
+from agents.encoders.backbone import EncoderBackbone, encode_frames
 from agents.encoders.convolutional import ConvolutionEncoder
 from agents.encoders.encoder import Encoder, StateEncoder
 from agents.encoders.preprocessing import (
@@ -184,6 +184,20 @@ def test_a_backbone_that_normalises_shows_features_of_mean_0_and_deviation_1() -
     torch.testing.assert_close(backbone(frames), wanted)
     backbone(frames).square().sum().backward()
     assert all(p.grad is not None for p in backbone.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_encoder_is_full_precision_under_autocast_and_a_trained_one_is_not(
+    frozen: bool,
+) -> None:
+    backbone, frames = EncoderBackbone(make(STATELESS), 1, frozen=frozen), script_of().first
+    full = backbone(frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = backbone(frames)
+    assert torch.equal(found, full) == frozen
+    if frozen:
+        encoded, _ = encode_frames(backbone.encoder, frames, None)
+        assert torch.equal(found, encoded)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from training.building.memory import check_minibatches
 from training.building.scaling import build_scaling
 from training.building.stacking import stack_size
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import output_bounds
 
 
 def try_custom_model(config: Config, spec: EnvironmentSpec) -> None:
@@ -54,7 +55,8 @@ def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
     source = read_source(config.ppo.custom_model_name)
     seen = _observation_space(config, spec)
     discrete, a = spec.discrete, spec.num_actions
-    acted = gymnasium.spaces.Discrete(a) if discrete else _box(spec.action_low, spec.action_high, a)
+    # Of outputs, not of actions: ActionMapping lays the outputs out between an action's bounds.
+    acted = gymnasium.spaces.Discrete(a) if discrete else _box(*output_bounds(spec), a)
     made_with = json.loads(config.ppo.custom_model_config)
     kind = _load_class(source)
     with of_the_user(source.path, "CustomModel(...)"):

@@ -71,7 +71,7 @@ def encoded(
     encoder: Encoder, policy: nn.Module, stack_size: int
 ) -> EncodedActorCritic | RecurrentActorCritic:
     """Return a policy of features behind the frozen encoder that makes them."""
-    backbone = EncoderBackbone(encoder, stack_size)
+    backbone = EncoderBackbone(encoder, stack_size, frozen=True)
     if isinstance(policy, RecurrentActorCritic):
         whole = copy.deepcopy(policy)
         whole.backbone = backbone

@@ -27,6 +27,7 @@ from training.building.seeding import make_generator
 from training.building.stacking import stack_size
 from training.checkpoints.policy_transition import check_transition
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import reach_of
 
 ADAM_EPSILON = 1e-8  # torch's own, as in the paper's code
 
@@ -205,9 +206,7 @@ def _foresight(
     model = copy.deepcopy(transition).requires_grad_(False)
     if config.td3.transition_use == "finetune":
         model.transition.requires_grad_(True)
-    offset = spec.action_offset or (0.0,) * spec.num_actions
-    scale = spec.action_scale or (1.0,) * spec.num_actions
-    return Foresight(model.eval(), offset, scale)
+    return Foresight(model.eval(), *reach_of(spec))
 
 
 def _critic_optimizer(config: Config, critic: Critic) -> FusedAdam:

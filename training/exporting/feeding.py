@@ -12,6 +12,7 @@ from training.exporting.policy_graph import MEMORY, NEXT_MEMORY
 from training.exporting.reading import spec_to_json
 from workers.environments.base import EnvironmentSpec
 from workers.environments.description import Facts, describe_environment
+from workers.environments.parts.actions import reach_of
 
 
 def how_to_play(config: Config, spec: EnvironmentSpec, memory_size: int) -> Facts:
@@ -81,14 +82,17 @@ def _choices(spec: EnvironmentSpec, names: list[str] | None, values: list[int] |
 
 def _continuous(spec: EnvironmentSpec) -> Facts:
     bounds = spec_to_json(spec)
+    offset, scale = reach_of(spec)
     return {
         "kind": "numbers, one for each dimension",
         "count": spec.num_actions,
+        "offset": list(offset),
+        "scale": list(scale),
         "low": bounds["action_low"],
         "high": bounds["action_high"],
-        "bounds": "the policy knows none: clip its actions to low and high",
-        "greedy": "mean",
-        "sampled": "mean + exp(log_std) times a standard normal number",
+        "greedy": "clip(offset + scale * mean, low, high)",
+        "sampled": "clip(offset + scale * (mean + exp(log_std) * noise), low, high), noise a "
+        "standard normal number for each dimension",
     }
 
 

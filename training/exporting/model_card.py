@@ -13,6 +13,7 @@ from training.exporting.feeding import in_words
 from training.exporting.policy_graph import BATCH, INPUT, MEMORY, NEXT_MEMORY, output_names
 from training.folders.files import read_json
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import reach_of
 
 MEANINGS = {
     "logits": "logarithms of the actions' probabilities",
@@ -29,8 +30,12 @@ SEEDS = """\
 how many of the games it played, one after the other."""
 SAMPLING = """\
 A sampled action is `clip(offset + scale * output, low, high)` of the policy's own output,
-`mean + exp(log_std) * noise`, with normal noise. Log-probabilities are those of the output.
+`mean + exp(log_std) * noise`, with normal noise; `action` is that of the mean. Log-probabilities
+are those of the output.
 """
+GRAPH_OF_BFLOAT16 = (
+    "those of `play_graph` may differ: it computes in float32, and the run did in bfloat16"
+)
 LICENSE = """\
 ## License
 
@@ -44,6 +49,8 @@ class Facts:
 
     Attributes:
         checkpoint: the file that it came from.
+        digest: of what that holds.
+        own_run: the name of the run that trained it.
         log_names: runs that may have evaluated it.
         config, spec: of the run.
         input_shape: of one input, without the batch.
@@ -54,6 +61,8 @@ class Facts:
     """
 
     checkpoint: Path
+    digest: str
+    own_run: str
     log_names: tuple[str, ...]
     config: Config
     spec: EnvironmentSpec
@@ -77,11 +86,21 @@ def evaluations(facts: Facts, logs: Path) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
         report = read_json(path)
-        wanted = {"env_id": facts.spec.env_id, "env_steps_trained": facts.env_steps}
-        if report is not None and {key: report.get(key) for key in wanted} == wanted:
+        if report is not None and _is_of(report, facts, run=path.parent.parent.name):
             way = f"{report['action_choice']} {_changes(report)}"
             found.setdefault(way, report)
     return sorted(found.values(), key=lambda report: bool(_changes(report)))
+
+
+def _is_of(report: Mapping[str, Any], facts: Facts, run: str) -> bool:
+    """Whether a report in the folder of `run` is on this training state.
+
+    Those of before a report had a digest are believed in the folder of its own run alone.
+    """
+    wanted = {"env_id": facts.spec.env_id, "env_steps_trained": facts.env_steps}
+    if "checkpoint_digest" in report or run != facts.own_run:
+        wanted["checkpoint_digest"] = facts.digest
+    return {key: report.get(key) for key in wanted} == wanted
 
 
 def model_card(
@@ -165,15 +184,8 @@ def _interface(facts: Facts) -> str:
 
 def _sampling(spec: EnvironmentSpec) -> str:
     """Say how a sample becomes an action."""
-    count = spec.num_actions
-    rows = zip(
-        range(count),
-        spec.action_offset or (0.0,) * count,
-        spec.action_scale or (1.0,) * count,
-        spec.action_low,
-        spec.action_high,
-        strict=True,
-    )
+    bounds = (spec.action_low, spec.action_high)
+    rows = zip(range(spec.num_actions), *reach_of(spec), *bounds, strict=True)
     lines = [f"| {' | '.join(f'{value:g}' for value in row)} |" for row in rows]
     table = ["| action | offset | scale | low | high |", "|---|---|---|---|---|", *lines]
     return "\n".join([SAMPLING, *table])
@@ -198,10 +210,18 @@ def _commands(folder: Path, facts: Facts) -> str:
     lines = [f"python -m examples.play_graph {where}"]
     if facts.config.ppo.custom_model_name is None:  # else the network is code, which no export has
         lines.insert(0, f"python -m examples.play_export {where}")
-    return (
-        "## Play it back\n\nFrom a clone of Scout; the scores are those of an evaluation of as "
-        "many episodes with the same seed:\n\n```bash\n" + "\n".join(lines) + "\n```"
-    )
+    said = f"From a clone of Scout; {_compared(facts)}:"
+    return f"## Play it back\n\n{said}\n\n```bash\n" + "\n".join(lines) + "\n```"
+
+
+def _compared(facts: Facts) -> str:
+    """Say which of the examples plays an evaluation's games."""
+    same = "those of an evaluation of as many episodes with the same seed"
+    if facts.config.run.precision != "bfloat16":
+        return f"the scores are {same}"
+    if facts.config.ppo.custom_model_name is None:
+        return f"the scores of `play_export` are {same}, and {GRAPH_OF_BFLOAT16}"
+    return GRAPH_OF_BFLOAT16
 
 
 def _versions(facts: Facts) -> str:

@@ -15,6 +15,7 @@ from torch.export import Dim, ExportedProgram
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
 from workers.environments.base import EnvironmentSpec
+from workers.environments.parts.actions import reach_of
 
 INPUT, MEMORY, NEXT_MEMORY = "observation", "memory", "next_memory"
 BATCH = "batch"
@@ -42,14 +43,15 @@ class PolicyGraph(nn.Module):
         self.policy = policy
         if spec.discrete:
             return
+        offset, scale = reach_of(spec)
         size = spec.num_actions
-        for name, values, missing in (
-            ("offset", spec.action_offset, 0.0),
-            ("scale", spec.action_scale, 1.0),
-            ("low", spec.action_low, -math.inf),
-            ("high", spec.action_high, math.inf),
+        for name, values in (
+            ("offset", offset),
+            ("scale", scale),
+            ("low", spec.action_low or (-math.inf,) * size),
+            ("high", spec.action_high or (math.inf,) * size),
         ):
-            self.register_buffer(name, torch.tensor(values or (missing,) * size).float())
+            self.register_buffer(name, torch.tensor(values).float())
 
     def forward(self, observation: Tensor) -> tuple[Tensor, ...]:
         """Judge stacked frames uint8 [B, S * C, H, W], or vectors float32 [B, D].

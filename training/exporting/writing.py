@@ -86,9 +86,12 @@ def _gather_facts(options: RunOptions, agent: LoadedPPO) -> Facts:
         stack_size(agent.config, agent.player.spec),
         memory_size(agent.learner.policy),
     )
+    own_run = str(agent.payload["facts"]["log_name"])
     return Facts(
         checkpoint=agent.path,
-        log_names=(options.log_name, agent.payload["facts"]["log_name"]),
+        digest=agent.digest,
+        own_run=own_run,
+        log_names=(run_name(options, agent), own_run),
         config=agent.config,
         spec=agent.player.spec,
         input_shape=input_shape(agent.player.spec, size),

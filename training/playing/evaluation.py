@@ -53,6 +53,7 @@ class EvaluationReport:
     """What the episodes came to; see `training.figures.statistics` for the summaries.
 
     Attributes:
+        checkpoint_digest: which training state was played, whatever the file is called.
         environments: the seed of each and how many episodes it played, in the order of `scores`.
         training_score: the mean raw score of the last episodes of training, which are
             `training_episodes`, at most 100; None where none had ended.
@@ -62,6 +63,7 @@ class EvaluationReport:
     """
 
     checkpoint: str
+    checkpoint_digest: str
     env_id: str
     env_steps_trained: int
     seed: int
@@ -251,6 +253,7 @@ def make_report(
         in_training.restore(agent.payload["episodes"])
     return EvaluationReport(
         checkpoint=str(options.load_model_path),
+        checkpoint_digest=agent.digest,
         env_id=agent.config.environment.env_id,
         env_steps_trained=agent.payload["env_steps"],
         seed=seed,

@@ -1,5 +1,6 @@
 """A checkpoint made ready to play."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from training.checkpoints.payload_form import check_form, laid_out
 from training.checkpoints.policy_encoder import kept_encoder, module_of
 from training.checkpoints.policy_transition import kept_transition
 from training.checkpoints.protocol import asked_protocol, fields_to_fit
-from training.checkpoints.storage import Payload, load_payload
+from training.checkpoints.storage import Payload, read_checkpoint, unpack_payload
 from training.folders.run_folder import LOGS, validate_log_name
 from training.options import RunOptions
 from training.playing.controller_player import ControllerPlayer
@@ -45,6 +46,7 @@ class LoadedAgent:
         config: its own configuration, under the protocol that it is to play by.
         protocol_changes: in which that protocol differs from training's, see `Protocol`.
         payload: all that it holds.
+        digest: the SHA-256 of that, in hexadecimal: no two training states have the same.
         player: its policy at play.
     """
 
@@ -52,6 +54,7 @@ class LoadedAgent:
     config: Config
     protocol_changes: Mapping[str, Mapping[str, str]]
     payload: Payload
+    digest: str
     player: GamePlayer
 
 
@@ -97,25 +100,24 @@ def load_agent(
         ConfigurationError: the command line asks for a protocol that cannot be.
         CheckpointError: it cannot be read, contradicts `loaded`, or does not fit itself.
     """
-    payload = load_payload(path)
+    payload, digest = _read(path)
     check_form(payload, path)
     config = stored_config(payload["facts"], path)
     remedy = _recipe_that_fits(str(payload["facts"]["log_name"]))
     check_fit(loaded.config, config, str(path), fields_to_fit(loaded), remedy=remedy)
     protocol = asked_protocol(loaded, config)
     check_import(loaded.config, protocol.config, path)
+    known = (path, protocol.config, protocol.changes, payload, digest)
     if config.run.agent == "CMA-ES":
         controller, models = _controller_player(path, payload, config, device)
-        return LoadedController(
-            path, protocol.config, protocol.changes, payload, controller, models
-        )
+        return LoadedController(*known, controller, models)
     warn_if_changed(payload["facts"], config, path)
     seed = loaded.config.run.seed
     if config.run.agent == "TD3":
         actor = _td3_player(path, payload, config, device, seed, greedy=greedy)
-        return LoadedTD3(path, protocol.config, protocol.changes, payload, actor)
+        return LoadedTD3(*known, actor)
     player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
-    return LoadedPPO(path, protocol.config, protocol.changes, payload, player, learner)
+    return LoadedPPO(*known, player, learner)
 
 
 def action_choice(agent: LoadedAgent, *, greedy: bool) -> str:
@@ -136,6 +138,12 @@ def ppo_of(agent: LoadedAgent, what: str) -> LoadedPPO:
     raise ConfigurationError(
         f"{agent.path}: its Agent = {agent.config.run.agent}, and {what} is there for PPO alone"
     )
+
+
+def _read(path: Path) -> tuple[Payload, str]:
+    """Return what the checkpoint at `path` holds, and the digest of the same bytes."""
+    data = read_checkpoint(path)
+    return unpack_payload(data, path), hashlib.sha256(data).hexdigest()
 
 
 def _ppo_player(

@@ -6,6 +6,7 @@ What stands here is what the environments of this folder do; the tests of export
 # ruff: noqa: PLC0415 - simulators are imported only where one of theirs is described
 
 import importlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -168,7 +169,7 @@ def _registered(section: EnvironmentSection) -> Facts:
             | ({"render_mode": "rgb_array"} if drawn and pixels else {}),
         },
         "observation": observation,
-        "step": {"frame_skip": section.action_repeat, "reward": "the simulator's"},
+        "step": _repeated(section),
         "sticky_actions": None,
         "start": _start("reset(seed) seeds the simulator"),
         "episode": {
@@ -235,6 +236,17 @@ def _skipped(section: EnvironmentSection) -> Facts:
     }
 
 
+def _repeated(section: EnvironmentSection) -> Facts:
+    """Say what an env step is where each of the simulator's shows something."""
+    if section.action_repeat == 1:
+        return {"frame_skip": 1, "reward": "the simulator's"}
+    return {
+        "frame_skip": section.action_repeat,
+        "reward": "the sum over the simulator's steps with the same action, raw",
+        "early_end": "an episode that ends within a step shows its last observation",
+    }
+
+
 def _sticky(section: EnvironmentSection, first: str) -> Facts | None:
     if not section.sticky_actions or not section.sticky_probability:
         return None
@@ -270,7 +282,10 @@ def _episode_of_frames(section: EnvironmentSection, most_frames: int) -> Facts:
 
 
 def _cap(section: EnvironmentSection) -> int | None:
-    """Return the cap in env steps; None where only the registered environment knows it."""
+    """Return the cap in env steps; None where only the registered environment knows it.
+
+    Where an action is repeated, the last env step before the registered cap may be a shorter one.
+    """
     if section.max_episode_steps != "auto":
         return section.max_episode_steps
     if section.env_type not in (*DRAWN, "sprites"):
@@ -279,4 +294,5 @@ def _cap(section: EnvironmentSection) -> int | None:
 
     if section.env_type == "sprites":
         importlib.import_module("workers.environments.sprites_world")  # registers its ids
-    return gymnasium.spec(section.env_id).max_episode_steps
+    registered = gymnasium.spec(section.env_id).max_episode_steps
+    return None if registered is None else math.ceil(registered / section.action_repeat)

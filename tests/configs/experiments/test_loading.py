@@ -18,7 +18,14 @@ from configs.loading import config_from_mapping, dump_config, load_config, rende
 from configs.options import all_options
 from tests.architecture.test_floors import ROOT
 
-FAMILIES = {"Pong": "atari", "ALE": "atari", "CartPole": "classic_control", "Pendulum": "mujoco"}
+FAMILIES = {
+    "Pong": "atari",
+    "ALE": "atari",
+    "SuperMario": "mario",
+    "Sprites": "sprites",
+    "CartPole": "classic_control",
+    "Pendulum": "mujoco",
+}
 Load = Callable[..., Experiment]
 
 BARE = """\
@@ -124,12 +131,14 @@ def test_what_the_file_leaves_out_is_as_in_rllib(load: Load) -> None:
         "StateHiddenSizes": "256, 256",
         "ObservationScaling": "none",
         "ActionMapping": "clip",
+        "BootstrapTruncations": "False",
     }
     keys = keys_of(found)
     assert {key: keys[key] for key in wanted} == wanted
     assert found.beside.num_workers is None
     notes = "\n".join(found.loaded.notes)
     assert "kl_coeff is not set: 0.2 in RLlib" in notes
+    assert "vf_clip_param is not set: 10 in RLlib, a bound of the value's change" in notes
     assert "4,000 / 128 is no whole number: 31 minibatches, of 129 samples or one more" in notes
 
 
@@ -201,6 +210,56 @@ def test_atari_is_wrapped_as_there(load: Load) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("env", "line", "reward"),
+    [
+        ("SuperMarioBros-v0", "seed: 1", "raw"),
+        ("SuperMarioBros-v0", "clip_rewards: null", "raw"),
+        ("SuperMarioBros-v0", "clip_rewards: true", "sign"),
+        ("CartPole-v1", "seed: 1", "raw"),
+        ("PongNoFrameskip-v4", "clip_rewards: null", "sign"),
+        ("PongNoFrameskip-v4", "clip_rewards: false", "raw"),
+    ],
+)
+def test_unasked_the_rewards_of_atari_alone_are_clipped(
+    load: Load, env: str, line: str, reward: str
+) -> None:
+    assert keys_of(load(with_config(line, env)))["LearningReward"] == reward
+
+
+@pytest.mark.parametrize("env", ["Sprites-v0", "SuperMarioBros-v0"])
+def test_frames_other_than_ataris_are_stacked_where_the_file_says_so_alone(
+    load: Load, env: str
+) -> None:
+    keys = keys_of(load(with_config("seed: 1", env)))
+    assert (keys["StateStackSize"], keys["StickyAction"]) == ("1", "False")
+    for said, size in (("true", "4"), ("false", "1")):
+        text = with_config("seed: 1", env, f"framestack: {said}")
+        assert keys_of(load(text))["StateStackSize"] == size
+    assert keys_of(load(with_config("seed: 1", "PongNoFrameskip-v4")))["StateStackSize"] == "4"
+    drawn = load(with_config("seed: 1"), "ObservationType=pixels", "ObservationScaling=auto")
+    assert keys_of(drawn)["StateStackSize"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "goes_on", "origin"),
+    [
+        ("horizon: 100", "False", "RLlib's default"),
+        ("no_done_at_end: false", "False", "line 6, no_done_at_end"),
+        ("no_done_at_end: true", "True", "line 6, no_done_at_end"),
+    ],
+)
+def test_a_limit_ends_an_episode_as_rllib_records_it(
+    load: Load, lines: str, goes_on: str, origin: str
+) -> None:
+    """Ray: without soft_horizon and no_done_at_end it adds done=True where it resets."""
+    found = load(with_config(lines))
+    assert keys_of(found)["BootstrapTruncations"] == goes_on
+    assert re.search(rf"BootstrapTruncations = {goes_on} +# {origin}$", found.recipe, re.MULTILINE)
+    noted = any("behind terminal states as well" in note for note in found.loaded.notes)
+    assert noted == (goes_on == "True")
+
+
 def test_a_memory_of_rllib_is_one_here(load: Load) -> None:
     lines = "train_batch_size: 800\nsgd_minibatch_size: 400\nnum_workers: 1\nnum_envs_per_worker: 4"
     given = keys_of(load(with_config(lines, model="use_lstm: true, lstm_cell_size: 32")))
@@ -250,9 +309,19 @@ def test_all_that_cannot_be_honoured_is_told_at_once_in_the_order_of_the_lines(l
         ("env_config: {a: 1}", "6: env_config = {'a': 1}: nothing is handed"),
         ("vf_share_layers: true", "6: vf_share_layers = true: policy and critic of states"),
         ("num_gpus: 4", "6: num_gpus = 4: each GPU has an agent process of its own"),
+        ("vf_clip_param: 10.0", "6: vf_clip_param = 10.0: values have no bound of their own"),
         ("model: {custom_model: no}", "6: custom_model = no: is no name of a file in models/"),
         ("model: {custom_model_config: {a: 1}}", "6: custom_model_config = {'a': 1}: there is no"),
-        ("minibatch_size: 10\nsgd_minibatch_size: 20", ""),
+        ("minibatch_size: 10\nnum_epochs: 2", ""),
+        *(
+            (f"{one}: 2\n{other}: 4", f"7: {other} = 4: is set twice; first as {one} in line 6")
+            for one, other in (
+                ("num_workers", "num_rollout_workers"),
+                ("num_env_runners", "num_workers"),
+                ("num_envs_per_worker", "num_envs_per_env_runner"),
+                ("minibatch_size", "sgd_minibatch_size"),
+            )
+        ),
     ],
 )
 def test_what_yaml_or_rllib_would_take_otherwise_is_refused(

@@ -1,6 +1,7 @@
 """CustomModel: what becomes the policy, and what is refused in one message."""
 
 import hashlib
+import math
 import re
 import shutil
 from pathlib import Path
@@ -20,6 +21,8 @@ from training.building.custom_model import build_custom_policy
 from training.building.custom_source import FACT, STATE, facts_of
 from training.building.learner import build_learner
 from workers.environments.base import EnvironmentSpec
+from workers.environments.make import make_environment
+from workers.environments.parts.actions import in_units
 
 VECTORS = EnvironmentSpec(
     "made up",
@@ -30,7 +33,15 @@ VECTORS = EnvironmentSpec(
     observation_low=(-1.0,) * 4,
     observation_high=(3.0,) * 4,
 )
-REACHING = EnvironmentSpec("made up", (4,), "float32", discrete=False, num_actions=2)
+REACHING = EnvironmentSpec(
+    "made up",
+    (4,),
+    "float32",
+    discrete=False,
+    num_actions=2,
+    action_low=(-2.0, -math.inf),
+    action_high=(2.0, math.inf),
+)
 FRAMES = EnvironmentSpec("made up", (1, 36, 36), "uint8", discrete=True, num_actions=3)
 KEYS = {
     "EnvType": "classic_control",
@@ -92,6 +103,20 @@ def test_it_is_made_with_the_spaces_and_what_the_recipe_tells() -> None:
     assert isinstance(output.distribution, Categorical)
     assert output.value_extrinsic.shape == (5,)
     assert not output.value_intrinsic.any()
+
+
+@pytest.mark.parametrize(("mapping", "high"), [("auto", 1.0), ("bounds", 1.0), ("clip", 2.0)])
+def test_its_action_space_is_that_of_its_outputs(mapping: str, high: float) -> None:
+    """A model that ends in high * tanh reaches the environment's bounds, and no further."""
+    write(MODEL)
+    keys = {"EnvID": "Pendulum-v1", "ActionMapping": mapping}
+    environment = make_environment(config_from_mapping(KEYS | keys).environment)
+    spec = environment.environment_spec
+    _, _, acted = build(spec, **keys).model.told  # type: ignore[misc]
+    assert (acted.low.tolist(), acted.high.tolist()) == ([-high], [high])
+    assert acted == environment.action_space
+    for part in (-1.0, 0.5, 1.0):
+        assert in_units(spec, part * acted.high) == 2.0 * part
 
 
 def test_continuous_actions_have_means_and_deviations() -> None:

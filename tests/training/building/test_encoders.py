@@ -10,21 +10,26 @@ from agents.encoders.encoder import Encoder
 from agents.encoders.preprocessing import FramePreprocessing
 from agents.encoders.reward_induced import RecurrentEncoder
 from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
+from agents.networks.recurrent_actor_critic import memory_size
 from agents.ppo.learner import Learner
 from agents.ppo.ppo_agent import PPOAgent
+from agents.recurrent.recollection import recollection
 from agents.rollout import RolloutBuffer
+from configs.checks.warnings import warnings
 from configs.errors import ConfigurationError
 from configs.loading import config_from_mapping
 from configs.schema import Config
 from tests.agents.scripts import draw_script
 from tests.agents.small import drawn_from
 from tests.ranks import only_rank
+from training.building.encoders import frames_policy
 from training.building.learner import (
     build_learner,
     build_optimizer,
     learning_settings,
     rollout_shape,
 )
+from training.playing.loaded_agent import judge_of
 from workers.environments.base import EnvironmentSpec
 
 CPU = torch.device("cpu")
@@ -107,6 +112,24 @@ def test_a_frozen_encoder_stands_before_the_rollout_and_stays_as_it_is() -> None
     shape = rollout_shape(read, SPEC, N, encoder)
     assert (shape.observation_shape, shape.observation_dtype) == ((D,), torch.float32)
     assert isinstance(learner.new_rollout(shape, CPU), EncodedRollout)
+
+
+@pytest.mark.parametrize("memory", ["none", "GRU"])
+def test_a_policy_of_frames_judges_in_bfloat16_as_the_evaluation_does(memory: str) -> None:
+    keys = {"Precision": "bfloat16", "StateStackSize": "1", "PolicyMemory": memory}
+    read = config("frozen", **keys)
+    learner = learner_of(read, encoder_of(ConvolutionEncoder))
+    frames = torch.randint(0, 256, (N, 1, 64, 64), dtype=torch.uint8)
+    size = memory_size(learner.policy)
+    seen = recollection(learner.encoder, frames, 1, size).policy_input
+    shown = recollection(None, frames, 1, size).policy_input
+    whole = frames_policy(learner, 1)
+    with torch.no_grad():
+        wanted = judge_of(learner, CPU)(seen)
+        with learner.precision(CPU):
+            found = whole(shown)
+    assert torch.equal(found.value_extrinsic, wanted.value_extrinsic)
+    assert torch.equal(found.distribution.mode(), wanted.distribution.mode())
 
 
 @pytest.mark.parametrize(
@@ -273,6 +296,14 @@ def test_a_backbone_and_a_use_of_it_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         config(use, **values)
+
+
+def test_a_slow_copy_of_an_encoder_at_rest_is_warned_of() -> None:
+    keys = {"IntrinsicReward": "RND", "RNDInput": "features", "UseEmaBackboneForRND": "True"}
+    (said,) = warnings(config("frozen", **keys))
+    assert said.startswith("UseEmaBackboneForRND = True with Representation = frozen: has no eff")
+    assert warnings(config("finetune", **keys)) == []
+    assert warnings(config("frozen", **keys | {"UseEmaBackboneForRND": "False"})) == []
 
 
 def test_an_oracle_is_the_policy_of_the_state() -> None:

@@ -14,8 +14,8 @@ from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation, TimeLi
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Game = tuple[list[int], float]
-"""The actions of an episode, and its score."""
+Game = tuple[list[Any], float]
+"""The actions of an episode, as its simulator takes them, and its score."""
 
 
 class StickyFrames(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -63,15 +63,30 @@ def make(play: dict[str, Any]) -> gymnasium.Env[Any, Any]:
     return TimeLimit(env, cap)
 
 
-def load_policy(folder: Path, card: dict[str, Any]) -> Callable[[Array], Array]:
+def load_policy(folder: Path, card: dict[str, Any]) -> Callable[[Array], list[Array]]:
     """Return the ONNX graph, or the torch program where there is no runtime for that."""
-    index = card["outputs"].index("logits")
     if (folder / "policy.onnx").exists() and importlib.util.find_spec("onnxruntime"):
         runtime: Any = importlib.import_module("onnxruntime")
         session = runtime.InferenceSession(folder / "policy.onnx")
-        return lambda observation: session.run(None, {card["input"]["name"]: observation})[index]
+        return lambda observation: session.run(None, {card["input"]["name"]: observation})
     program = torch.export.load(folder / "policy.pt2").module()
-    return lambda observation: program(torch.from_numpy(observation))[index].detach().numpy()
+    return lambda observation: [out.detach().numpy() for out in program(torch.tensor(observation))]
+
+
+def chosen(actions: dict[str, Any], output: dict[str, Array]) -> Any:
+    """Return the greedy action, by the words of `actions` in the card.
+
+    Args:
+        actions: `play.actions`.
+        output: the policy's, for one observation.
+    """
+    if actions["greedy"].startswith("the index of the largest logit"):
+        return int(output["logits"].argmax())
+    assert actions["greedy"] == "clip(offset + scale * mean, low, high)"
+    offset, scale, low, high = (
+        np.array(actions[name], np.float64) for name in ("offset", "scale", "low", "high")
+    )
+    return np.clip(offset + scale * output["mean"], low, high).astype(np.float32)
 
 
 def play_games(folder: Path) -> list[Game]:
@@ -81,18 +96,19 @@ def play_games(folder: Path) -> list[Game]:
     assert evaluation["action_choice"] == "greedy"
     assert evaluation["protocol_changes"] == {}
     assert card["input"]["shape"][0] == "batch"
-    assert card["play"]["actions"]["greedy"].startswith("the index of the largest logit")
-    logits_of, games = load_policy(folder, card), list[Game]()
+    policy, games = load_policy(folder, card), list[Game]()
     for environment in evaluation["environments"]:
         env, seed = make(card["play"]), environment["seed"]
         for _ in range(environment["episodes"]):
             observation, _ = env.reset(seed=seed)
-            seed, actions, score, over = None, list[int](), 0.0, False
+            seed, actions, score, over = None, list[Any](), 0.0, False
             while not over:
                 assert list(observation.shape) == card["input"]["shape"][1:]
                 assert str(observation.dtype) == card["input"]["dtype"]
-                actions.append(int(logits_of(observation[None])[0].argmax()))
-                observation, reward, terminated, truncated, _ = env.step(actions[-1])
+                output = dict(zip(card["outputs"], policy(observation[None]), strict=True))
+                action = chosen(card["play"]["actions"], {k: v[0] for k, v in output.items()})
+                actions.append(np.asarray(action).tolist())
+                observation, reward, terminated, truncated, _ = env.step(action)
                 score += float(reward)
                 over = terminated or truncated
             games.append((actions, score))

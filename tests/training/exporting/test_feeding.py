@@ -22,6 +22,7 @@ from training.exporting.reading import load_export
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 from workers.environments.make import make_environment
+from workers.environments.parts.actions import in_units
 from workers.environments.parts.spaces import spec_of
 
 pytestmark = pytest.mark.timeout(300)
@@ -45,12 +46,13 @@ def games_here(folder: Path) -> list[played_by_the_card.Game]:
     """Play the evaluation's games with Scout's own environments; return them in its order."""
     export = load_export(folder)
     player = export.player(seed=SEED, greedy=True)
-    actions: list[list[int]] = [[] for _ in range(ENVIRONMENTS)]
+    actions: list[list[Any]] = [[] for _ in range(ENVIRONMENTS)]
     act = player.act
 
     def noted(frames: Recollection) -> Tensor:
         chosen = act(frames)
-        for its_actions, action in zip(actions, chosen.tolist(), strict=True):
+        taken = in_units(export.spec, chosen.numpy()).tolist()
+        for its_actions, action in zip(actions, taken, strict=True):
             its_actions.append(action)
         return chosen
 
@@ -122,6 +124,20 @@ def test_any_actions_lead_through_the_same_inputs_and_rewards(values: dict[str, 
         assert ours[2]
     here.close()
     there.close()
+
+
+def test_who_lays_out_continuous_actions_by_the_card_plays_the_games_of_the_evaluation(
+    tmp_path: Path,
+) -> None:
+    text = CARTPOLE.replace("CartPole-v1", "Pendulum-v1")
+    folder = evaluated_export(tmp_path, text, MaxStepPerEpisode=20)
+    games = played_by_the_card.play_games(folder)
+    (evaluation,) = json.loads((folder / "config.json").read_text())["evaluations"]
+    scores = [score for _, score in games]
+    assert scores == pytest.approx(evaluation["scores"], rel=1e-4)  # its batches are larger
+    for (here, _), (there, _) in zip(games_here(folder), games, strict=True):
+        assert np.abs(here).max() > 1e-2
+        assert np.allclose(here, there, rtol=1e-4, atol=1e-4)
 
 
 def test_the_player_of_the_card_knows_nothing_of_this_project() -> None:
@@ -271,8 +287,31 @@ def drawn(maze: Any, seen: dict[str, Any]) -> Any:
     return frame
 
 
-def test_continuous_actions_have_bounds_and_a_mean() -> None:
-    _, _, play = described(EnvType="classic_control", EnvID="Pendulum-v1")
-    assert (play["actions"]["low"], play["actions"]["high"]) == ([-2.0], [2.0])
-    assert play["actions"]["greedy"] == "mean"
+@pytest.mark.parametrize(("mapping", "scale"), [("auto", 2.0), ("bounds", 2.0), ("clip", 1.0)])
+def test_continuous_actions_are_laid_out_and_clipped_as_the_environment_does(
+    mapping: str, scale: float
+) -> None:
+    _, spec, play = described(EnvType="classic_control", EnvID="Pendulum-v1", ActionMapping=mapping)
+    actions = play["actions"]
+    assert (actions["low"], actions["high"]) == ([-2.0], [2.0])
+    assert (actions["offset"], actions["scale"]) == ([0.0], [scale])
+    assert actions["sampled"].startswith("clip(offset + scale * (mean + exp(log_std) * noise)")
     assert play["sticky_actions"] is None
+    words = in_words(play)
+    assert f"| actions: scale | {scale} |" in words
+    for mean in (-3.0, -0.3, 0.7, 1.4):
+        output = np.array([mean], np.float32)
+        assert played_by_the_card.chosen(actions, {"mean": output}) == in_units(spec, output)
+
+
+def test_a_repeated_action_is_a_step_of_the_card_and_its_cap_counts_such_steps() -> None:
+    _, spec, play = described(
+        EnvType="box2d",
+        EnvID="LunarLander-v3",
+        ActionRepeat="3",
+        ObservationType="state",
+        MaxStepPerEpisode="auto",
+    )
+    assert play["episode"]["max_env_steps"] == spec.max_episode_steps == 334
+    assert play["step"]["frame_skip"] == 3
+    assert play["step"]["reward"].startswith("the sum over the simulator's steps")

@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from commands.run_options import default_log_name
 from configs.errors import CheckpointError
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.checkpoints.storage import load_payload
@@ -143,6 +144,56 @@ def test_an_evaluation_under_another_protocol_is_named_after_that_of_training(
     assert words in second
 
 
+def scores_of_the_card(folder: Path, *arguments: str) -> list[Any]:
+    """Export from `folder` once more; return the scores of the evaluations that are told."""
+    loading = (f"--config_path={folder / 'recipe.conf'}", f"--load_model_path={CHECKPOINT}")
+    assert run_here(folder, "--export", *loading, *arguments, "--out=out") == 0
+    told = json.loads((folder / "out" / "config.json").read_text())["evaluations"]
+    return [report["score"]["mean"] for report in told]
+
+
+def change_report(folder: Path, **values: Any) -> None:
+    """Write the evaluation's report anew, with `values`; None takes one out."""
+    (path,) = (folder / "logs" / "runs" / "demo" / "evaluation").glob("*.json")
+    content = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+def test_the_card_tells_no_score_of_another_training_state(cartpole: Path, tmp_path: Path) -> None:
+    """As many env steps of the same environment do not make it the same one."""
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    own = evaluation(folder)
+    assert scores_of_the_card(folder, "--log_name=demo") == [own["score"]["mean"]]
+    change_report(folder, checkpoint_digest="of another run of this name")
+    assert scores_of_the_card(folder, "--log_name=demo") == []
+
+
+def test_a_report_of_before_it_had_a_digest_is_one_of_its_own_run_alone(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    change_report(folder, checkpoint_digest=None)
+    of_demo = [evaluation(folder)["score"]["mean"]]
+    assert scores_of_the_card(folder) == of_demo
+    runs = folder / "logs" / "runs"
+    (runs / "demo").rename(runs / "other")
+    assert scores_of_the_card(folder, "--log_name=other") == []
+
+
+def test_an_evaluation_under_another_name_is_told_where_that_is_typed_and_nowhere_else(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    """The name that a recipe's path would give is nobody's unless it is typed."""
+    folder = Path(shutil.copytree(cartpole, tmp_path / "copy"))
+    by_recipe = default_log_name(folder / "recipe.conf")
+    shutil.rmtree(folder / "logs" / "runs" / "demo" / "evaluation")
+    common = (f"--config_path={folder / 'recipe.conf'}", f"--load_model_path={CHECKPOINT}")
+    named = f"--log_name={by_recipe}"
+    assert run_here(folder, "--eval", *common, named, "--episodes=2") == 0
+    assert scores_of_the_card(folder) == []
+    assert len(scores_of_the_card(folder, named)) == 1
+
+
 def test_without_an_evaluation_the_card_says_so(cartpole: Path, tmp_path: Path) -> None:
     recipe = cartpole / "recipe.conf"
     loading = (f"--config_path={recipe}", f"--load_model_path={cartpole / CHECKPOINT}")
@@ -168,6 +219,18 @@ def test_without_the_packages_of_onnx_all_else_is_written_and_no_older_graph_sta
         "policy.pt2",
         "policy.safetensors",
     ]
+
+
+def test_after_a_run_in_bfloat16_the_card_says_that_the_graph_computes_otherwise(
+    cartpole: Path, tmp_path: Path
+) -> None:
+    text = "the scores are those of an evaluation"
+    assert text in (cartpole / EXPORT / "README.md").read_text()
+    folder = exported(tmp_path, CARTPOLE.replace("[Run]", "[Run]\nPrecision = bfloat16"))
+    card = (folder / EXPORT / "README.md").read_text()
+    assert text not in card
+    assert "the scores of `play_export` are those of an evaluation" in card
+    assert "those of `play_graph` may differ: it computes in float32" in card
 
 
 def test_several_processes_are_refused(

@@ -54,6 +54,22 @@ def test_other_spaces_are_refused_and_nothing_is_written(trained: Path, capsys: 
     assert not list((trained / "logs/runs/demo").glob("evaluation/*FifthPole*"))
 
 
+def test_a_rollout_on_other_spaces_is_refused_and_an_earlier_one_stays(
+    trained: Path, capsys: Captured
+) -> None:
+    rollout = ("--rollout", CHECKPOINT, "--episodes=1")
+    assert run_here(trained, *rollout) == 0
+    dataset = trained / "checkpoints" / "demo_rollout" / "rollout"
+    before = {path.name: path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert run_here(trained, *rollout, *FIFTH, "--overwrite") == 3
+    told = capsys.readouterr().err
+    assert "FifthPole-v0: they differ in observation_shape ((4,) and (5,))" in told
+    assert "Traceback" not in told
+    after = {path.name: path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
+    assert after == before
+
+
 def test_an_export_describes_the_environment_of_training(trained: Path, capsys: Captured) -> None:
     assert ask(trained, "--export", *SHORT) == 2
     assert "ShortPole-v0 (in training CartPole-v1); leave that out" in capsys.readouterr().err

@@ -70,13 +70,21 @@ def policy_space(space: gymnasium.spaces.Box, reach: ActionMap) -> gymnasium.spa
     return gymnasium.spaces.Box(low, high, dtype=np.float32)
 
 
+def reach_of(spec: EnvironmentSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return offset and scale of a continuous action, A values each, whether a spec tells or not.
+
+    Those of before there was a choice are silent: an action is the output itself.
+    """
+    count = spec.num_actions
+    return spec.action_offset or (0.0,) * count, spec.action_scale or (1.0,) * count
+
+
 def output_bounds(spec: EnvironmentSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the policy's outputs, A each, that stand for the bounds of a continuous action.
 
     What counts as no bound is infinite.
     """
-    offset = spec.action_offset or (0.0,) * spec.num_actions
-    scale = spec.action_scale or (1.0,) * spec.num_actions
+    offset, scale = reach_of(spec)
     low, high = (
         tuple(
             (bound - o) / s if abs(bound) < NO_BOUND else math.copysign(math.inf, bound)
@@ -96,7 +104,6 @@ def in_units(spec: EnvironmentSpec, outputs: NDArray[Any]) -> NDArray[Any]:
     """
     if spec.discrete:
         return outputs
-    offset = np.asarray(spec.action_offset or 0.0, np.float64)
-    scale = np.asarray(spec.action_scale or 1.0, np.float64)
+    offset, scale = (np.asarray(part, np.float64) for part in reach_of(spec))
     reached = offset + scale * outputs.astype(np.float64)
     return np.clip(reached, spec.action_low, spec.action_high).astype(np.float32)
