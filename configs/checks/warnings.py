@@ -2,6 +2,8 @@
 
 from configs.schema import Config
 
+LARGEST_GAMMA_OF_MAZES = 0.99  # docs/study.md, slow slides
+
 
 def warnings(config: Config) -> list[str]:
     """Return one message for each choice that will do, but not all that the user may expect."""
@@ -30,13 +32,16 @@ def _without_effect(config: Config) -> list[str]:
 
 
 def _believing(config: Config) -> list[str]:
-    is_maze = config.environment.env_type == "minigrid"
-    if not is_maze or config.run.agent != "PPO" or not config.ppo.bootstrap_truncations:
+    ppo, is_maze = config.ppo, config.environment.env_type == "minigrid"
+    if not is_maze or config.run.agent != "PPO":
+        return []
+    if not ppo.bootstrap_truncations or ppo.gamma <= LARGEST_GAMMA_OF_MAZES:
         return []
     return [
-        "EnvType = minigrid with BootstrapTruncations = True: the limit is a rule of these mazes, "
-        "and critics that value what follows it may come to believe in returns that nobody pays; "
-        "BootstrapTruncations = False learns it as an end"
+        f"EnvType = minigrid with Gamma = {ppo.gamma:g}: these mazes are cut early, and critics "
+        "that value what follows the cut may come to believe in returns that nobody pays; "
+        f"Gamma = {LARGEST_GAMMA_OF_MAZES} forgets them, BootstrapTruncations = False learns the "
+        "limit as an end"
     ]
 
 

@@ -205,11 +205,11 @@ def test_encoders_train_on_what_the_recipe_beside_them_collects(folder: Path) ->
 @pytest.mark.parametrize(
     "path", sorted((CONFIGS / "MiniGrid").glob("*.conf")), ids=lambda p: p.stem
 )
-def test_the_limit_of_a_maze_is_learnt_as_an_end_and_who_wants_otherwise_is_told(
+def test_values_of_a_maze_are_forgotten_in_time_and_who_wants_otherwise_is_told(
     path: Path,
 ) -> None:
-    loaded = load_config(path)
-    assert not loaded.config.ppo.bootstrap_truncations
-    assert "BootstrapTruncations" not in "".join(loaded.notes)
-    notes = load_config(path, ["BootstrapTruncations=True"]).notes
-    assert any("EnvType = minigrid with BootstrapTruncations = True" in note for note in notes)
+    assert "Gamma" not in "".join(load_config(path).notes)
+    far = ["Gamma=0.999"]
+    assert any("EnvType = minigrid with Gamma = 0.999" in n for n in load_config(path, far).notes)
+    ended = load_config(path, [*far, "BootstrapTruncations=False"])
+    assert "Gamma" not in "".join(ended.notes)
