@@ -54,7 +54,8 @@ def write_report(plan: Plan, results: Sequence[Result], missing: Sequence[Job]) 
         "IQM: the mean without the lowest and the highest quarter of the runs (with fewer than "
         "four, of all), with its 95 % bootstrap interval, stratified by layout (Agarwal et al. "
         "2021, arXiv 2108.13264); there is none where each layout has one run. Env steps are "
-        "medians over the runs, in brackets the runs that got there of all. Times are medians per "
+        "medians over the runs, in brackets the runs that got there of all. Rooms per episode are "
+        "the mean of a whole run. Times are medians per "
         f"env step{f', as multiples of that of {BASELINE}' if BASELINE in by_arm else ''}.",
         f"Not finished: {names}." if missing else "",
         "## Every run",
