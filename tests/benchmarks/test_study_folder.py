@@ -72,6 +72,8 @@ def test_where_none_does_a_study_may_be_trained_further(tmp_path: Path) -> None:
     constant = ["LearningRateSchedule=constant"]
     for env_steps in (1000, 2000):
         keep_study(tmp_path / "b", {}, {"A": recipe}, constant, env_steps)
+    for begun in (folder, tmp_path / "b"):
+        assert "env_steps" not in json.loads((begun / "study.json").read_text())
 
 
 def test_an_older_study_that_does_not_say_its_env_steps_is_refused_in_words(

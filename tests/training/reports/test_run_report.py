@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,18 @@ def test_of_cma_es_processes_are_not_told_from_env_steps_that_differ() -> None:
     leave_run("demo", rows([0.0, 0.0], step=32 * 128), recipe=CMA_ES)
     processes = facts(report_of("demo"))["processes"]
     assert processes == "at most 32 environments in each agent process"
+
+
+def test_a_run_from_before_there_was_a_choice_of_agents_is_ppos() -> None:
+    config = load_config(RECIPE).config
+    step = config.run.num_envs * config.ppo.rollout_steps
+    folder = leave_run("demo", rows([0.0, 0.0], step=step))
+    kept = folder / "config.conf"
+    kept.write_text(re.sub(r"(?m)^Agent = .*\n", "", kept.read_text()))
+    page = report_of("demo")
+    assert facts(page)["agent"] == "PPO + RND"
+    assert facts(page)["processes"] == "1 agent process, 8 environments in each"
+    assert "Actions in training are sampled" in page.text
 
 
 @pytest.mark.parametrize(
