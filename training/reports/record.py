@@ -32,7 +32,7 @@ class Record:
         starts: what it was started with, oldest first (see RunFolder.write_manifest).
         status: its last word (see RunFolder.write_status); {} if it left none.
         is_over: nobody holds the run's lock any more.
-        evaluations: reports of training.playing.evaluation, by file name, oldest first.
+        evaluations: reports of training.playing.evaluation_report, by file name, oldest first.
         coverage: the states it visited, where these were counted.
         video: the newest video of an evaluation.
         problems: what could not be read, in words.
