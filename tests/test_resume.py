@@ -1,13 +1,19 @@
 """A run that was interrupted and continued is the run that was not, to the last bit."""
 
+import os
 import re
 import resource
 import shutil
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
 
+from configs.errors import STOPPED_EXIT_CODE
 from tests.halves import (
     COMPONENTS,
     ENVIRONMENTS,
@@ -22,7 +28,7 @@ from tests.halves import (
 )
 from tests.records import checkpoint_path, differences, figures, read_status, run_path, state_of
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
-from training.building import precision
+from training.building import displays, precision
 from training.checkpoints.storage import load_payload
 from training.figures.coverage import Coverage
 from training.reports.record import read_record
@@ -73,6 +79,34 @@ def test_two_halves_equal_the_calm_run(
     launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume")
     assert f"continued at {steps:,} env steps" in capsys.readouterr().out
     assert_equal_runs(calm, tmp_path)
+
+
+def test_rows_of_a_killed_run_that_had_saved_at_0_env_steps_are_not_written_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = run_calmly(tmp_path / "calm", CARTPOLE.replace("Reward = RND", "Reward = none"))
+    folder, asked = tmp_path / "stopped", displays.EachStep.__call__
+    folder.mkdir()
+
+    def stopped(each_step: displays.EachStep) -> bool:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return asked(each_step)
+
+    command = ("--train", f"--log_name={NAME}", f"--config_path={calm.recipe}")
+    with monkeypatch.context() as patched:
+        patched.setattr(displays.EachStep, "__call__", stopped)
+        assert run_here(folder, *command) == STOPPED_EXIT_CODE
+    path = checkpoint_path(folder, NAME)
+    at_0 = path.read_bytes()
+    assert load_payload(path)["env_steps"] == 0
+    for _ in range(2):
+        path.write_bytes(at_0)  # as a kill before the next save leaves it
+        launch(folder, None, *command[2:], "--resume")
+    assert_equal_runs(calm, folder)
+    curves = EventAccumulator(str(folder / "logs/tb_logs" / NAME))
+    curves.Reload()
+    steps = [point.step for point in curves.Scalars("losses/policy")]
+    assert steps == [row["env_steps"] for row in figures(calm.folder, NAME)]
 
 
 WORKERS = "--num_workers=1"

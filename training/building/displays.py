@@ -80,7 +80,8 @@ def open_displays(
     start_banner([*rows, *(("note", note) for note in all_notes)])
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
-    metrics = MetricsWriter(parts.folder, resume_from_step=start if start else None)
+    resumed_from = None if parts.session.source is None else start
+    metrics = MetricsWriter(parts.folder, resume_from_step=resumed_from)
     stack.enter_context(metrics)
     metrics.show(pages_of(parts, versions))
     progress = Progress(

@@ -59,7 +59,8 @@ def open_displays(
     start_banner([*_banner(parts, pool, controller), *(("note", note) for note in all_notes)])
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
-    metrics = MetricsWriter(parts.folder, resume_from_step=clock.env_steps or None)
+    resumed_from = None if parts.session.source is None else clock.env_steps
+    metrics = MetricsWriter(parts.folder, resume_from_step=resumed_from)
     stack.enter_context(metrics)
     texts = {"configuration": configuration_page(parts.loaded), "versions": versions_page(versions)}
     metrics.show(Pages(texts=texts, hparams=hparams_of(parts.loaded)))

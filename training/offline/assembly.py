@@ -294,7 +294,8 @@ def _open_displays(
     start_banner([*_banner(made, folder), *(("note", note) for note in all_notes)])
     if made.options.use_wandb:
         stack.enter_context(track_with_wandb(folder, dump_config(made.loaded.config)))
-    metrics = MetricsWriter(folder, resume_from_step=steps or None, axes=AXES)
+    resumed_from = None if made.session.source is None else steps
+    metrics = MetricsWriter(folder, resume_from_step=resumed_from, axes=AXES)
     stack.enter_context(metrics)
     module = json.dumps(made.module.facts, indent=2)
     metrics.show(Pages(texts={"model": f"```\n{module}\n```", "versions": versions_page(versions)}))

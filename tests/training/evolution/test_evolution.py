@@ -101,6 +101,21 @@ def test_a_stop_drops_the_generation_under_way_and_resume_plays_it_again(
     assert_equal(calm, tmp_path)
 
 
+def test_rows_of_a_killed_run_that_had_saved_at_0_env_steps_are_not_written_twice(
+    calm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        stop_at(1, patched)
+        assert evolve(tmp_path) == STOPPED_EXIT_CODE
+    path = checkpoint_path(tmp_path, NAME)
+    at_0 = path.read_bytes()
+    assert load_payload(path)["env_steps"] == 0
+    for _ in range(2):
+        path.write_bytes(at_0)  # as a kill before the next save leaves it
+        assert evolve(tmp_path, "--resume") == 0
+    assert_equal(calm, tmp_path)
+
+
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_from_its_last_checkpoint(calm: Path, tmp_path: Path) -> None:
     slow = command(tmp_path, "--num_env_per_process=1", "--num_workers=1")

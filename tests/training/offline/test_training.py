@@ -1,5 +1,7 @@
 """Training an encoder on a dataset, from the command line to what lies in the model's folder."""
 
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from tests.training.offline.made import (
 )
 from training.building import precision
 from training.checkpoints.storage import Saver, companions, load_payload
+from training.offline.showing import Showing
 
 Captured = pytest.CaptureFixture[str]
 MODELS = {
@@ -77,6 +80,25 @@ def test_a_stop_is_saved_and_gone_on_with_to_the_last_bit(
     calm, stopped = (tmp_path / name / "model.ckpt" for name in ("calm", "E"))
     assert differences(state_of(calm), state_of(stopped)) == []
     assert rows_of(tmp_path / "calm") == rows_of(tmp_path / "E")
+
+
+def test_rows_of_a_killed_training_that_had_saved_at_0_steps_are_not_written_twice(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, path = arguments_of("transition", 3), tmp_path / "E" / "model.ckpt"
+
+    def stopped(*of: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Showing, "begin", stopped)
+        assert train(tmp_path, *arguments, dataset=str(frames)) == 75
+    at_0 = path.read_bytes()
+    assert load_payload(path)["updates"] == 0
+    for _ in range(2):
+        path.write_bytes(at_0)  # as a kill before the next save leaves it
+        assert train(tmp_path, *arguments, "--resume", dataset=str(frames)) == 0
+    assert [row["step"] for row in rows_of(tmp_path / "E")] == [1, 2, 3]
 
 
 def test_the_best_by_held_out_loss_is_kept_beside_the_last(frames: Path, tmp_path: Path) -> None:
