@@ -76,14 +76,19 @@ def keys_of_flags(args: argparse.Namespace) -> list[str]:
     return keys
 
 
-def _num_ranks() -> int:
+def started_ranks() -> int:
     """Return how many ranks torchrun has started; what is no number is refused later."""
     told = os.environ.get("WORLD_SIZE", "1")
     return max(1, int(told)) if told.isdecimal() else 1
 
 
-def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experiment":
+def read_experiment(args: argparse.Namespace, overrides: list[str], num_ranks: int) -> "Experiment":
     """Read the experiment that is typed, and print the recipe that it became.
+
+    Args:
+        args: what is typed.
+        overrides: the keys that are set on the command line, as Key=Value.
+        num_ranks: agent processes that share its environments.
 
     Raises:
         ConfigurationError: with all that cannot be honoured.
@@ -102,7 +107,7 @@ def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experime
         args.experiment_file,
         args.experiment,
         overrides,
-        num_ranks=_num_ranks(),
+        num_ranks=num_ranks,
         environment_of=environment_of,
     )
     if os.environ.get("RANK", "0") == "0":

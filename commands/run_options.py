@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from commands.common import path, typed_recipe
-from commands.experiment import keys_of_flags, read_experiment
+from commands.experiment import keys_of_flags, read_experiment, started_ranks
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class Asked:
         self.log_name = log_name
         self.num_workers = num_workers
         self.local_dir = local_dir
+
+    @property
+    def logs(self) -> Path:
+        """The folder of all runs' records."""
+        return self.local_dir / "logs"
 
 
 def default_log_name(config_path: Path) -> str:
@@ -81,15 +86,15 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
     from training.ranks.restarts import check_restarts
 
     check_restarts()
-    asked = _read(args)
+    asked = read_recipe(args)
     given = args.log_name is not None  # an empty one is refused
     log_name = args.log_name if given else asked.log_name
-    folder = asked.local_dir
     options = RunOptions(
         command_line=shlex.join(own_command(sys.argv, os.environ)),
         log_name=log_name,
         log_name_given=given,
-        save_model_path=args.save_model_path or folder / "checkpoints" / f"{log_name}.ckpt",
+        save_model_path=args.save_model_path
+        or asked.local_dir / "checkpoints" / f"{log_name}.ckpt",
         load_model_path=args.load_model_path,
         num_workers=asked.num_workers,
         gpu_id=args.gpu_id,
@@ -105,17 +110,25 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         save_rollouts=args.save_rollouts,
         save_info=args.save_info,
         out=args.out,
-        logs=folder / "logs",
+        logs=asked.logs,
         in_place=not args.local_mode,
     )
     return options, asked.loaded
 
 
-def _read(args: argparse.Namespace) -> Asked:
-    """Read the recipe, or the experiment in its place."""
+def read_recipe(args: argparse.Namespace, num_ranks: int | None = None) -> Asked:
+    """Read the recipe, or the experiment in its place.
+
+    Args:
+        args: what is typed.
+        num_ranks: agent processes of the run; None = those that torchrun has started.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
     overrides = collect_overrides(args)
     if args.train and args.experiment_file is not None:
-        experiment = read_experiment(args, overrides)
+        experiment = read_experiment(args, overrides, num_ranks or started_ranks())
         beside = experiment.beside
         local_dir = args.local_dir or path(beside.local_dir or ".")
         workers = None if args.local_mode else args.num_workers or beside.num_workers

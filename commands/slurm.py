@@ -13,12 +13,13 @@ from pathlib import Path
 
 from commands.common import note_recipe, typed_recipe
 from commands.one_voice import say_last
-from commands.run_options import collect_overrides, default_log_name
+from commands.run_options import collect_overrides, read_recipe
 from commands.verbs import VERBS, build_parser, checked_verb
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
     from training.cluster.stages import Stage
+    from training.folders.run_folder import RunFolder
 
 OWN = ("STAGE", "ARGS", "FILE", "OVERWRITE")
 OF_MAKE = ("VENV", "PYTHON", "TORCH_INDEX")  # which it may be given with any target
@@ -65,46 +66,54 @@ def _write(given: Mapping[str, str]) -> Path:
     flags = [f"{flag}={given[name]}" for name, flag in FLAGS.items() if name in given]
     words = words_of(stage, f"{shlex.join(flags)} {given.get('ARGS', '')}")
     args = _parsed(stage, words)
-    of_run = stage.names == "log_name"
-    named = args.log_name if of_run else getattr(args, stage.names)
+    log_name, folder = None, getattr(args, "model_dir", None)
+    if stage.names == "log_name":
+        run = _run_folder(args, resources.nodes * resources.processes)
+        log_name, folder = run.name, run.path
+    else:
+        _check_recipe(stage, args)
+    named = getattr(args, stage.names) if log_name is None else log_name
     name = job_name(stage, os.path.basename(os.path.abspath(named)))
     file = Path(os.path.expanduser(given.get("FILE") or FOLDER / f"{name}.sbatch"))
-    text = script(
-        stage,
-        resources,
-        words,
-        name=name,
-        log_name=named if of_run else None,
-        model_dir=getattr(args, "model_dir", None),
-    )
+    text = script(stage, resources, words, name=name, log_name=log_name, folder=folder)
     write_job(file, text, overwrite=given.get("OVERWRITE", "") != "")
     return file
 
 
 def _parsed(stage: "Stage", words: Sequence[str]) -> argparse.Namespace:
-    """Return the words as main.py would read them; the name of a run of training is set.
-
-    Raises:
-        ConfigurationError: the recipe or the run's name cannot be used. A flag that main.py would
-            refuse ends the program, as there.
-    """
-    from configs.loading import load_config
-    from training.folders.run_folder import validate_log_name
-
+    """Return the words as main.py would read them; one that it would refuse ends the program."""
     parser = build_parser()
     args = parser.parse_args([f"--{stage.verb}", *words])
     checked_verb(parser, args)
     note_recipe(parser, args)
-    of_run = stage.names == "log_name"
+    return args
+
+
+def _run_folder(args: argparse.Namespace, num_ranks: int) -> "RunFolder":
+    """Return the folder of the run that main.py would train.
+
+    Raises:
+        ConfigurationError: the recipe, the experiment or the run's name cannot be used.
+    """
+    from training.folders.run_folder import RunFolder
+
+    asked = read_recipe(args, num_ranks)
+    name = asked.log_name if args.log_name is None else args.log_name
+    return RunFolder(asked.logs, name)
+
+
+def _check_recipe(stage: "Stage", args: argparse.Namespace) -> None:
+    """Read the recipe of a verb that trains no agent as main.py would.
+
+    Raises:
+        ConfigurationError: it cannot be used.
+    """
+    from configs.loading import load_config
+
     keys = getattr(VERBS[stage.verb], "FLAGS", {})
     values = {key: getattr(args, flag) for flag, key in keys.items() if flag != "seed"}
     settings = [f"{key}={value}" for key, value in values.items() if value is not None]
-    recipe = args.config_path if of_run else typed_recipe(args)
-    load_config(recipe, [*collect_overrides(args), *settings])
-    if of_run:
-        name = default_log_name(args.config_path) if args.log_name is None else args.log_name
-        args.log_name = validate_log_name(name)
-    return args
+    load_config(typed_recipe(args), [*collect_overrides(args), *settings])
 
 
 if __name__ == "__main__":

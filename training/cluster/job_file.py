@@ -9,8 +9,9 @@ from pathlib import Path
 from configs.errors import ConfigurationError
 from training.cluster.stages import Stage
 from training.cluster.variables import Resources
-from training.cluster.words import job_words, lines_of, status_file, task_words
+from training.cluster.words import job_words, lines_of, task_words
 from training.folders.files import storage_error
+from training.folders.run_folder import STATUS_FILE
 
 FOLDER = Path("logs", "slurm")
 TEMPLATES = Path(__file__).parent
@@ -30,7 +31,7 @@ def script(
     *,
     name: str,
     log_name: str | None = None,
-    model_dir: Path | None = None,
+    folder: Path | None = None,
 ) -> str:
     """Return the text of a job file.
 
@@ -40,7 +41,7 @@ def script(
         words: those of ARGS.
         name: the job's.
         log_name: the run's, where an agent is trained.
-        model_dir: the model's folder, where one is trained on a dataset.
+        folder: the run's or the model's, where something is trained.
     """
     values = {
         "VERB": stage.verb,
@@ -58,7 +59,8 @@ def script(
         "BIN": shlex.quote(str(programs())),
     }
     if not stage.is_array:
-        values["STATUS"] = shlex.quote(str(status_file(log_name, model_dir)))
+        assert folder is not None
+        values["STATUS"] = shlex.quote(str(folder / STATUS_FILE))
     file = TEMPLATES / ("array.sbatch" if stage.is_array else "ranks.sbatch")
     text = file.read_text(encoding="utf-8")
     if not resources.gpus:

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from os.path import expanduser
-from pathlib import Path
 
 from configs.errors import ConfigurationError
 from training.cluster.stages import Stage
@@ -83,13 +82,6 @@ def lines_of(words: Sequence[str]) -> str:
         else:
             lines[-1] += f" {shlex.quote(word)}"
     return "\n".join(lines)
-
-
-def status_file(log_name: str | None, model_dir: Path | None) -> Path:
-    """Return where a training leaves its exit code."""
-    folder = Path("logs", "runs", log_name) if log_name is not None else model_dir
-    assert folder is not None
-    return folder / "status.json"
 
 
 def _has(words: Sequence[str], flag: str) -> bool:

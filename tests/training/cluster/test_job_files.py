@@ -183,6 +183,40 @@ def test_a_job_of_ranks_is_judged_by_the_code_in_its_folder(
     assert list((work / "logs").iterdir()) == []
 
 
+EXPERIMENT = """\
+cart:
+  run: PPO
+  env: CartPole-v1
+  local_dir: out
+  stop: {timesteps_total: 100000}
+  config: {num_workers: 4, num_gpus: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        ("--config_path=recipe.conf --local_dir 'a b'", "a b/logs/runs/recipe"),
+        ("-f e.yaml", "out/logs/runs/cart"),
+        ("-f e.yaml --local-dir=here --log_name=mine", "here/logs/runs/mine"),
+    ],
+)
+def test_a_job_looks_for_the_code_where_main_leaves_it(
+    words: str, folder: str, tmp_path: Path
+) -> None:
+    work = work_folder(tmp_path)
+    write_recipe(work, CARTPOLE)
+    (work / "e.yaml").write_text(EXPERIMENT)
+    job = job_file(work, "STAGE=train", "NODES=2", "GPUS=2", f"ARGS={words}")
+    status = work / folder / "status.json"
+    status.parent.mkdir(parents=True)
+    leaves = f"#!/bin/sh\necho '{{\"code\": 75}}' > '{status}'\nexit 1\n"
+    python = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
+    done = run(job, with_programs(job, torchrun=leaves, python=python))
+    assert (done.returncode, done.stdout) == (0, "goes back into the queue (code 75)\n")
+    assert f"--log_name={status.parent.name}" in job.read_text()
+
+
 def test_a_job_that_is_stopped_before_its_folder_is_there_goes_back_into_the_queue(
     tmp_path: Path,
 ) -> None:
