@@ -92,9 +92,8 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
     _check_places(options.save_model_path)
     if restarted and RunFolder(options.logs, options.log_name).was_started_by(launcher()):
         return _restarted(options)
-    saved = newest_whole(options.save_model_path)
-    if options.resume and (options.load_model_path is None or saved is not None):
-        return _resumed(options, saved)
+    if options.resume:
+        return _resumed(options, newest_whole(options.save_model_path))
     if _goes_on_under_its_name(options):
         return Start(options, options.load_model_path, "resume")
     profiling = options.profile_updates is not None or options.pytorch_profiling
@@ -234,8 +233,9 @@ def _resumed(options: RunOptions, source: Path | None) -> Start:
     if any(file.exists() for file in companions(path)):
         load_payload(path)  # says what is wrong with it
     if not run.holds_results():
-        _LOG.warning("run %r has nothing to continue: it begins%s", run.name, _others(run))
-        return Start(options, None, "fresh")
+        if options.load_model_path is None:
+            _LOG.warning("run %r has nothing to continue: it begins%s", run.name, _others(run))
+        return Start(options, options.load_model_path, "fresh")
     status = run.read_status()
     if status is not None and status.get("checkpoint") is None:
         return _anew(options)

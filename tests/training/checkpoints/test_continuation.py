@@ -136,8 +136,31 @@ def test_resume_begins_a_run_anew_that_never_saved(caplog: pytest.LogCaptureFixt
     assert "was lost before its first checkpoint" in caplog.text
 
 
+def test_loading_and_resuming_begins_anew_a_run_that_never_saved(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    leave_results()
+    first = save("first.ckpt", "first")
+    options = replace(OPTIONS, load_model_path=first, resume=True)
+    start = choose_start(options)
+    assert start == Start(options, first, "anew")
+    assert "was lost before its first checkpoint" in caplog.text
+    with RunFolder.open(Path("logs"), "demo", mode=start.mode) as run:
+        assert not run.holds_results()
+
+
+def test_loading_and_resuming_says_what_is_wrong_with_the_runs_own_checkpoint() -> None:
+    first = save("first.ckpt", "first")
+    save("checkpoints/demo.ckpt").write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match=r"demo\.ckpt: not a checkpoint"):
+        choose_start(replace(OPTIONS, load_model_path=first, resume=True))
+
+
+@pytest.mark.parametrize("load_model_path", [None, Path("first.ckpt")])
 @pytest.mark.parametrize("status", ["missing", "saved elsewhere"])
-def test_resume_asks_for_the_checkpoint_of_a_run_that_has_results(status: str) -> None:
+def test_resume_asks_for_the_checkpoint_of_a_run_that_has_results(
+    status: str, load_model_path: Path | None
+) -> None:
     leave_results()
     run = RunFolder(Path("logs"), "demo")
     if status == "missing":
@@ -145,8 +168,9 @@ def test_resume_asks_for_the_checkpoint_of_a_run_that_has_results(status: str) -
     else:
         saved = Path("elsewhere.ckpt")
         run.write_status(6, "lost", rank=0, update=9, env_steps=9, checkpoint=saved)
+    options = replace(OPTIONS, resume=True, load_model_path=load_model_path)
     with pytest.raises(CheckpointError, match=r"there is no checkpoint.*--save_model_path"):
-        choose_start(replace(OPTIONS, resume=True))
+        choose_start(options)
 
 
 def test_a_checkpoint_of_the_same_name_continues_that_run() -> None:
