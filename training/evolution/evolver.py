@@ -91,14 +91,14 @@ class Evolver:
         while not self._is_over():
             generation = self._play_generation()
             if generation is None:
-                self._save(is_best=False, is_last=True)
+                self._save(None, is_last=True)
                 return Outcome.STOPPED
             self._state.note(self._strategy)
             self._showing.row(self._clock, generation, self._episodes, self._stopwatch)
-            is_best = self._state.notes_best(generation.evaluation)
+            is_best = self._state.is_best(generation.evaluation)
             is_due = self._clock.updates % self._schedule.checkpoint_every == 0
             if is_best or is_due or self._is_over():
-                self._save(is_best=is_best, is_last=self._is_over())
+                self._save(generation.evaluation, is_last=self._is_over())
         return Outcome.DONE
 
     def _is_over(self) -> bool:
@@ -151,7 +151,7 @@ class Evolver:
         found: Values = unpack(self._ranks.broadcast_bytes(said))["values"].numpy()
         return found
 
-    def _save(self, *, is_best: bool, is_last: bool) -> None:
+    def _save(self, evaluation: Values | None, *, is_last: bool) -> None:
         self._showing.say("saving")
         with self._stopwatch.measure("save"):
-            self._state.save(self._clock, self._episodes, is_best=is_best, is_last=is_last)
+            self._state.save(self._clock, self._episodes, scores=evaluation, is_last=is_last)

@@ -63,32 +63,46 @@ class EvolutionState:
         self._best_score = float(payload["best_score"])
         episodes.restore(payload["episodes"])
 
-    def notes_best(self, scores: NDArray[np.float64] | None) -> bool:
-        """Return whether the mean has never scored as well in an evaluation, and note it."""
-        if scores is None or not scores.mean() > self._best_score:
-            return False
-        self._best_score = float(scores.mean())
-        return True
+    def is_best(self, scores: NDArray[np.float64] | None) -> bool:
+        """Return whether no mean that is kept has scored as well in an evaluation."""
+        return scores is not None and bool(scores.mean() > self._best_score)
 
-    def save(self, clock: Clock, episodes: EpisodeLog, *, is_best: bool, is_last: bool) -> None:
+    def save(
+        self,
+        clock: Clock,
+        episodes: EpisodeLog,
+        *,
+        scores: NDArray[np.float64] | None,
+        is_last: bool,
+    ) -> None:
         """Write a checkpoint of what was noted last (a collective).
+
+        Args:
+            clock, episodes: how far the run is, and its episodes.
+            scores: of the mean in an evaluation of now, where there was one.
+            is_last: whether there is no other save after this one.
 
         Raises:
             StorageError: on all ranks, at the third failure in a row or where `is_last`.
         """
+        is_best, best_score = self.is_best(scores), self._best_score
+        if scores is not None and is_best:
+            best_score = float(scores.mean())
         payload: Payload = {
             "facts": self._facts,
             "updates": clock.updates,
             "env_steps": clock.env_steps,
-            "best_score": self._best_score,
+            "best_score": best_score,
             "episodes": episodes.state(),
             "learner": {MEAN: self._mean, **self._weights},
             "optimizer": {STRATEGY: bytes_tensor(self._strategy)},
             "ranks": [],
         }
-        on_first_rank(
+        saved = on_first_rank(
             self._ranks, lambda: self._saver.save(payload, is_best=is_best, is_last=is_last)
         )
+        if self._ranks.any(flag=bool(saved)):
+            self._best_score = best_score  # a score without its file would keep others from one
 
 
 def kept_strategy(payload: Payload, controller: Controller, path: Path) -> CMAES:

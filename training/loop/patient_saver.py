@@ -24,8 +24,8 @@ class PatientSaver:
         self._on_saved = on_saved
         self._failed = 0
 
-    def save(self, payload: Payload, *, is_best: bool, is_last: bool) -> None:
-        """Write `payload`, or say why not.
+    def save(self, payload: Payload, *, is_best: bool, is_last: bool) -> bool:
+        """Write `payload`, or say why not; return whether it is written.
 
         Raises:
             StorageError: at the third failure in a row, or where `is_last`.
@@ -37,6 +37,7 @@ class PatientSaver:
             if is_last or self._failed >= MOST_FAILED_SAVES:
                 raise
             _LOG.warning("%s; the next save tries again", error)
-            return
+            return False
         self._failed = 0
         self._on_saved(self._saver.path)
+        return True

@@ -97,18 +97,18 @@ class RunFile:
     ) -> None:
         score = episodes.full_mean_score
         is_best = score is not None and score > self._best_score
-        if score is not None:
-            self._best_score = max(self._best_score, score)
+        best_score = score if score is not None and is_best else self._best_score
         payload: Payload = {
             "facts": self._facts,
             "updates": clock.updates,
             "env_steps": clock.env_steps,
-            "best_score": self._best_score,
+            "best_score": best_score,
             "episodes": episodes.state(),
             **shared,
             "ranks": parts,
         }
-        self._saver.save(payload, is_best=is_best, is_last=is_last)
+        if self._saver.save(payload, is_best=is_best, is_last=is_last):
+            self._best_score = best_score  # a score without its file would keep others from one
 
 
 def continue_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:

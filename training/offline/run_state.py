@@ -26,8 +26,8 @@ class Progress:
 
     Attributes:
         steps: optimiser steps.
-        best_loss: the smallest loss of held-out samples.
-        since_best: validations since then.
+        best_loss: the smallest loss of held-out samples, of a model that is kept.
+        since_best: validations since then that found none better.
     """
 
     steps: int = 0
@@ -62,8 +62,8 @@ class OfflineState:
         self._saver = PatientSaver(saver, on_saved)
         self._facts = facts
 
-    def save(self, progress: Progress, position: Position, *, is_best: bool, is_last: bool) -> None:
-        """Write a checkpoint (a collective).
+    def save(self, progress: Progress, position: Position, *, is_best: bool, is_last: bool) -> bool:
+        """Write a checkpoint; return whether it is written (a collective).
 
         A disk that is full now may have room at the next save: training goes on after a failure.
 
@@ -72,13 +72,14 @@ class OfflineState:
         """
         own = {"generator": self._generator.get_state(), "position": position.as_json()}
         parts = self._ranks.gather_bytes(pack(own))
-        on_first_rank(
+        saved = on_first_rank(
             self._ranks, lambda: self._write(parts, progress, is_best=is_best, is_last=is_last)
         )
+        return self._ranks.any(flag=bool(saved))
 
     def _write(
         self, parts: list[bytes], progress: Progress, *, is_best: bool, is_last: bool
-    ) -> None:
+    ) -> bool:
         payload: Payload = {
             "facts": self._facts,
             "updates": progress.steps,
@@ -88,7 +89,7 @@ class OfflineState:
             "optimizer": self._steps.optimizer.state_dict(),
             "ranks": [bytes_tensor(part) for part in parts],
         }
-        self._saver.save(payload, is_best=is_best, is_last=is_last)
+        return self._saver.save(payload, is_best=is_best, is_last=is_last)
 
     def restore_shared(self, payload: Payload, progress: Progress) -> None:
         """Lay out what all ranks share; the payload must fit (see `continuation`)."""

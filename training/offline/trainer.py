@@ -1,6 +1,7 @@
 """The loop over a dataset: a batch, a step, then the clocks: validate, log, save, stop."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -72,13 +73,14 @@ class OfflineTrainer:
             self._showing.begin(self._progress.steps)
         while not self._is_over():
             if self._ranks.any(flag=self._should_stop()):
-                self._save(is_best=False, is_last=True)
+                self._save(None, is_last=True)
                 return Outcome.STOPPED
             losses = self._step()
-            held_out, is_best = self._validate()
+            held_out, best_loss = self._validate()
             self._log(losses, held_out)
+            is_best = best_loss is not None
             if is_best or self._is_over() or self._due(self._schedule.save_every):
-                self._save(is_best=is_best, is_last=self._is_over())
+                self._save(best_loss, is_last=self._is_over())
         if self._gets_no_better():
             self._showing.message(
                 f"no better for {self._progress.since_best} validations: training ends after "
@@ -112,17 +114,17 @@ class OfflineTrainer:
         self._showing.tick("learning")
         return losses
 
-    def _validate(self) -> tuple[dict[str, float], bool]:
-        """Return figures of held-out samples where they are due, and whether none was better."""
+    def _validate(self) -> tuple[dict[str, float], float | None]:
+        """Return figures of held-out samples where they are due, and their loss if it is best."""
         if not (self._validation.is_possible and self._due(self._schedule.validate_every)):
-            return {}, False
+            return {}, None
         self._showing.tick("validating")
         with self._stopwatch.measure("validate"):
             found = self._validation.look()
-        is_best = found[LOSS] < self._progress.best_loss
-        self._progress.best_loss = min(found[LOSS], self._progress.best_loss)
-        self._progress.since_best = 0 if is_best else self._progress.since_best + 1
-        return found, is_best
+        if found[LOSS] < self._progress.best_loss:
+            return found, found[LOSS]
+        self._progress.since_best += 1
+        return found, None
 
     def _log(self, losses: dict[str, Tensor], held_out: dict[str, float]) -> None:
         if not (held_out or self._due(self._schedule.log_every)):
@@ -131,9 +133,13 @@ class OfflineTrainer:
         if held_out and self._ranks.rank == 0:
             self._showing.draw(self._progress.steps, self._validation.pictures())
 
-    def _save(self, *, is_best: bool, is_last: bool) -> None:
+    def _save(self, best_loss: float | None, *, is_last: bool) -> None:
+        """Save, as the best where its loss is given; it is the one to beat once it is kept."""
         self._showing.tick("saving")
+        then, is_best = self._progress, best_loss is not None
+        if best_loss is not None:
+            then = replace(then, best_loss=best_loss, since_best=0)
         with self._stopwatch.measure("save"):
-            self._state.save(
-                self._progress, self._loader.position, is_best=is_best, is_last=is_last
-            )
+            saved = self._state.save(then, self._loader.position, is_best=is_best, is_last=is_last)
+        if saved:
+            self._progress = then

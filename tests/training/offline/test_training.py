@@ -27,8 +27,10 @@ from tests.training.offline.made import (
     write,
 )
 from training.building import precision
+from training.checkpoints import storage
 from training.checkpoints.storage import Saver, companions, load_payload
 from training.offline.showing import Showing
+from training.offline.validation import LOSS, Validation
 
 Captured = pytest.CaptureFixture[str]
 MODELS = {
@@ -111,6 +113,32 @@ def test_the_best_by_held_out_loss_is_kept_beside_the_last(frames: Path, tmp_pat
     assert load_payload(best)["updates"] == min(looked, key=lambda step: looked[step])
     assert load_payload(newest)["best_loss"] == min(looked.values())
     assert status_of(tmp_path / "E")["update"] == 9
+
+
+def test_a_best_loss_that_a_full_disk_took_is_no_loss_to_beat(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, losses, write = Validation.look, iter((1.0, 2.0, 3.0)), storage._write_temporary
+    saves = 0
+
+    def told(validation: Validation) -> dict[str, float]:
+        return {**look(validation), LOSS: next(losses)}
+
+    def full_at_first(path: Path, data: bytes) -> Path:
+        nonlocal saves
+        saves += 1
+        if saves == 1:
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Validation, "look", told)
+    monkeypatch.setattr(storage, "_write_temporary", full_at_first)
+    arguments = (*arguments_of("transition", 9), "--set=EarlyStopPatience=2")
+    assert train(tmp_path, *arguments, dataset=str(frames)) == 0
+    newest, _, best = companions(tmp_path / "E" / "model.ckpt")
+    kept, last = load_payload(best), load_payload(newest)
+    assert (kept["updates"], kept["best_loss"], kept["since_best"]) == (6, 2.0, 0)
+    assert (last["updates"], last["best_loss"], last["since_best"]) == (9, 2.0, 1)
 
 
 def test_training_ends_when_it_gets_no_better(

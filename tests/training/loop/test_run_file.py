@@ -1,0 +1,57 @@
+"""Which checkpoint of a run is kept as its best."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.ranks import Ranks
+from tests.ranks import only_rank
+from training.checkpoints.storage import Saver, companions, load_payload
+from training.loop.episodes import EpisodeLog
+from training.loop.run_file import RunFile
+from training.session import Clock
+from workers.shared.protocol import EpisodeSummary
+
+
+@pytest.fixture
+def ranks() -> Iterator[Ranks]:
+    with only_rank() as ranks:
+        yield ranks
+
+
+def run_file(ranks: Ranks, path: Path) -> RunFile:
+    return RunFile(ranks, Saver(path), {}, lambda path: None)
+
+
+def save(file: RunFile, ranks: Ranks, update: int, score: float) -> None:
+    """Save after an update whose last 100 episodes all had that score."""
+    episodes = EpisodeLog()
+    episodes.exchange([EpisodeSummary(0, score, 5, (), {}, lost=False)] * 100, ranks)
+    file.save(dict, dict, Clock(update, 10 * update), episodes, is_last=False)
+
+
+def best_of(path: Path) -> tuple[int, float]:
+    """Return of which update the best checkpoint is, and its score."""
+    best = load_payload(companions(path)[2])
+    return best["updates"], best["best_score"]
+
+
+def test_a_best_score_that_a_full_disk_took_is_no_score_to_beat(
+    ranks: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> Path:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "run.ckpt"
+    file = run_file(ranks, path)
+    save(file, ranks, 1, 1.0)
+    with monkeypatch.context() as patched:
+        patched.setattr("training.checkpoints.storage._write_temporary", full)
+        save(file, ranks, 2, 9.0)
+    assert best_of(path) == (1, 1.0)
+    save(file, ranks, 3, 8.0)
+    assert best_of(path) == (3, 8.0)
+    save(file, ranks, 4, 7.0)
+    assert best_of(path) == (3, 8.0)
+    assert load_payload(path)["best_score"] == 8.0
