@@ -203,7 +203,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 def _restarted(options: RunOptions) -> Start:
     path = options.save_model_path
-    if any(file.exists() for file in companions(path)[:2]):
+    if any(file.exists() for file in companions(path)):
         return _resumed(options, newest_whole(path))
     return _anew(options)
 

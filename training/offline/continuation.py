@@ -54,7 +54,8 @@ def choose_start(options: OfflineOptions, *, restarted: bool = False) -> Start:
     folder = ModelFolder.at(options.model_dir)
     saved = newest_whole(folder.checkpoint)
     if restarted and folder.was_started_by(launcher()):
-        return Start(saved, "resume") if saved is not None else Start(None, "anew")
+        is_saved = any(file.exists() for file in companions(folder.checkpoint))
+        return _resumed(folder, saved) if is_saved else Start(None, "anew")
     if options.resume:
         return _resumed(folder, saved)
     return Start(None, "overwrite" if options.overwrite else "fresh")

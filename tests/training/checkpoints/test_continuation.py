@@ -272,6 +272,15 @@ def test_a_restart_never_starts_anew_where_nothing_whole_is_left() -> None:
         choose_start(OPTIONS, restarted=True)
 
 
+def test_a_restart_offers_the_best_checkpoint_where_only_that_is_left() -> None:
+    path = Path("checkpoints/demo.ckpt")
+    Saver(path).save({"facts": {"log_name": "demo"}}, is_best=True)
+    path.unlink()
+    started_by(launcher())
+    with pytest.raises(CheckpointError, match=r"beside it: checkpoints/demo\.best\.ckpt"):
+        choose_start(OPTIONS, restarted=True)
+
+
 def test_a_restart_does_not_take_over_a_run_that_lay_there_before() -> None:
     save("checkpoints/demo.ckpt")
     started_by("another host 1 1")
