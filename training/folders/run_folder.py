@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from configs.errors import ConfigurationError, PeerLostError, ScoutError
+from configs.errors import STOPPED_EXIT_CODE, ConfigurationError, PeerLostError, ScoutError
 from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
 from training.folders.lock import acquire_lock, checkpoint_locks, refuse_if_held, release_lock
@@ -35,6 +35,8 @@ _START_FILES = re.compile(r"run\.lock|status\.json|manifest\.json|config(-\d+)?\
 _OF_TRAINING = re.compile(
     _START_FILES.pattern + r"|metrics\.jsonl|visits\.npz|stacks-rank\d+\.txt|non_finite-rank\d+\.pt"
 )
+# What a lost peer's word may replace: that the run is under way, done, stopped, or lost a peer.
+_HIDES_NO_CAUSE = (None, 0, PeerLostError.exit_code, STOPPED_EXIT_CODE)
 _LOG_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
@@ -227,8 +229,7 @@ class RunFolder:
         last checkpoint, and where it was.
         """
         earlier = self.read_status() or {}
-        found = earlier.get("code")
-        if code == PeerLostError.exit_code and (found in {1, 2, 3, 4, 5, 7} or (found or 0) > 128):
+        if code == PeerLostError.exit_code and earlier.get("code") not in _HIDES_NO_CAUSE:
             return
         if checkpoint is None and earlier.get("checkpoint"):
             checkpoint = Path(earlier["checkpoint"])

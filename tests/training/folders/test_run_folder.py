@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.errors import ConfigurationError, PeerLostError, StorageError
+from configs.errors import ConfigurationError, PeerLostError, ScoutError, StorageError
 from training.folders.files import replace_file
 from training.folders.lock import checkpoint_locks
 from training.folders.lost_runs import LOST, note_lost
@@ -24,6 +24,8 @@ from training.folders.run_folder import RunFolder, RunMode, next_free_name, vali
 from training.folders.versions import collect_versions, project_commit
 
 PROJECT = Path(__file__).resolve().parents[3]
+ERRORS: list[type[ScoutError]] = [ScoutError, *ScoutError.__subclasses__()]
+CODES_OF_CAUSES = sorted({error.exit_code for error in ERRORS} - {PeerLostError.exit_code})
 
 HOLD_THE_LOCK = """
 import sys, time
@@ -340,12 +342,13 @@ class TestRecords:
         assert (status["code"], status["reason"], status["update"]) == (0, "done", 5)
         assert [path.name for path in run.path.iterdir()] == ["status.json"]
 
-    def test_a_lost_peer_does_not_hide_why_it_was_lost(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("code", [*CODES_OF_CAUSES, 130, 137])
+    def test_a_lost_peer_does_not_hide_why_it_was_lost(self, code: int, tmp_path: Path) -> None:
         run = RunFolder(tmp_path, "demo")
-        run.write_status(5, "loss is nan", rank=1, update=3, env_steps=9, checkpoint=None)
+        run.write_status(code, "a cause", rank=1, update=3, env_steps=9, checkpoint=None)
         lost = PeerLostError.exit_code
         run.write_status(lost, "rank 1 is gone", rank=0, update=3, env_steps=9, checkpoint=None)
-        assert (run.read_status() or {})["reason"] == "loss is nan"
+        assert (run.read_status() or {})["reason"] == "a cause"
 
     def test_a_torn_status_reads_as_none(self, tmp_path: Path) -> None:
         run = RunFolder(tmp_path, "demo")
