@@ -95,6 +95,11 @@ class Saver:
 
     path: Path
 
+    @property
+    def has_best(self) -> bool:
+        """Whether a best checkpoint lies beside."""
+        return companions(self.path)[2].exists()
+
     def save(self, payload: Payload, *, is_best: bool) -> None:
         """Write `payload`; an existing checkpoint stays whole whatever happens meanwhile.
 

@@ -58,9 +58,13 @@ class EvolutionState:
             self._strategy, self._mean = strategy.to_bytes(), torch.from_numpy(strategy.mean)
 
     def restore(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
-        """Lay out all but the strategy."""
+        """Lay out all but the strategy (a collective).
+
+        Where no best checkpoint lies beside, as under a new name, there is no score to beat.
+        """
         clock.updates, clock.env_steps = payload["updates"], payload["env_steps"]
-        self._best_score = float(payload["best_score"])
+        if self._ranks.any(flag=self._ranks.rank == 0 and self._saver.has_best):
+            self._best_score = float(payload["best_score"])
         episodes.restore(payload["episodes"])
 
     def is_best(self, scores: NDArray[np.float64] | None) -> bool:

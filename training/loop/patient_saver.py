@@ -24,6 +24,11 @@ class PatientSaver:
         self._on_saved = on_saved
         self._failed = 0
 
+    @property
+    def has_best(self) -> bool:
+        """Whether a best checkpoint lies beside."""
+        return self._saver.has_best
+
     def save(self, payload: Payload, *, is_best: bool, is_last: bool) -> bool:
         """Write `payload`, or say why not; return whether it is written.
 

@@ -66,10 +66,14 @@ class RunFile:
         )
 
     def restore(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
-        """Lay out how far the run is, its best score and its episodes."""
+        """Lay out how far the run is, its best score and its episodes.
+
+        Where no best checkpoint lies beside, as under a new name, there is no score to beat.
+        """
         clock.updates = payload["updates"]
         clock.env_steps = payload["env_steps"]
-        self._best_score = payload["best_score"]
+        if self._saver.has_best:
+            self._best_score = payload["best_score"]
         episodes.restore(payload["episodes"])
 
     def own_part(self, payload: Payload) -> Payload:

@@ -92,9 +92,13 @@ class OfflineState:
         return self._saver.save(payload, is_best=is_best, is_last=is_last)
 
     def restore_shared(self, payload: Payload, progress: Progress) -> None:
-        """Lay out what all ranks share; the payload must fit (see `continuation`)."""
+        """Lay out what all ranks share; the payload must fit (see `continuation`) (a collective).
+
+        Where no best checkpoint lies beside, there is no loss to beat.
+        """
         progress.steps = payload["updates"]
-        progress.best_loss = float(payload["best_loss"])
+        if self._ranks.any(flag=self._ranks.rank == 0 and self._saver.has_best):
+            progress.best_loss = float(payload["best_loss"])
         progress.since_best = payload["since_best"]
         self._steps.module.load_state_dict(payload["module"])
         # The settings are the configuration's, which a user may have changed.

@@ -49,3 +49,15 @@ def test_a_best_score_that_a_full_disk_took_is_no_score_to_beat(
     save(state, 4, 7.0)
     assert best_of(path) == (3, 8.0)
     assert load_payload(path)["best_score"] == 8.0
+
+
+def test_an_evolution_that_goes_on_under_a_new_name_has_a_best_of_its_own(
+    ranks: Ranks, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.ckpt", tmp_path / "second.ckpt"
+    save(EvolutionState({}, ranks, Saver(first), {}, lambda path: None), 1, 9.0)
+    for path, wanted in ((first, (1, 9.0)), (second, (2, 8.0))):
+        state = EvolutionState({}, ranks, Saver(path), {}, lambda path: None)
+        state.restore(load_payload(first), Clock(), EpisodeLog())
+        save(state, 2, 8.0)
+        assert best_of(path) == wanted

@@ -141,6 +141,19 @@ def test_a_best_loss_that_a_full_disk_took_is_no_loss_to_beat(
     assert (last["updates"], last["best_loss"], last["since_best"]) == (9, 2.0, 1)
 
 
+def test_where_the_best_was_lost_there_is_no_loss_to_beat(
+    frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, losses = Validation.look, iter((1.0, 2.0))
+    monkeypatch.setattr(Validation, "look", lambda held: {**look(held), LOSS: next(losses)})
+    assert train(tmp_path, *arguments_of("transition", 3), dataset=str(frames)) == 0
+    best = companions(tmp_path / "E" / "model.ckpt")[2]
+    best.unlink()
+    arguments = (*arguments_of("transition", 6), "--resume")
+    assert train(tmp_path, *arguments, dataset=str(frames)) == 0
+    assert load_payload(best)["best_loss"] == 2.0
+
+
 def test_training_ends_when_it_gets_no_better(
     frames: Path, tmp_path: Path, capsys: Captured
 ) -> None:
