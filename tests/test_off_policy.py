@@ -78,13 +78,17 @@ def test_the_time_of_acting_is_told_as_a_part_of_collecting(
 
 
 @pytest.mark.slow
-def test_two_ranks_resumed_halfway_equal_the_calm_run(tmp_path: Path) -> None:
-    calm = calm_run(tmp_path / "calm", STATES, ranks=2)
+@pytest.mark.parametrize(
+    ("text", "ranks"), [(STATES, 2), (STATES, 3), (FRAMES, 3)], ids=["2", "3", "frames on 3"]
+)
+def test_ranks_resumed_halfway_equal_the_calm_run(text: str, ranks: int, tmp_path: Path) -> None:
+    calm = calm_run(tmp_path / "calm", text, ranks=ranks)
     other = tmp_path / "other"
     halfway(calm, other)
-    launch(other, 2, f"--config_path={calm.recipe}", "--resume")
+    launch(other, ranks, f"--config_path={calm.recipe}", "--resume")
     assert_equal_runs(calm, other)
-    one, two = (part["replay"]["rows"] for part in state_of(calm.end)["ranks"])
+    kept = "rows" if text == STATES else "frames"
+    one, two = (part["replay"][kept] for part in state_of(calm.end)["ranks"][:2])
     assert one.shape == two.shape
     assert not (one == two).all()
 

@@ -4,6 +4,7 @@ Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic M
 1802.09477), algorithm 1.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from agents.steps.adam import FusedAdam
 from agents.steps.replication import replicate
 from agents.td3.td3_learner import TD3Learner
 
+REHEARSALS = 2
 Losses = dict[str, Tensor]
 Gathered = dict[str, list[Tensor]]
 """What was watched, step by step: the actor is not trained in each."""
@@ -68,6 +70,26 @@ class TD3Agent:
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.acting.device
+
+    def rehearse(self, observations: Tensor, num_actions: int) -> None:
+        """Run backward passes of critics and actor and forget them: nothing is changed by it.
+
+        DistributedDataParallel lays its buckets anew after the first one, and sums of three or
+        more ranks depend on that: a run that goes on must sum as the one that was not interrupted.
+
+        Args:
+            observations: [n, ...] of any content, as the replay gives them, on the device.
+            num_actions: A.
+        """
+        before = copy.deepcopy(self.learner.state_dict())
+        actions = torch.zeros(len(observations), num_actions, device=self.device)
+        for _ in range(REHEARSALS):
+            values, features = self._judge(observations, actions)
+            values.sum().backward()
+            self._judge_actor(features, observations).sum().backward()
+        for parameter in self.learner.parameters():
+            parameter.grad = None
+        self.learner.load_state_dict(before)
 
     def act(self, observations: Tensor) -> Tensor:
         """Return actions [n, A] with exploration noise, within -1 and 1 (algorithm 1, line 4)."""
@@ -136,19 +158,27 @@ class TD3Agent:
 
     def _train_critics(self, batch: Batch, targets: Tensor) -> tuple[Losses, Tensor]:
         """Take a step of the critics; return their loss, and the features of the batch [B, D]."""
-        with self.learner.precision(self.device):
-            values, features = self._critic(batch.observations, batch.actions)
+        values, features = self._judge(batch.observations, batch.actions)
         loss = critic_loss(values, targets)
         _take_step(self.critic_optimizer, loss)
         return {"critic": loss.detach(), "value": values[0].detach().mean()}, features
 
     def _train_actor(self, features: Tensor, observations: Tensor) -> Losses:
         """Take a step of the actor (algorithm 1, line 12)."""
-        with self.learner.precision(self.device):
-            values = self.learner.critic.first(features, observations, self._actor(features))
-        loss = actor_loss(values)
+        loss = actor_loss(self._judge_actor(features, observations))
         _take_step(self.actor_optimizer, loss)
         return {"actor": loss.detach()}
+
+    def _judge(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the critics' values [2, B], and the features [B, D] without a gradient."""
+        with self.learner.precision(self.device):
+            judged: tuple[Tensor, Tensor] = self._critic(observations, actions)
+        return judged
+
+    def _judge_actor(self, features: Tensor, observations: Tensor) -> Tensor:
+        """Return Q_1 [B] of the actor's actions, with a gradient to its weights alone."""
+        with self.learner.precision(self.device):
+            return self.learner.critic.first(features, observations, self._actor(features))
 
 
 def with_noise(actions: Tensor, deviation: float, stream: torch.Generator) -> Tensor:

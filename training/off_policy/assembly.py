@@ -4,8 +4,10 @@ import functools
 from contextlib import ExitStack
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from agents.encoded_frames import frame_stack
 from agents.encoders.encoder import Encoder
 from agents.replay.replay import Replay
 from agents.td3.td3_agent import TD3Agent
@@ -163,7 +165,13 @@ def _build_agent(parts: Parts, pool: EnvironmentPool, steps_before: int) -> TD3A
     config, device = parts.config, parts.session.device
     torch.manual_seed(stream_seed(config.run.seed, "weights"))
     learner = _build_learner(parts, pool).to(device)
-    return build_td3_agent(config, learner, parts.ranks.rank, steps_before, device)
+    agent = build_td3_agent(config, learner, parts.ranks.rank, steps_before, device)
+    if parts.ranks.world_size > 1:
+        spec = pool.spec
+        first = torch.from_numpy(np.zeros((2, *spec.observation_shape), spec.observation_dtype))
+        stack = frame_stack(learner.encoder, first.to(device), stack_size(config, spec))
+        agent.rehearse(stack.observation, spec.num_actions)
+    return agent
 
 
 def _build_learner(parts: Parts, pool: EnvironmentPool) -> TD3Learner:

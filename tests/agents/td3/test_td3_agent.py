@@ -195,3 +195,29 @@ def test_two_ranks_learn_what_one_does_from_their_joined_batches(tmp_path: Path)
         for what in ("gradients", "weights"):
             for name, value in joined[what].items():
                 torch.testing.assert_close(each[what][name], value, rtol=1e-3, atol=1e-5)
+
+
+def halves_and_whole(ranks: Ranks) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the weights of an agent that learnt at once, and of one that went on from half."""
+    share = B // ranks.world_size
+    replay = Prepared(slice(ranks.rank * share, (ranks.rank + 1) * share))
+    whole, resumed = (make_agent(replace(SETTINGS, target_noise=0.0)) for _ in range(2))
+    for agent in (whole, resumed):
+        before = weights_of(agent)
+        agent.rehearse(torch.ones(2, D), A)
+        assert all(torch.equal(before[name], value) for name, value in weights_of(agent).items())
+        assert all(parameter.grad is None for parameter in agent.learner.parameters())
+    whole.learn(replay, NUM_STEPS // 2)
+    whole.settle()
+    resumed.learner.load_state_dict(whole.learner.state_dict())
+    resumed.critic_optimizer.load_state_dict(copy.deepcopy(whole.critic_optimizer.state_dict()))
+    resumed.actor_optimizer.load_state_dict(copy.deepcopy(whole.actor_optimizer.state_dict()))
+    resumed.resume()
+    for agent in (whole, resumed):
+        agent.learn(replay, NUM_STEPS // 2)
+    return weights_of(whole), weights_of(resumed)
+
+
+def test_three_ranks_that_go_on_sum_in_the_order_of_those_that_did_not_stop(tmp_path: Path) -> None:
+    for whole, resumed in run_in_ranks(halves_and_whole, 3, tmp_path):
+        assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
