@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from commands.verb import Verb
 
 EXIT_CODES = """\
-exit codes: 0 done; 2 bad configuration or command line; 3 checkpoint refused; 4 environment failed;
-5 training went non-finite; 6 a peer was lost; 7 storage; 8 dataset refused; 75 stopped on
-request, state saved.
+exit codes: 0 done; 1 a fault of ours; 2 bad configuration or command line; 3 checkpoint refused;
+4 environment failed; 5 training went non-finite; 6 a peer was lost; 7 storage; 8 dataset refused;
+75 stopped on request, saved unless it was still in its warm-up or pretraining.
 """
 
 # The flag of each verb without its dashes; -h shows them in this order.

@@ -2,7 +2,7 @@
 
 import signal
 
-STOPPED_EXIT_CODE = 75  # stopped on request and saved; sysexits.h: try again later
+STOPPED_EXIT_CODE = 75  # stopped on request; sysexits.h: try again later
 
 
 class ScoutError(Exception):

@@ -96,7 +96,7 @@ def test_a_verb_shows_its_own_flags_and_the_common_ones(
     text = helped(capsys, f"--{verb}", asked)
     assert flags_in(text) == OWN[verb] | COMMON
     shown = text.partition("\nexamples:\n")[2]
-    assert shown.startswith(f"{VERBS[verb].EXAMPLE}\n\nexit codes: 0 done; 2 bad")
+    assert shown.startswith(f"{VERBS[verb].EXAMPLE}\n\nexit codes: 0 done; 1 a fault")
     assert text == helped(capsys, asked, f"--{verb}")
 
 

@@ -91,6 +91,18 @@ def test_every_error_is_in_the_troubleshooting_guide(place: str, text: str) -> N
     )
 
 
+def test_every_exit_code_is_in_both_tables_and_in_the_help() -> None:
+    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    codes = {kind.exit_code for kind in kinds if issubclass(kind, errors.ScoutError)}
+    codes |= {0, errors.STOPPED_EXIT_CODE}
+    for document in ("../README.md", "reliability.md"):
+        text = (DOCS / document).read_text(encoding="utf-8")
+        table = text.split("\n## Exit codes\n")[1].split("\n## ")[0]
+        assert codes <= {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
+    said = build_parser().format_help().partition("exit codes:")[2]
+    assert codes == {int(code) for code in re.findall(r"\b\d+\b", said)}
+
+
 def test_every_key_beside_another_codes_is_ours_and_has_the_default_that_is_stated() -> None:
     """The default is that of an Atari recipe, as the other codes' are."""
     defaults = dump_config(Config())
