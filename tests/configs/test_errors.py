@@ -98,6 +98,12 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         ),
         ("SSLPretraining = 5", "SSLPretraining = 5 without a head"),
         ("FreezeSharedBackbone = True", "FreezeSharedBackbone = True without pretraining"),
+        (
+            "FreezeSharedBackbone = True\nloadModel = True\n"
+            "EnvType = classic_control\nEnvID = CartPole-v1",
+            "FreezeSharedBackbone = True with state observations: a policy of state vectors has no",
+        ),
+        ("FreezeSharedBackbone = True\nloadModel = True\nCustomModel = mine", "CustomModel = mine"),
         ("IntrinsicReward = SND\nRNDInput = features", "only RND and DRND can look at"),
         (
             "RNDInput = modified\nObservationType = state\nEnvType = gymnasium",
