@@ -117,6 +117,47 @@ def test_a_mistake_is_named_with_its_place_what_is_allowed_and_the_nearest_word(
     assert told in refused(text)
 
 
+SMALL_FRAMES = "PreProcHeight = 36\nPreProcWidth = 36\n"
+TD3 = "Agent = TD3\nEnvType = classic_control\nEnvID = Pendulum-v1\nNumEnv = 1\n"
+CMA = "Agent = CMA-ES\nEnvType = box2d\nEnvID = CarRacing-v3\nVisionModel = runs/vae\n"
+ENCODER = "Backbone = encoder:runs/vae\nRepresentation = "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL_FRAMES + ENCODER + "frozen\nIntrinsicReward = none",
+        SMALL_FRAMES + ENCODER + "finetune",
+        SMALL_FRAMES + "CustomModel = mine",
+        SMALL_FRAMES + CMA,
+        CMA + "ObservationScaling = running",
+        TD3 + "NumStep = 2",
+        TD3 + "ExtCoef = 0",
+        TD3 + "RNDInput = features",
+        TD3 + "SSLPretraining = 5",
+        TD3 + "FreezeSharedBackbone = True",
+        TD3 + "CustomModel = mine\nPolicyMemory = GRU",
+        TD3 + 'CustomModelConfig = {"a": 1}',
+        TD3 + "EnvironmentGroups = 2",
+        TD3 + SMALL_FRAMES + "ObservationType = pixels\n" + ENCODER + "frozen\n"
+        "FreezeSharedBackbone = True",
+        CMA + "NumEnv = 1\nEnvironmentGroups = 2",
+    ],
+)
+def test_a_key_that_means_nothing_contradicts_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "fine.conf"
+    path.write_text(text)
+    assert load_config(path).config
+
+
+@pytest.mark.parametrize("text", ["", "Agent = TD3", ENCODER + "own"])
+def test_frames_that_the_policys_own_network_cannot_shrink_are_refused(
+    refused: Refused, text: str
+) -> None:
+    told = refused(SMALL_FRAMES + text)
+    assert ("nothing is left after the third convolution" in told) == ("Backbone" not in text)
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
 def test_numbers_that_are_not_finite_are_refused(refused: Refused, value: str) -> None:
     assert f"ExtCoef = {value}: is not finite" in refused(f"ExtCoef = {value}")
