@@ -16,6 +16,7 @@ from tests.runs import MAIN
 from tests.training.offline.made import square, write
 from training.checkpoints.encoder import load_encoder
 from training.world_model import running
+from training.world_model.page import write_page
 from training.world_model.presets import PAPER, PRESETS, SMALL, Preset
 from training.world_model.running import HEARD, Pipeline
 from training.world_model.stages import Stage, stages_of
@@ -271,6 +272,22 @@ def test_stamps_from_before_sources_were_noted_are_taken_at_their_word(made: Mad
         file.write_text(json.dumps({key: stamp[key] for key in ("fingerprint", "product")}))
     assert made.pipeline().run() == 0
     assert made.begun == []
+
+
+def test_the_page_tells_of_the_checkpoint_that_is_used(tmp_path: Path) -> None:
+    (tmp_path / "mdn").mkdir()
+    judged = [
+        {"step": 20, "losses/total": 5.0},
+        *(
+            {"step": step, "validation/loss": loss, "dynamics/nll": nll}
+            for step, loss, nll in ((50, 3.0, 1.5), (100, 2.0, 1.25), (150, 2.5, 1.75))
+        ),
+        {"step": 160, "losses/total": 1.0},
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in judged)
+    (tmp_path / "mdn" / "metrics.jsonl").write_text(text)
+    page = write_page(tmp_path, "small", stages_of(SMALL, tmp_path, 1)).read_text()
+    assert [nll for nll in ("1.5", "1.25", "1.75") if f"<td>{nll}</td>" in page] == ["1.25"]
 
 
 @pytest.mark.slow
