@@ -32,6 +32,8 @@ _WRONG = {
     "string_pattern_mismatch": "is not a name",
     "too_short": "holds too few numbers",
     "too_long": "holds too many numbers",
+    "path": "is no path of a folder",
+    "encoder_place": "names no encoder",
     "json_object": "is no JSON object",
 }
 
