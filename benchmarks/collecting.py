@@ -70,7 +70,9 @@ def _writing(
 ) -> tuple[int, int, float]:
     began = time.monotonic()
     schema = schema_from_spec(pool.spec, None)
-    writer = ShardWriter(out, schema, describe(config.environment, "random", None), "benchmark")
+    writer = ShardWriter(
+        out, schema, describe(config.environment, "random", None, None), "benchmark"
+    )
     with WritingThread(writer) as thread:
 
         def take(number: int, lived: Lived) -> None:

@@ -24,16 +24,18 @@ ALIASES: Mapping[str, str] = {
     "freeze_shared_backbone": "FreezeSharedBackbone",
 }
 
-_TRAIN_METHODS: Mapping[str, Mapping[str, str]] = {
-    "rnd": {"IntrinsicReward": "RND"},
-    "original_rnd": {"IntrinsicReward": "RND"},
-    "modified_rnd": {"IntrinsicReward": "RND", "RNDInput": "features"},
-    "ppo": {"IntrinsicReward": "none"},
+# The bonus of each method, and what that looks at.
+_TRAIN_METHODS: Mapping[str, tuple[str, str]] = {
+    "rnd": ("RND", "pixels"),
+    "original_rnd": ("RND", "pixels"),
+    "modified_rnd": ("RND", "features"),
+    "ppo": ("none", "pixels"),
 }
 _LOSS_WEIGHTS: Mapping[str, str] = {
     "byol_representationlosscoef": "BYOL",
     "barlowtwins_representationlosscoef": "Barlow-Twins",
 }
+TAKEN = "{taken}"  # in a note, where the keys and values stand that were set
 _NEARER = "the details that the file leaves open follow Preset, see Preset = jcwleo"
 
 
@@ -43,6 +45,7 @@ class Translation:
 
     Attributes:
         settings: our keys and values; none if there is nothing to set.
+        beside: more of them, which count as long as those do, each where its own name is not set.
         head: the representation head that it is about; it is ignored with another one.
         note: what the user should know; "" if the meaning is plain.
         problem: why it is refused; "" if it is not.
@@ -50,6 +53,7 @@ class Translation:
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     head: str = ""
     note: str = ""
     problem: str = ""
@@ -129,7 +133,8 @@ def translate(key: str, value: str) -> Translation | None:
         return _train_method(value)
     if spelled in _LOSS_WEIGHTS:
         note = f"read as RepresentationCoef = {value}"
-        return Translation({"RepresentationCoef": value}, _LOSS_WEIGHTS[spelled], note)
+        settings = {"RepresentationCoef": value}
+        return Translation(settings, head=_LOSS_WEIGHTS[spelled], note=note)
     dropped = _DROPPED_BY_SPELLING.get(spelled)
     return None if dropped is None else _drop(dropped, value)
 
@@ -141,10 +146,12 @@ def _drop(dropped: _Dropped, value: str) -> Translation:
 
 
 def _train_method(value: str) -> Translation:
-    settings = _TRAIN_METHODS.get(value.casefold())
-    if settings is None:
+    method = _TRAIN_METHODS.get(value.casefold())
+    if method is None:
         return Translation(
             problem="is not one of the choices; allowed: RND, original_RND, modified_RND, PPO"
         )
-    read_as = " and ".join(f"{key} = {ours}" for key, ours in settings.items())
-    return Translation(settings, note=f"read as {read_as}; {_NEARER}")
+    kind, looks_at = method
+    return Translation(
+        {"IntrinsicReward": kind}, {"RNDInput": looks_at}, note=f"read as {TAKEN}; {_NEARER}"
+    )

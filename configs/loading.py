@@ -32,6 +32,8 @@ _WRONG = {
     "string_pattern_mismatch": "is not a name",
     "too_short": "holds too few numbers",
     "too_long": "holds too many numbers",
+    "path": "is no path of a folder",
+    "encoder_place": "names no encoder",
     "json_object": "is no JSON object",
 }
 
@@ -64,7 +66,7 @@ def load_config(path: Path | None, overrides: Sequence[str] = ()) -> LoadedConfi
     """
     problems = Problems()
     written = [] if path is None else read_file(path, tuple(SECTIONS), problems)
-    settings, restated = restate(written)
+    settings, restated = restate(written, read_overrides(overrides, Problems()))
     place = "defaults" if path is None else str(path)
     loaded = load_settings(settings, place, overrides, problems)
     return replace(loaded, notes=(*restated, *loaded.notes))
@@ -84,7 +86,8 @@ def load_settings(
     Raises:
         ConfigurationError: with one line for each thing that is wrong.
     """
-    in_line, line_notes = resolve(read_overrides(overrides, problems), problems)
+    below, _ = resolve(settings, Problems())
+    in_line, line_notes = resolve(read_overrides(overrides, problems), problems, below=below)
     in_file, file_notes = resolve(settings, problems, in_line)
     given = in_file | in_line
     named = given["Preset"].value if "Preset" in given else "paper"

@@ -21,20 +21,23 @@ _DEFAULT_MINIBATCHES = "4"
 
 
 class _File:
-    """The settings of a file under their own names, and what becomes of them."""
+    """The settings of a file under their own names, and what becomes of them.
 
-    def __init__(self, settings: Iterable[Setting]) -> None:
-        self.settings: dict[str, Setting] = {}
-        for setting in settings:
-            if setting.section != OPTIONS_SECTION:
-                self.settings.setdefault(own_spelling(setting.key).casefold(), setting)
+    Args:
+        settings: of the file.
+        line: of the command line, which win.
+    """
+
+    def __init__(self, settings: Iterable[Setting], line: Iterable[Setting]) -> None:
+        self.settings = _by_own_name(settings)
+        self._line = _by_own_name(line)
         self.added: list[Setting] = []
         self.changed: dict[Setting, Setting] = {}
         self.notes: list[str] = []
 
     def value(self, key: str, default: str = "") -> str:
-        """Return what the file says of `key`, case-folded."""
-        setting = self.settings.get(key.casefold())
+        """Return what is said of `key`, case-folded."""
+        setting = (self.settings | self._line).get(key.casefold())
         return default if setting is None else setting.value.casefold()
 
     def note(self, setting: Setting, text: str) -> None:
@@ -49,12 +52,27 @@ class _File:
         return new
 
 
-def restate(settings: Sequence[Setting]) -> tuple[list[Setting], tuple[str, ...]]:
+def _by_own_name(settings: Iterable[Setting]) -> dict[str, Setting]:
+    """Return the first setting of each key, by the key's own name, case-folded."""
+    found: dict[str, Setting] = {}
+    for setting in settings:
+        if setting.section != OPTIONS_SECTION:
+            found.setdefault(own_spelling(setting.key).casefold(), setting)
+    return found
+
+
+def restate(
+    settings: Sequence[Setting], line: Sequence[Setting] = ()
+) -> tuple[list[Setting], tuple[str, ...]]:
     """Return the settings of a file with what an older code meant by them, and notes on it.
 
     A file of this tool comes back as it was.
+
+    Args:
+        settings: of the file.
+        line: of the command line; they may decide what those of the file mean.
     """
-    file = _File(settings)
+    file = _File(settings, line)
     if OF_THE_STUDY.casefold() in file.settings:
         _networks(file)
         _predictor_share(file)
@@ -113,7 +131,7 @@ def _slow_rate(file: _File) -> None:
 def _classic_control(file: _File) -> None:
     """Show classic control as the study's code does: as pictures, for Gymnasium's own time."""
     setting = file.settings.get("envtype")
-    if setting is None or setting.value.casefold() != "classic_control":
+    if setting is None or {setting.value.casefold(), file.value("EnvType")} != {"classic_control"}:
         return
     told = file.add({"ObservationType": "pixels"}, setting)
     cap = file.settings.get("maxstepperepisode")
@@ -134,7 +152,10 @@ def _other_tasks(file: _File) -> None:
     setting = file.settings.get("envid")
     if setting is None:
         return
-    if "breakout" in setting.value.casefold() and OF_THE_STUDY.casefold() in file.settings:
+    is_breakout = all(
+        "breakout" in name for name in (setting.value.casefold(), file.value("EnvID"))
+    )
+    if is_breakout and OF_THE_STUDY.casefold() in file.settings:
         file.note(setting, "all 4 actions here; the code it comes from leaves out the no-op")
     if file.value("EnvType") == "mario":
         file.note(

@@ -37,6 +37,15 @@ SECTIONS: Mapping[str, type[Section]] = {
 }
 
 _NOUNS = {"integer": ("a whole number", "whole numbers"), "number": ("a number", "numbers")}
+_FOLDER = "the path of a folder, in which no # or ; follows a blank"
+_TEXTS = {  # by their format, see configs/sections/values.py
+    "id": "a name of letters, digits and . / : _ -",
+    "model": "a name of letters, digits and . _ - that begins with a letter",
+    "module": "a name of letters, digits and _ that begins with no digit",
+    "folder": _FOLDER,
+    "encoder": f"encoder:PATH, with {_FOLDER}",
+    "json-object": 'a JSON object, {"key": value, ...}',
+}
 _BOUNDS = {
     "exclusiveMinimum": "above {}",
     "minimum": "at least {}",
@@ -131,9 +140,7 @@ def _in_words(schema: dict[str, Any]) -> str:
         return _list_in_words(schema)
     if schema["type"] in _NOUNS:
         return f"{_NOUNS[schema['type']][0]} {_bounds(schema)}"
-    if schema.get("format") == "json-object":
-        return 'a JSON object, {"key": value, ...}'
-    return "a name of letters, digits and . / : _ -"
+    return _TEXTS[schema["format"]]
 
 
 def _list_in_words(schema: dict[str, Any]) -> str:

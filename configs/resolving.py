@@ -8,6 +8,7 @@ from configs.legacy import (
     ALIASES,
     HEAD_KEY,
     OPTIONS_SECTION,
+    TAKEN,
     Translation,
     own_spelling,
     translate,
@@ -29,6 +30,7 @@ def resolve(
     settings: Sequence[Setting],
     problems: Problems,
     above: Mapping[str, Choice] = MappingProxyType({}),
+    below: Mapping[str, Choice] = MappingProxyType({}),
 ) -> tuple[dict[str, Choice], tuple[str, ...]]:
     """Return the choice for each key that is set, and notes on what was read as something else.
 
@@ -38,6 +40,7 @@ def resolve(
         settings: as the user wrote them.
         problems: receives what is wrong.
         above: choices that will win over these, and may decide what an older key means.
+        below: choices that these will win over, and that may decide it where these leave it open.
     """
     chosen: dict[str, Choice] = {}
     notes: list[tuple[Setting, str]] = []
@@ -56,7 +59,7 @@ def resolve(
         elif translation.problem:
             problems.add(f"{setting.label}: {translation.problem}", setting.line)
         else:
-            notes.append((setting, _take_over(setting, translation, chosen, above)))
+            notes.append((setting, _take_over(setting, translation, chosen, above, below)))
     return chosen, _told_together(notes)
 
 
@@ -65,17 +68,25 @@ def _take_over(
     translation: Translation,
     chosen: dict[str, Choice],
     above: Mapping[str, Choice],
+    below: Mapping[str, Choice],
 ) -> str:
     """Choose what an older key means, where nothing better does; return the note on it."""
-    head = above.get(HEAD_KEY, chosen.get(HEAD_KEY))
+    head = {**below, **chosen, **above}.get(HEAD_KEY)
     if translation.head and (head is None or head.value.casefold() != translation.head.casefold()):
         return f"ignored: the head is not {translation.head}"
     already = [key for key in translation.settings if key in chosen]
     if already:
         return f"ignored: {' and '.join(already)} is set"
-    for key, value in translation.settings.items():
-        chosen[key] = Choice(value, setting)
-    return translation.note
+    taken = dict(translation.settings)
+    off = any(key in above and above[key].value.casefold() == "none" for key in taken)
+    if not off:  # else what is beside it means nothing
+        for key, text in translation.beside.items():
+            goes_without_saying = key not in below and text == all_options()[key.casefold()].default
+            if key not in chosen and not goes_without_saying:
+                taken[key] = text
+    chosen.update({key: Choice(value, setting) for key, value in taken.items()})
+    told = " and ".join(f"{key} = {value}" for key, value in taken.items())
+    return translation.note.replace(TAKEN, told)
 
 
 def _read_once(settings: Iterable[Setting], problems: Problems) -> Iterator[Setting]:

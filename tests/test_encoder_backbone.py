@@ -390,7 +390,9 @@ def test_the_environment_and_the_dataset_give_the_same_features_to_the_last_bit(
             for n, lived in recorder.add(actions, batch, np.ones(envs, bool)).items():
                 episodes.append(episode_of(lived, schema, None, {"id": f"episode-{n}"}))
     assert len(episodes) == envs
-    with ShardWriter(tmp_path / "data", schema, describe(config.environment, "", None), "a") as to:
+    with ShardWriter(
+        tmp_path / "data", schema, describe(config.environment, "", None, None), "a"
+    ) as to:
         for episode in episodes:
             to.add(episode)
     dataset, memory = open_dataset(tmp_path / "data"), None

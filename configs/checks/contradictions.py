@@ -13,17 +13,22 @@ from configs.schema import Config
 
 
 def contradictions(config: Config) -> list[str]:
-    """Return one message for each pair of values that cannot stand together."""
-    if config.run.agent == "CMA-ES":  # which has no policy, bonus or head
-        return [*check_environment(config), *check_evolution(config), *check_run(config)]
+    """Return one message for each pair of values that cannot stand together.
+
+    Keys that mean nothing to the agent contradict nothing.
+    """
+    everywhere = [*check_environment(config), *check_run(config)]
+    match config.run.agent:
+        case "CMA-ES":
+            return [*everywhere, *check_evolution(config)]
+        case "TD3":
+            return [*everywhere, *check_encoder(config), *check_td3(config)]
     return [
-        *check_environment(config),
+        *everywhere,
         *check_learning(config),
         *check_bonus(config),
         *check_representation(config),
         *check_encoder(config),
         *check_custom_model(config),
         *check_memory(config),
-        *check_td3(config),
-        *check_run(config),
     ]

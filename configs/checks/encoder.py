@@ -39,7 +39,7 @@ def _encoder_alone(config: Config) -> list[str]:
             f"RepresentationLearningParameter = {section.kind} with Backbone = {backbone}: the "
             "heads train the policy's own network alone; set it to None"
         )
-    if section.freeze_backbone:
+    if section.freeze_backbone and config.run.agent == "PPO":
         found.append(
             f"FreezeSharedBackbone = True with Backbone = {backbone}: it is about the policy's own "
             "network; set Representation = frozen"

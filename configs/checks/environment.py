@@ -28,17 +28,26 @@ def check_environment(config: Config) -> list[str]:
             f"Nuisance = {environment.nuisance} with EnvType = {environment.env_type}: "
             "only the maps of minigrid have one; set Nuisance = none"
         )
-    scaling = config.ppo.observation_scaling
-    if scaling in ("running", "none") and config.observes_pixels:
+    return [*found, *_frames(config)]
+
+
+def _frames(config: Config) -> list[str]:
+    """Refuse what cannot be said of frames, and frames that the policy's network cannot shrink."""
+    if not config.observes_pixels or config.run.agent == "CMA-ES":  # which knows neither key
+        return []
+    environment, ppo, found = config.environment, config.ppo, []
+    if ppo.observation_scaling in ("running", "none"):
         found.append(
-            f"ObservationScaling = {scaling} with pixels: it is about states, and frames have a "
-            "scale of their own; set ObservationScaling = auto"
+            f"ObservationScaling = {ppo.observation_scaling} with pixels: it is about states, and "
+            "frames have a scale of their own; set ObservationScaling = auto"
         )
+    is_custom = config.run.agent == "PPO" and ppo.custom_model_name is not None
     smallest = min(environment.frame_height, environment.frame_width)
-    if config.observes_pixels and _convolved(smallest, config.ppo.third_kernel) < 1:
+    convolves = ppo.backbone == "own" and not is_custom
+    if convolves and _convolved(smallest, ppo.third_kernel) < 1:
         found.append(
             f"PreProcHeight = {environment.frame_height} and PreProcWidth = "
-            f"{environment.frame_width} with ThirdKernel = {config.ppo.third_kernel}: "
+            f"{environment.frame_width} with ThirdKernel = {ppo.third_kernel}: "
             "nothing is left after the third convolution; use larger frames or ThirdKernel = 3"
         )
     return found

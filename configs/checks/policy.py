@@ -28,9 +28,7 @@ def check_custom_model(config: Config) -> list[str]:
 def check_memory(config: Config) -> list[str]:
     """Refuse what a policy with a memory cannot be."""
     ppo = config.ppo
-    if ppo.memory == "none" or config.run.agent != "PPO":
-        return []
-    if config.representation.use != "brain_split":
+    if ppo.memory == "none" or config.representation.use != "brain_split":
         return []
     return [
         f"PolicyMemory = {ppo.memory} with Representation = brain_split: actor and critics "

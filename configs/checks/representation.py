@@ -5,7 +5,7 @@ from configs.typed import typed
 
 
 def check_representation(config: Config) -> list[str]:
-    """Refuse a head without frames or samples, and a backbone that would stay random."""
+    """Refuse a head without frames or samples, and a backbone that cannot be frozen."""
     section, found = config.representation, []
     if section.kind != "None" and not config.observes_pixels:
         found.append(
@@ -28,11 +28,24 @@ def check_representation(config: Config) -> list[str]:
             f"SSLPretraining = {section.pretraining_updates} with NumEnv = {config.run.num_envs}: "
             "one environment is held out to see when to end; use at least 2"
         )
-    made_elsewhere = section.pretraining_updates > 0 or config.run.load_model
-    if section.freeze_backbone and not made_elsewhere:
-        found.append(
-            "FreezeSharedBackbone = True without pretraining: the backbone would stay random; set "
-            "SSLPretraining to a number of updates, or loadModel = True to take the backbone of "
-            f"{typed('--load_model_path')}"
-        )
-    return found
+    return [*found, *_frozen(config)]
+
+
+def _frozen(config: Config) -> list[str]:
+    """Refuse to freeze a backbone that is not there, or that would stay random."""
+    section, ppo = config.representation, config.ppo
+    if not section.freeze_backbone:
+        return []
+    has_own_network = ppo.custom_model_name is None  # else checks/policy.py refuses it
+    if has_own_network and not config.observes_pixels and ppo.memory == "none":
+        return [
+            "FreezeSharedBackbone = True with state observations: a policy of state vectors has no "
+            "shared backbone; set FreezeSharedBackbone = False"
+        ]
+    if section.pretraining_updates > 0 or config.run.load_model:
+        return []
+    return [
+        "FreezeSharedBackbone = True without pretraining: the backbone would stay random; set "
+        "SSLPretraining to a number of updates, or loadModel = True to take the backbone of "
+        f"{typed('--load_model_path')}"
+    ]

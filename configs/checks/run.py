@@ -6,9 +6,10 @@ from configs.schema import Config
 def check_run(config: Config) -> list[str]:
     """Refuse groups without environments, and threads of ale-py where there is no Atari."""
     run, found = config.run, []
-    if run.environment_groups != "auto" and run.environment_groups > run.num_envs:
+    groups = "auto" if run.agent != "PPO" else run.environment_groups
+    if groups != "auto" and groups > run.num_envs:
         found.append(
-            f"EnvironmentGroups = {run.environment_groups} with NumEnv = {run.num_envs}: "
+            f"EnvironmentGroups = {groups} with NumEnv = {run.num_envs}: "
             "each group needs an environment"
         )
     if run.worker_backend == "ale_vector" and config.environment.env_type != "atari":

@@ -5,8 +5,6 @@ from configs.schema import Config
 
 def check_td3(config: Config) -> list[str]:
     """Refuse what TD3 has no place for."""
-    if config.run.agent != "TD3":
-        return []
     scaling, use = config.ppo.observation_scaling, config.representation.use
     refused = (
         ("IntrinsicReward", config.intrinsic.kind, "none", config.intrinsic.kind != "none"),

@@ -3,16 +3,15 @@
 from pydantic import Field
 
 from configs.sections.section import Section
-from configs.sections.values import MOST, MOST_STEPS
+from configs.sections.values import MOST, MOST_STEPS, ModelName
 
 
 class DynamicsSection(Section):
     """Training a model of sequences on an encoded dataset (--train_dynamics)."""
 
-    model: str = Field(
+    model: ModelName = Field(
         "mdn_rnn",
         alias="DynamicsModel",
-        pattern=r"^[A-Za-z][\w.-]*$",
         description="what is trained: mdn_rnn, causal_transformer",
     )
     sequence_length: int = Field(

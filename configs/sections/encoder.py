@@ -5,24 +5,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.sections.section import Section
-from configs.sections.values import MOST, MOST_STEPS
+from configs.sections.values import MOST, MOST_STEPS, FolderPath, ModelName
 
 
 class EncoderSection(Section):
     """Training an encoder on rollouts that lie on disk (--train_encoder)."""
 
-    model: str = Field(
+    model: ModelName = Field(
         "vae",
         alias="Model",
-        pattern=r"^[A-Za-z][\w.-]*$",
         description="what is trained: vae (or vae.Vae), conv_autoencoder, simclr, byol, "
         "barlow_twins, temporal_barlow, reward_induced, state_decoder, state_autoencoder, "
         "transition, frame_decoder",
     )
-    finished_encoder: str = Field(
+    finished_encoder: Literal["none"] | FolderPath = Field(
         "none",
         alias="FinishedEncoder",
-        pattern=r"\S",
         description="folder of the encoder that this one builds on and leaves as it is: "
         "frame_decoder draws frames from its features, transition foretells them; none = there is "
         "none",

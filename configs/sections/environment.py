@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from configs.sections.section import Section
-from configs.sections.values import MOST_STEPS, Auto, split_numbers
+from configs.sections.values import MOST_STEPS, Auto, EnvironmentId, split_numbers
 
 
 def _split_words(value: Any) -> Any:
@@ -49,10 +49,9 @@ class EnvironmentSection(Section):
         description="simulator family; dream = the model of sequences that --train_dynamics left "
         "in the folder EnvID",
     )
-    env_id: str = Field(
+    env_id: EnvironmentId = Field(
         "MontezumaRevengeNoFrameskip-v4",
         alias="EnvID",
-        pattern=r"^[\w./:-]+$",
         description="environment id, for instance PongNoFrameskip-v4, ALE/Pong-v5, "
         "SuperMarioBros-v0, CartPole-v1, or module:id for a package of your own; a model's folder "
         "(dream)",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from configs.sections.section import Section
-from configs.sections.values import MOST, MOST_STEPS, Auto
+from configs.sections.values import MOST, MOST_STEPS, Auto, FolderPath
 
 
 class EvolutionSection(Section):
@@ -57,17 +57,15 @@ class EvolutionSection(Section):
         "own vector; latent_and_change = also how they changed since the step before. What "
         "MemoryModel remembers comes beside",
     )
-    vision_model: str = Field(
+    vision_model: Literal["none"] | FolderPath = Field(
         "none",
         alias="VisionModel",
-        pattern=r"\S",
         description="folder of the encoder that --train_encoder left (pixels); none = the "
         "environment's own vector. A checkpoint keeps the encoder",
     )
-    memory_model: str = Field(
+    memory_model: Literal["none"] | FolderPath = Field(
         "none",
         alias="MemoryModel",
-        pattern=r"\S",
         description="folder of the model of sequences whose memory the controller sees; none = no "
         "memory. A checkpoint keeps the model",
     )

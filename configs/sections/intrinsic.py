@@ -20,8 +20,9 @@ class IntrinsicSection(Section):
     kind: Literal["none", "RND", "DRND", "SND", "BYOL-Explore"] = Field(
         "RND",
         alias="IntrinsicReward",
-        description="the bonus; none = plain PPO, DRND = several random targets, SND = a target "
-        "trained by self-supervision, BYOL-Explore = the error of a latent world model",
+        description="the bonus (with Agent = TD3 the default is none); none = plain PPO, DRND = "
+        "several random targets, SND = a target trained by self-supervision, BYOL-Explore = the "
+        "error of a latent world model",
     )
     gamma: float = Field(0.99, alias="IntGamma", ge=0, le=1, description="intrinsic discount")
     coef: float = Field(1.0, alias="IntCoef", ge=0, description="weight of the intrinsic advantage")

@@ -5,7 +5,15 @@ from typing import Literal
 from pydantic import Field
 
 from configs.sections.section import Section
-from configs.sections.values import MOST, Auto, IntTuple, JsonObject, PositiveInt
+from configs.sections.values import (
+    MOST,
+    Auto,
+    EncoderPlace,
+    IntTuple,
+    JsonObject,
+    ModuleName,
+    PositiveInt,
+)
 
 
 class PPOSection(Section):
@@ -132,10 +140,9 @@ class PPOSection(Section):
         ge=0,
         description="gain of the value heads' start; 0 = values start at zero",
     )
-    backbone: str = Field(
+    backbone: Literal["own"] | EncoderPlace = Field(
         "own",
         alias="Backbone",
-        pattern=r"^(own|encoder:\S.*)$",
         description="what turns an observation into the policy's features: own = the network that "
         "the keys above describe, encoder:PATH = the encoder that --train_encoder left in the "
         "folder PATH (pixels), with StateHiddenSizes on top of it",
@@ -154,10 +161,9 @@ class PPOSection(Section):
         "or the last of StateHiddenSizes",
     )
 
-    custom_model: str = Field(
+    custom_model: Literal["none"] | ModuleName = Field(
         "none",
         alias="CustomModel",
-        pattern=r"^[A-Za-z_]\w*$",
         description="none = the policy that the keys above describe, NAME = class CustomModel of "
         "models/NAME.py in the current folder, in its place",
     )
@@ -165,7 +171,6 @@ class PPOSection(Section):
         "{}",
         alias="CustomModelConfig",
         description="what CustomModel is made with beside the spaces, as JSON on one line",
-        json_schema_extra={"format": "json-object"},
     )
 
     @property

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from configs.sections.section import Section
-from configs.sections.values import MOST, MOST_STEPS, IntTuple
+from configs.sections.values import MOST, MOST_STEPS, FolderPath, IntTuple
 
 
 class TD3Section(Section):
@@ -95,10 +95,9 @@ class TD3Section(Section):
         description="env steps of each environment in an update, after which a run may be saved or "
         "stopped and figures be written; it changes nothing that is learnt",
     )
-    transition_model: str = Field(
+    transition_model: Literal["none"] | FolderPath = Field(
         "none",
         alias="TransitionModel",
-        pattern=r"^(none|\S.*)$",
         description="what the critics see beside observation and action: none, or what follows, as "
         "the model foretells it that --train_encoder --model transition left in this folder",
     )

@@ -1,6 +1,7 @@
-"""What a key may hold: numbers within sensible bounds, lists of them, JSON."""
+"""What a key may hold: numbers within sensible bounds, lists of them, names, paths, JSON."""
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -47,4 +48,42 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-JsonObject = Annotated[str, BeforeValidator(_one_json_object)]
+JsonObject = Annotated[
+    str, BeforeValidator(_one_json_object), Field(json_schema_extra={"format": "json-object"})
+]
+
+# In a .conf file a comment would begin there, or a new line.
+_UNWRITABLE = re.compile(r"(^|\s)[#;]|[\r\n]")
+
+
+def _writable(value: Any) -> Any:
+    """Refuse a path that would be another one when it is read back from a .conf file."""
+    if isinstance(value, str) and (not value.strip() or _UNWRITABLE.search(value)):
+        raise PydanticCustomError("path", "no path")
+    return value
+
+
+def _encoder_place(value: Any) -> Any:
+    """Refuse anything but encoder:PATH."""
+    if isinstance(value, str):
+        kind, _, path = value.partition(":")
+        if kind != "encoder" or not path or path != path.strip():
+            raise PydanticCustomError("encoder_place", "no encoder")
+        _writable(path)
+    return value
+
+
+# What may be written, in words, is looked up by the format (configs/options.py).
+FolderPath = Annotated[
+    str, BeforeValidator(_writable), Field(json_schema_extra={"format": "folder"})
+]
+EncoderPlace = Annotated[
+    str, BeforeValidator(_encoder_place), Field(json_schema_extra={"format": "encoder"})
+]
+ModuleName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_]\w*$", json_schema_extra={"format": "module"})
+]
+ModelName = Annotated[
+    str, Field(pattern=r"^[A-Za-z][\w.-]*$", json_schema_extra={"format": "model"})
+]
+EnvironmentId = Annotated[str, Field(pattern=r"^[\w./:-]+$", json_schema_extra={"format": "id"})]

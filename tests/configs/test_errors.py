@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from configs.errors import ConfigurationError
-from configs.loading import load_config
+from configs.loading import load_config, render_conf
 from tests.architecture.test_floors import ROOT
 
 Refused = Callable[..., str]
@@ -88,6 +88,18 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
             "[Intrinsic], [Representation], [Encoder], [Dynamics], [Evolution], [TD3], [Run]; "
             "did you mean [Run]?",
         ),
+        (
+            "CustomModel = my-rnn",
+            "CustomModel = my-rnn: is not a name; allowed: none or a name of letters, digits and _ "
+            "that begins with no digit",
+        ),
+        (
+            "Backbone = runs/vae",
+            "Backbone = runs/vae: names no encoder; allowed: own or encoder:PATH, with the path of "
+            "a folder, in which no # or ; follows a blank",
+        ),
+        ("Model = vae 2", "allowed: a name of letters, digits and . _ - that begins with a let"),
+        ("EnvID = Pong v4", "is not a name; allowed: a name of letters, digits and . / : _ -"),
         ("Gamma", "bad.conf:1: Gamma: expected 'Key = value' or '[Section]'"),
         ("Gamma = # none", "bad.conf:1: Gamma has no value"),
         ("RepresentationLearningParameter = BYOLO", "BYOLO: is not one of the choices; allowed:"),
@@ -98,6 +110,12 @@ def test_all_errors_of_a_file_come_at_once_in_the_order_of_its_lines(refused: Re
         ),
         ("SSLPretraining = 5", "SSLPretraining = 5 without a head"),
         ("FreezeSharedBackbone = True", "FreezeSharedBackbone = True without pretraining"),
+        (
+            "FreezeSharedBackbone = True\nloadModel = True\n"
+            "EnvType = classic_control\nEnvID = CartPole-v1",
+            "FreezeSharedBackbone = True with state observations: a policy of state vectors has no",
+        ),
+        ("FreezeSharedBackbone = True\nloadModel = True\nCustomModel = mine", "CustomModel = mine"),
         ("IntrinsicReward = SND\nRNDInput = features", "only RND and DRND can look at"),
         (
             "RNDInput = modified\nObservationType = state\nEnvType = gymnasium",
@@ -109,6 +127,71 @@ def test_a_mistake_is_named_with_its_place_what_is_allowed_and_the_nearest_word(
     refused: Refused, text: str, told: str
 ) -> None:
     assert told in refused(text)
+
+
+PATHS = ("VisionModel", "MemoryModel", "FinishedEncoder", "TransitionModel")
+
+
+@pytest.mark.parametrize("path", ["runs/my #1", "runs/a ;b", "#1", "runs/a\nb"])
+def test_paths_that_a_file_would_cut_short_are_refused(refused: Refused, path: str) -> None:
+    for key in PATHS:
+        told = refused("Seed = 1", f"{key}={path}")
+        assert "is no path of a folder; allowed: none or the path of a folder, in which no" in told
+    told = refused("Seed = 1", f"Backbone=encoder:{path}")
+    assert "is no path of a folder; allowed: own or encoder:PATH, with the path" in told
+
+
+@pytest.mark.parametrize("path", ["runs/my 1", "runs/a#1;b", "~/\u00e9tude"])
+def test_paths_that_are_read_back_as_they_are_may_hold_blanks(tmp_path: Path, path: str) -> None:
+    written = tmp_path / "paths.conf"
+    for key in PATHS:
+        sight = "Agent = CMA-ES\nEnvType = box2d\nEnvID = CarRacing-v3\n"
+        written.write_text(sight)
+        config = load_config(written, [f"{key}={path}"]).config
+        assert f"\n{key} = {path}\n" in render_conf(config)
+        written.write_text(render_conf(config))
+        assert load_config(written).config == config
+
+
+SMALL_FRAMES = "PreProcHeight = 36\nPreProcWidth = 36\n"
+TD3 = "Agent = TD3\nEnvType = classic_control\nEnvID = Pendulum-v1\nNumEnv = 1\n"
+CMA = "Agent = CMA-ES\nEnvType = box2d\nEnvID = CarRacing-v3\nVisionModel = runs/vae\n"
+ENCODER = "Backbone = encoder:runs/vae\nRepresentation = "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL_FRAMES + ENCODER + "frozen\nIntrinsicReward = none",
+        SMALL_FRAMES + ENCODER + "finetune",
+        SMALL_FRAMES + "CustomModel = mine",
+        SMALL_FRAMES + CMA,
+        CMA + "ObservationScaling = running",
+        TD3 + "NumStep = 2",
+        TD3 + "ExtCoef = 0",
+        TD3 + "RNDInput = features",
+        TD3 + "SSLPretraining = 5",
+        TD3 + "FreezeSharedBackbone = True",
+        TD3 + "CustomModel = mine\nPolicyMemory = GRU",
+        TD3 + 'CustomModelConfig = {"a": 1}',
+        TD3 + "EnvironmentGroups = 2",
+        TD3 + SMALL_FRAMES + "ObservationType = pixels\n" + ENCODER + "frozen\n"
+        "FreezeSharedBackbone = True",
+        CMA + "NumEnv = 1\nEnvironmentGroups = 2",
+    ],
+)
+def test_a_key_that_means_nothing_contradicts_nothing(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "fine.conf"
+    path.write_text(text)
+    assert load_config(path).config
+
+
+@pytest.mark.parametrize("text", ["", "Agent = TD3", ENCODER + "own"])
+def test_frames_that_the_policys_own_network_cannot_shrink_are_refused(
+    refused: Refused, text: str
+) -> None:
+    told = refused(SMALL_FRAMES + text)
+    assert ("nothing is left after the third convolution" in told) == ("Backbone" not in text)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])

@@ -8,7 +8,7 @@ import pytest
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig, load_config
 
-Load = Callable[[str], LoadedConfig]
+Load = Callable[..., LoadedConfig]
 
 JCWLEO = """\
 [DEFAULT]
@@ -92,10 +92,10 @@ EnvType = [atari, mario, classic_control]
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    def load(text: str) -> LoadedConfig:
+    def load(text: str, *overrides: str) -> LoadedConfig:
         path = tmp_path / "old.conf"
         path.write_text(text)
-        return load_config(path)
+        return load_config(path, overrides)
 
     return load
 
@@ -154,14 +154,51 @@ def test_a_heads_own_loss_weight_counts_where_that_head_is_chosen(
     assert loaded.config.representation.coef == coef
 
 
-def test_a_head_chosen_on_the_command_line_decides_which_loss_weight_counts(tmp_path: Path) -> None:
-    path = tmp_path / "old.conf"
-    path.write_text(
+def test_a_head_chosen_on_the_command_line_decides_which_loss_weight_counts(load: Load) -> None:
+    loaded = load(
         "EnvType = atari\nBYOL_representationLossCoef = 0.5\n"
-        "BarlowTwins_representationLossCoef = 0.25\nrepresentationLearningMethod = BYOL"
+        "BarlowTwins_representationLossCoef = 0.25\nrepresentationLearningMethod = BYOL",
+        "RepresentationLearningParameter=Barlow-Twins",
     )
-    loaded = load_config(path, ["RepresentationLearningParameter=Barlow-Twins"])
     assert loaded.config.representation.coef == 0.25
+
+
+def test_a_loss_weight_of_the_command_line_is_of_the_files_head(load: Load) -> None:
+    weights = ("BYOL_representationLossCoef=0.5", "BarlowTwins_representationLossCoef=0.25")
+    for head in ("RepresentationLearningParameter", "representationLearningMethod"):
+        loaded = load(f"{head} = BYOL\nRepresentationCoef = 0.1", *weights)
+        assert loaded.config.representation.coef == 0.5
+        assert "BarlowTwins_representationLossCoef=0.25: ignored: the head is not Barlow-" in (
+            "\n".join(loaded.notes)
+        )
+    chosen = load("representationLearningMethod = BYOL", *weights, f"{head}=Barlow-Twins")
+    assert chosen.config.representation.coef == 0.25
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "read"),
+    [
+        ("TrainMethod = modified_RND", "TrainMethod=RND", ("RND", "pixels")),
+        ("TrainMethod = modified_RND", "TrainMethod=original_RND", ("RND", "pixels")),
+        ("TrainMethod = modified_RND", "TrainMethod=PPO", ("none", "pixels")),
+        ("TrainMethod = modified_RND", "IntrinsicReward=none", ("none", "pixels")),
+        ("TrainMethod = modified_RND", "IntrinsicReward=DRND", ("DRND", "features")),
+        ("TrainMethod = PPO", "TrainMethod=modified_RND", ("RND", "features")),
+        ("RNDInput = features", "TrainMethod=RND", ("RND", "pixels")),
+        ("TrainMethod = RND\nRNDInput = features", "Seed=1", ("RND", "features")),
+        ("TrainMethod = RND", "RNDInput=features", ("RND", "features")),
+    ],
+)
+def test_a_method_says_what_its_bonus_looks_at_where_its_source_leaves_that_open(
+    load: Load, file: str, line: str, read: tuple[str, str]
+) -> None:
+    section = load(file, line).config.intrinsic
+    assert (section.kind, section.rnd_input) == read
+
+
+def test_a_note_tells_what_of_a_method_was_taken(load: Load) -> None:
+    (note,) = load("TrainMethod = RND\nRNDInput = features").notes
+    assert "read as IntrinsicReward = RND; the details" in note
 
 
 def test_modified_rnd_of_an_older_file_looks_at_the_policys_features(load: Load) -> None:

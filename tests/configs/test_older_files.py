@@ -63,6 +63,28 @@ def test_a_slow_backbone_moves_in_an_epoch_as_far_as_the_studys(
     assert load(text).config.intrinsic.slow_rate == 0.05
 
 
+def test_minibatches_of_the_command_line_decide_how_far_a_slow_backbone_moves(load: Load) -> None:
+    loaded = load(LINEAR + "EMA_tau = 0.05\nMiniBatch = 8\n", "MiniBatch=4")
+    assert (1 - loaded.config.intrinsic.slow_rate) ** 4 == pytest.approx(0.95)
+
+
+def test_a_method_of_the_command_line_decides_which_layers_the_studys_bonus_has(load: Load) -> None:
+    text = "TrainMethod = modified_RND\n" + LINEAR
+    assert load(text, "TrainMethod=RND").config.intrinsic.state_hidden_sizes == (64, 64)
+    text = "TrainMethod = RND\n" + LINEAR
+    loaded = load(text, "TrainMethod=modified_RND")
+    assert loaded.config.intrinsic.state_hidden_sizes == (64, 128, 256)
+
+
+def test_a_task_of_the_command_line_is_not_taken_for_the_files(load: Load) -> None:
+    loaded = load(CLASSIC + "TrainMethod = RND\n", "EnvType=gymnasium")
+    assert not loaded.config.observes_pixels
+    assert not any("ObservationType = pixels" in note for note in loaded.notes)
+    breakout = LINEAR + "TrainMethod = PPO\nEnvID = BreakoutNoFrameskip-v4"
+    notes = load(breakout, "EnvID=PongNoFrameskip-v4").notes
+    assert not any("leaves out the no-op" in note for note in notes)
+
+
 def test_classic_control_is_seen_as_pictures_with_and_without_a_head(load: Load) -> None:
     for head in ("None", "BYOL", "Barlow-Twins"):
         text = f"{CLASSIC}TrainMethod = RND\nrepresentationLearningMethod = {head}\n"

@@ -34,7 +34,7 @@ from training.loop.stop_request import StopRequest
 from training.ranks.agreement import check_same_start, on_first_rank
 from training.ranks.distributed import Place, peer_errors, process_group, read_place
 from training.ranks.threads import learner_threads, set_threads
-from training.recording.describing import describe, episode_of, schema_from_spec
+from training.recording.describing import as_told_in, describe, episode_of, schema_from_spec
 from training.recording.recorder import Lived
 from training.recording.writing import WritingThread
 from trajectories.episode import Value
@@ -95,10 +95,10 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
     job = _Job(options, place, stop, choice, config.run.seed)
     with _open_environments(job, config) as pool:
         schema = schema_from_spec(pool.spec, options.background)
-        description = describe(config.environment, choice.name, options.background)
         policies = [choice.make(pool.spec) for _ in range(pool.num_environments)]
         began = time.monotonic()
         with _claim(job, ranks) as claims:
+            description = _description(job, config, pool)
             on_first_rank(ranks, lambda: _check_directory(job, schema, description))
             tally, num_bytes = Tally(), 0
             if claims.numbers:
@@ -222,6 +222,15 @@ def _claim(job: _Job, ranks: Ranks) -> Claims:
     numbers, claims.num_done = json.loads(ranks.broadcast_bytes(facts.encode()))
     claims.numbers = numbers[ranks.rank :: ranks.world_size]
     return claims
+
+
+def _description(job: _Job, config: Config, pool: EnvironmentPool) -> Description:
+    """Return what the episodes share, in the words of the dataset that they are added to."""
+    policy, background = job.choice.name, job.options.background
+    longest = pool.spec.max_episode_steps
+    return as_told_in(
+        job.options.out_dir, describe(config.environment, policy, background, longest)
+    )
 
 
 def _check_directory(job: _Job, schema: Schema, description: Description) -> None:

@@ -11,6 +11,7 @@ from configs.schema import Config, EnvironmentSection
 from training.checkpoints.dynamics import TrainedDynamics, load_dynamics
 from training.dreaming.dream import Dream
 from training.dreaming.environment import DreamEnvironment
+from training.recording.describing import LONGEST_EPISODE
 from trajectories.schema import ActionSpace
 from workers import opening
 from workers.environment_pool import EnvironmentPool
@@ -80,8 +81,8 @@ def _longest(section: EnvironmentSection, trained: TrainedDynamics) -> int:
     """Return the steps of a whole episode: the recipe's, else those of the episodes learnt from."""
     if section.max_episode_steps != "auto":
         return section.max_episode_steps
-    learnt = trained.environment.get("MaxStepPerEpisode")
-    return learnt if isinstance(learnt, int) else LONGEST
+    told = (trained.dataset.get(LONGEST_EPISODE), trained.environment.get("MaxStepPerEpisode"))
+    return next((steps for steps in told if isinstance(steps, int)), LONGEST)
 
 
 def _space_of(action: ActionSpace) -> gymnasium.Space[object]:

@@ -10,6 +10,7 @@ from configs.errors import ConfigurationError, DatasetError
 from configs.reading import printable
 from training.checkpoints.encoder import ENCODER
 from training.checkpoints.offline import environment_id
+from training.recording.describing import LONGEST_EPISODE, without_longest
 from trajectories.reader import Dataset, doubled_ids, open_dataset
 from trajectories.schema import differences
 
@@ -46,15 +47,19 @@ def _opened(folder: Path) -> Dataset:
 
 
 def _check_alike(one: Dataset, other: Dataset) -> None:
-    """Refuse datasets that cannot be read as one."""
+    """Refuse datasets that cannot be read as one; one from earlier versions may tell less."""
+    described = [dataset.info.description for dataset in (one, other)]
+    facts = [dict(each.facts) for each in described]
+    if not all(LONGEST_EPISODE in each for each in facts):
+        facts = [without_longest(each) for each in facts]
     ours, theirs = (
         {
             **dataset.info.schema.as_json(),
             "environment": dict(dataset.info.description.environment),
-            "facts": dict(dataset.info.description.facts),
+            "facts": told,
             "splits": list(dataset.info.description.splits.items()),
         }
-        for dataset in (one, other)
+        for dataset, told in zip((one, other), facts, strict=True)
     )
     differing = differences(ours, theirs)
     if differing:
@@ -106,4 +111,5 @@ def facts_of(dataset: Dataset, split: str) -> dict[str, Any]:
         "policy": dataset.info.description.policy,
         "schema": dataset.info.schema.as_json(),
         "encoder": dataset.info.description.facts.get(ENCODER),
+        LONGEST_EPISODE: dataset.info.description.facts.get(LONGEST_EPISODE),
     }

@@ -118,7 +118,11 @@ class SavedRollouts:
         except OSError as error:
             raise storage_error(folder, error) from error
         writer = ShardWriter(
-            folder, self._schema, describe(stored, policy, None), WRITER, provenance=provenance
+            folder,
+            self._schema,
+            describe(stored, policy, None, pool.spec.max_episode_steps),
+            WRITER,
+            provenance=provenance,
         )
         self._thread = WritingThread(writer)
 

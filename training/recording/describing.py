@@ -1,6 +1,8 @@
 """What a dataset is told of the environments that fill it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from configs.schema import EnvironmentSection
 from training.recording.background import MEDIAN, without_background
 from training.recording.recorder import Lived
 from trajectories.episode import Episode, Value
-from trajectories.manifest import Description
+from trajectories.manifest import MANIFEST, Description, read_info
 from trajectories.schema import ActionSpace, Schema
 from workers.environments.base import EnvironmentSpec
 
@@ -20,6 +22,7 @@ LARGEST = float(np.finfo(np.float64).max)
 _OF_THE_AGENT = frozenset({"stack_size", "learning_reward"})
 # Not told where they have this value: datasets from before there were such keys do not tell them.
 _NEWER: Mapping[str, Any] = {"ActionRepeat": 1, "DreamTemperature": 1.0, "MarioStages": "all"}
+LONGEST_EPISODE = "max_episode_steps"  # a fact, which those datasets do not tell either
 
 
 def schema_from_spec(spec: EnvironmentSpec, background: str | None) -> Schema:
@@ -54,13 +57,20 @@ def _actions(spec: EnvironmentSpec) -> ActionSpace:
     return ActionSpace("box", (spec.num_actions,), "float32", low=low, high=high)
 
 
-def describe(section: EnvironmentSection, policy: str, background: str | None) -> Description:
+def describe(
+    section: EnvironmentSection,
+    policy: str,
+    background: str | None,
+    max_episode_steps: int | None,
+) -> Description:
     """Return what all episodes of a dataset share.
 
     Args:
         section: of the configuration, as the environments were made with it.
         policy: which policy acted, in words.
         background: what was taken off the frames, or None.
+        max_episode_steps: env steps after which the environments cut an episode; None where that
+            is not known.
     """
     environment = section.model_dump(mode="json", by_alias=True, exclude=set(_OF_THE_AGENT))
     for key, value in _NEWER.items():
@@ -73,7 +83,27 @@ def describe(section: EnvironmentSection, policy: str, background: str | None) -
         if background is None
         else "int16: frame minus the median of each pixel over the episode",
     }
+    if max_episode_steps is not None:
+        stored[LONGEST_EPISODE] = max_episode_steps
     return Description(environment, policy, facts=stored)
+
+
+def as_told_in(folder: Path, description: Description) -> Description:
+    """Return the description without what the dataset in `folder` was made too early to tell.
+
+    Raises:
+        DatasetError: its manifest is damaged.
+    """
+    if not (folder / MANIFEST).exists():
+        return description
+    if LONGEST_EPISODE in read_info(folder).description.facts:
+        return description
+    return replace(description, facts=without_longest(description.facts))
+
+
+def without_longest(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a description tells beside its episodes' limit."""
+    return {name: fact for name, fact in facts.items() if name != LONGEST_EPISODE}
 
 
 def episode_of(

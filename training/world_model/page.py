@@ -20,9 +20,10 @@ from training.world_model.stages import Stage, run_folder
 PAGE = "world_model.html"
 MADE_BY = "make world_model"
 
+LOSS = "validation/loss"  # the least one's checkpoint is the best, and the one that is used
 ENCODER = (
     Quantity("losses/total", "Loss"),
-    Quantity("validation/loss", "Held-out loss"),
+    Quantity(LOSS, "Held-out loss"),
     Quantity("reconstruction/squared_error", "Squared error of a held-out drawing"),
 )
 DYNAMICS = (
@@ -93,10 +94,10 @@ def _seeing(found: Mapping[str, Path | None], folder: Path, page: Path) -> list[
 
 
 def _foretelling(found: Mapping[str, Path | None], folder: Path, page: Path) -> list[Markup]:
-    rows = _rows(folder / "mdn")
-    last = next((row for row in reversed(rows) if BESIDE[0] in row), {})
+    judged = [row for row in _rows(folder / "mdn") if LOSS in row and BESIDE[0] in row]
+    best: Row = min(judged, key=lambda row: row[LOSS], default={})
     names = ("the model", '"nothing changes"', "a Gaussian")
-    figures = [[name, _number(last.get(key))] for name, key in zip(names, BESIDE, strict=True)]
+    figures = [[name, _number(best.get(key))] for name, key in zip(names, BESIDE, strict=True)]
     parts = [_charts(DYNAMICS, folder / "mdn", "step"), table(("NLL of", "nats"), figures)]
     film = found["dream"]
     if film is None:

@@ -14,14 +14,7 @@ from training.folders.last_word import leave_last_word
 from training.live.console import final_message
 from training.recording.removing import remove_dataset
 from training.world_model.stages import RANKED, Stage
-from training.world_model.stamps import (
-    Fingerprints,
-    fingerprints,
-    is_of_other_settings,
-    is_whole,
-    leave_stamp,
-    remove_stamp,
-)
+from training.world_model.stamps import Stamps
 
 HEARD = (signal.SIGTERM, *FROM_A_TERMINAL)
 
@@ -34,7 +27,7 @@ class Pipeline:
         folder: where all of it lies.
         stages: in their order.
         num_ranks: processes of the stages that several can share.
-        overwrite: replace what was made with other settings.
+        overwrite: replace what was made with other settings, or from what has changed since.
     """
 
     folder: Path
@@ -48,7 +41,8 @@ class Pipeline:
         Signals that ask for a stop are this program's from then on, and ignored at a bad end.
 
         Raises:
-            ConfigurationError: a stage was made with other settings, and is not to be replaced.
+            ConfigurationError: a stage was made with other settings or from what has changed
+                since, and is not to be replaced.
             StorageError: a stamp cannot be written, or what is replaced not removed.
         """
         try:
@@ -58,42 +52,56 @@ class Pipeline:
 
     def _run(self) -> int:
         _listen()
-        wanted = fingerprints(self.stages)
-        if not self.overwrite:
-            self._refuse_others(wanted)
+        stamps = Stamps(self.folder, self.stages)
+        self._check(stamps, self.stages)
         for number, stage in enumerate(self.stages, start=1):
             place = f"[{number}/{len(self.stages)}] {stage.name}"
-            if is_whole(self.folder, stage, wanted[stage.name]):
+            if stamps.is_whole(stage):
                 final_message(f"{place}: whole, passed over")
                 continue
-            if is_of_other_settings(self.folder, stage, wanted[stage.name]):
-                self._remove_datasets_of(stage)
+            self._check(stamps, [stage])  # an earlier one may just have left something else
             final_message(f"{place}: {stage.title}")
             began = time.monotonic()
-            code, text = run(self._command(stage, wanted))  # which hands signals on meanwhile
+            code, text = run(self._begin(stamps, stage))  # which hands signals on meanwhile
             _listen()
             if code == 128 + signal.SIGTERM:  # told to stop where there is nothing to save
                 code = STOPPED_EXIT_CODE
             if code != 0:
                 return _say_end(place, code, text)
-            leave_stamp(self.folder, stage, wanted[stage.name])
+            stamps.leave(stage)
             final_message(f"{place}: done in {time.monotonic() - began:,.0f} s")
         return 0
 
-    def _refuse_others(self, wanted: Fingerprints) -> None:
-        others = [
-            stage.name
-            for stage in self.stages
-            if is_of_other_settings(self.folder, stage, wanted[stage.name])
-        ]
+    def _check(self, stamps: Stamps, stages: Sequence[Stage]) -> None:
+        """Refuse to replace anything, unless that is asked for."""
+        if self.overwrite:
+            return
+        others = [stage.name for stage in stages if stamps.is_of_other_settings(stage)]
         if others:
             raise ConfigurationError(
                 f"{self.folder}: {', '.join(others)} {'was' if len(others) == 1 else 'were'} made "
                 "with other settings (preset, seed or recipe); choose another FOLDER, or "
                 "OVERWRITE=1 to make them anew"
             )
+        for stage in stages:
+            changed = stamps.changed_since(stage)
+            if changed:
+                raise ConfigurationError(
+                    f"{self.folder}: what {' and '.join(changed)} left is not what {stage.name} "
+                    f"was made from; OVERWRITE=1 makes {stage.name} anew, and all that is built "
+                    "on it"
+                )
 
-    def _remove_datasets_of(self, replaced: Stage) -> None:
+    def _begin(self, stamps: Stamps, stage: Stage) -> list[str]:
+        """Make way for a stage and note that it begins; return its command."""
+        words = stage.words
+        if stamps.is_to_be_replaced(stage):
+            self._remove_datasets_of(stamps, stage)
+            words = tuple("--overwrite" if word == "--resume" else word for word in words)
+        stamps.leave_begun(stage)
+        return self._command(stage, words)
+
+    def _remove_datasets_of(self, stamps: Stamps, replaced: Stage) -> None:
         """Remove datasets that a stage adds to, or one that builds on it: they would be refused.
 
         Their stamps go too, so that what is stopped afterwards goes on.
@@ -103,14 +111,11 @@ class Pipeline:
                 continue
             try:
                 remove_dataset(stage.adds_to)
-                remove_stamp(self.folder, stage)
+                stamps.remove(stage)
             except OSError as error:
                 raise storage_error(stage.adds_to, error) from error
 
-    def _command(self, stage: Stage, wanted: Fingerprints) -> list[str]:
-        words = list(stage.words)
-        if "--resume" in words and is_of_other_settings(self.folder, stage, wanted[stage.name]):
-            words[words.index("--resume")] = "--overwrite"
+    def _command(self, stage: Stage, words: Sequence[str]) -> list[str]:
         alone = [sys.executable, "main.py", *words]
         if self.num_ranks == 1 or stage.name not in RANKED:
             return alone

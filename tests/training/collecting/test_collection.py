@@ -20,7 +20,9 @@ from tests.training.collecting.sets import (
     episodes_of,
     numbers_of,
 )
+from training.collecting import collection
 from training.collecting.numbering import environment_seed
+from training.recording.describing import describe
 from trajectories.manifest import read_info
 from trajectories.reader import open_dataset
 from trajectories.verify import verify_folder
@@ -102,6 +104,7 @@ def test_all_that_there_is_to_store_is_stored(tmp_path: Path) -> None:
     told = read_info(folder).description
     assert told.environment["EnvID"] == f"{PROBES}:Noise-v0"
     assert (told.policy, told.facts["rewards"]) == ("random", "raw")
+    assert told.facts["max_episode_steps"] == 20
 
 
 def test_more_are_added_after_those_that_are_there_and_to_the_same_set(tmp_path: Path) -> None:
@@ -112,6 +115,18 @@ def test_more_are_added_after_those_that_are_there_and_to_the_same_set(tmp_path:
     twice = collect(tmp_path / "a", *common, "--num_rollouts", "3")
     once = collect(tmp_path / "b", *common, "--num_rollouts", "7")
     assert episodes_of(twice) == episodes_of(once)
+
+
+def test_a_set_from_before_limits_were_told_takes_more_episodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ("--environment", "CartPole-v1")
+    with monkeypatch.context() as before:
+        before.setattr(collection, "describe", lambda a, b, c, _: describe(a, b, c, None))
+        folder = collect(tmp_path, *common, "--num_rollouts", "2")
+    collect(tmp_path, *common, "--num_rollouts", "2")
+    assert numbers_of(folder) == list(range(4))
+    assert "max_episode_steps" not in read_info(folder).description.facts
 
 
 def test_instances_of_an_array_share_what_is_asked_for(tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ from agents.dynamics.dynamics import Dynamics
 from configs.errors import CheckpointError, ConfigurationError
 from configs.schema import Config, EnvironmentSection
 from tests.agents.dynamics.walks import D, make, task
+from tests.runs import run_here
 from tests.training.offline.made import VECTORS, train, vectors, write
 from training.checkpoints.dynamics import load_dynamics
 from training.checkpoints.storage import Saver, load_payload
+from training.collecting import collection
 from training.dreaming.dream import Dream
 from training.dreaming.environment import DreamEnvironment
-from training.dreaming.opening import open_pool
+from training.dreaming.opening import dream_spec, open_pool
+from training.recording.describing import describe
 from workers.environments.base import EnvironmentSpec
 from workers.in_process import InProcessPool
 from workers.opening import Sizes
@@ -188,6 +191,27 @@ def test_a_pool_of_dreams_is_opened_by_the_folder_of_a_model(trained: Path) -> N
     assert spec.can_snapshot
     assert spec.max_episode_steps == 1_000  # the dataset does not say
     assert opened(trained, max_episode_steps=7).max_episode_steps == 7
+
+
+def test_a_dream_is_as_long_as_the_episodes_of_its_dataset_could_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dreamt(name: str, *arguments: str) -> int | None:
+        collected = ("--collect", "--environment", "CartPole-v1", "--num_rollouts", "20")
+        assert run_here(tmp_path, *collected, f"--out_dir={name}", *arguments) == 0
+        model = f"{name}_model"
+        small = ("--sequence_length=4", "--batch_size=8", "--train_steps=2")
+        places = {"dataset": name, "model_dir": model}
+        assert train(tmp_path, *small, **places, verb="--train_dynamics") == 0
+        section = EnvironmentSection.model_validate({"env_type": "dream", "env_id": "x"})
+        return dream_spec(section, load_dynamics(tmp_path / model)).max_episode_steps
+
+    assert dreamt("whole") == 500  # CartPole's own limit
+    assert dreamt("cut", "--max_steps=30") == 30
+    with monkeypatch.context() as before:
+        before.setattr(collection, "describe", lambda a, b, c, _: describe(a, b, c, None))
+        assert dreamt("old_cut", "--max_steps=30") == 30
+        assert dreamt("old") == 1_000  # which does not say
 
 
 def test_what_cannot_be_dreamt_in_is_refused_in_words(trained: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.offline.made import (
+    DESCRIPTION,
     FRAMES,
     VECTORS,
     rows_of,
@@ -261,6 +262,15 @@ def test_several_datasets_are_trained_on_as_one_if_they_are_alike(
     write(tmp_path / "part_3", [square(50)], description=other)
     assert train(tmp_path, *SMALL, dataset="part_*", model_dir="F") == 2
     assert "part_1 and part_3 differ in environment.id" in capsys.readouterr().err
+    for name, seed, facts in (("old", 60, {}), ("told", 70, {"max_episode_steps": 9})):
+        told = replace(DESCRIPTION, facts=facts)  # one from before limits were told goes with it
+        episodes = [square(number) for number in range(seed, seed + 10)]
+        write(tmp_path / f"limit_{name}", episodes, description=told)
+    assert train(tmp_path, *SMALL, dataset="limit_*", model_dir="G") == 0
+    longer = replace(DESCRIPTION, facts={"max_episode_steps": 8})
+    write(tmp_path / "limit_unlike", [square(80)], description=longer)
+    assert train(tmp_path, *SMALL, dataset="limit_[tu]*", model_dir="F") == 2
+    assert "limit_unlike differ in facts.max_episode_steps" in capsys.readouterr().err
     cut = Description({"id": "Square-v0"}, "random", {"train": 0.5, "validation": 0.5})
     write(tmp_path / "cut_1", [square(1)])
     write(tmp_path / "cut_2", [square(2)], description=cut)  # encoded, they would be cut as one

@@ -1,5 +1,6 @@
 """The stages of a world model: commands that main.py knows, each run once."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from configs.errors import ConfigurationError
 from tests.runs import MAIN
 from tests.training.offline.made import square, write
 from training.checkpoints.encoder import load_encoder
+from training.world_model import running
+from training.world_model.page import write_page
 from training.world_model.presets import PAPER, PRESETS, SMALL, Preset
 from training.world_model.running import HEARD, Pipeline
 from training.world_model.stages import Stage, stages_of
@@ -147,6 +150,144 @@ def test_latents_of_an_encoder_that_is_replaced_are_encoded_anew(
     capsys.readouterr()
     assert trained_for(2, overwrite=False).run() == 0
     assert "encode: whole, passed over" in capsys.readouterr().out
+
+
+class Made:
+    """Two stages in the place of commands that take long: each leaves a file that tells of it.
+
+    Attributes:
+        folder: where all of it lies.
+        begun: the flags that each stage was begun with, in their order.
+        stopped: the stage that is stopped once it has removed what it replaces; "" for none.
+        version: of what the first stage makes; the second one copies it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.begun: list[str] = []
+        self.stopped = ""
+        self.version = 1
+
+    def stages(self, setting: int) -> tuple[Stage, Stage]:
+        def stage(name: str, *needs: str) -> Stage:
+            words = (name, "--resume", f"--steps={setting}")
+            return Stage(name, name, words, needs, self.folder / f"{name}.out")
+
+        return stage("first"), stage("second", "first")
+
+    def run(self, command: list[str]) -> tuple[int, str]:
+        name, flag = command[2:4]
+        self.begun.append(f"{name} {flag}")
+        product = self.folder / f"{name}.out"
+        if name == self.stopped.removesuffix(" at once"):
+            if flag == "--overwrite" and not self.stopped.endswith("at once"):
+                product.unlink(missing_ok=True)
+            return 75, ""
+        source = f"version {self.version}"
+        if name == "second":
+            source = (self.folder / "first.out").read_text()
+        product.write_text(f"{command} of {source}")
+        return 0, ""
+
+    def pipeline(self, setting: int = 1, *, overwrite: bool = False) -> Pipeline:
+        self.begun.clear()
+        return Pipeline(self.folder, self.stages(setting), 1, overwrite)
+
+
+@pytest.fixture
+def made(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Made:
+    made = Made(pipeline.folder)
+    monkeypatch.setattr(running, "run", made.run)
+    assert made.pipeline().run() == 0
+    assert made.begun == ["first --resume", "second --resume"]
+    return made
+
+
+def test_a_stage_that_replaces_and_is_stopped_goes_on_by_the_same_command(made: Made) -> None:
+    made.stopped = "first"
+    assert made.pipeline(2, overwrite=True).run() == 75
+    assert made.begun == ["first --overwrite"]
+    assert made.pipeline(2, overwrite=True).run() == 75
+    assert made.begun == ["first --resume"]
+    made.stopped = ""
+    assert made.pipeline(2, overwrite=True).run() == 0
+    assert made.begun == ["first --resume", "second --overwrite"]
+
+
+def test_a_stage_that_is_stopped_before_it_has_replaced_anything_replaces_it_then(
+    made: Made,
+) -> None:
+    made.stopped = "first at once"
+    assert made.pipeline(2, overwrite=True).run() == 75
+    with pytest.raises(ConfigurationError, match="first, second were made with other settings"):
+        made.pipeline(2).run()
+    made.stopped = ""
+    assert made.pipeline(2, overwrite=True).run() == 0
+    assert made.begun == ["first --overwrite", "second --overwrite"]
+
+
+def test_a_stage_that_was_stopped_is_not_gone_on_with_under_other_settings(made: Made) -> None:
+    made.stopped = "second"
+    assert made.pipeline(2, overwrite=True).run() == 75
+    made.stopped = ""
+    with pytest.raises(ConfigurationError, match="first, second were made with other settings"):
+        made.pipeline(3).run()
+    assert made.pipeline(3, overwrite=True).run() == 0
+    assert made.begun == ["first --overwrite", "second --overwrite"]
+
+
+@pytest.mark.parametrize("change", ["lost", "made anew"])
+def test_what_was_made_from_something_that_has_changed_since_is_not_whole(
+    made: Made, change: str
+) -> None:
+    first, second = made.folder / "first.out", made.folder / "second.out"
+    made.version = 2
+    if change == "lost":
+        first.unlink()
+    else:
+        first.write_text("another one, by hand")
+    with pytest.raises(ConfigurationError, match="what first left is not what second was made fr"):
+        made.pipeline().run()
+    assert made.begun == []
+    assert made.pipeline(overwrite=True).run() == 0
+    assert made.begun == ["first --resume", "second --overwrite"]
+    assert second.read_text().endswith(first.read_text())
+    assert made.pipeline().run() == 0
+    assert made.begun == []
+
+
+def test_a_stage_that_an_earlier_one_has_just_outdated_is_not_replaced_unasked(
+    made: Made,
+) -> None:
+    (made.folder / "stages" / "first.json").unlink()  # so that it is run again
+    made.version = 2
+    with pytest.raises(ConfigurationError, match="OVERWRITE=1 makes second anew"):
+        made.pipeline().run()
+    assert made.begun == ["first --resume"]
+
+
+def test_stamps_from_before_sources_were_noted_are_taken_at_their_word(made: Made) -> None:
+    for file in (made.folder / "stages").iterdir():
+        stamp = json.loads(file.read_text())
+        file.write_text(json.dumps({key: stamp[key] for key in ("fingerprint", "product")}))
+    assert made.pipeline().run() == 0
+    assert made.begun == []
+
+
+def test_the_page_tells_of_the_checkpoint_that_is_used(tmp_path: Path) -> None:
+    (tmp_path / "mdn").mkdir()
+    judged = [
+        {"step": 20, "losses/total": 5.0},
+        *(
+            {"step": step, "validation/loss": loss, "dynamics/nll": nll}
+            for step, loss, nll in ((50, 3.0, 1.5), (100, 2.0, 1.25), (150, 2.5, 1.75))
+        ),
+        {"step": 160, "losses/total": 1.0},
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in judged)
+    (tmp_path / "mdn" / "metrics.jsonl").write_text(text)
+    page = write_page(tmp_path, "small", stages_of(SMALL, tmp_path, 1)).read_text()
+    assert [nll for nll in ("1.5", "1.25", "1.75") if f"<td>{nll}</td>" in page] == ["1.25"]
 
 
 @pytest.mark.slow
