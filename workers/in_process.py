@@ -196,7 +196,8 @@ class InProcessPool:
     def restore(self, snapshots: list[bytes]) -> None:
         """Let every environment continue exactly from what `snapshot` returned.
 
-        The observations stay what they were: the caller holds the right ones.
+        The newest observations, states and labels are theirs, too. In checkpoints from before
+        observations were kept there are none: these stay what they were.
 
         Raises:
             ValueError: not one snapshot per environment.

@@ -220,7 +220,8 @@ class WorkerPool:
     def restore(self, snapshots: list[bytes]) -> None:
         """Let every environment continue exactly from what `snapshot` returned.
 
-        The observations in shared memory stay what they were: the caller holds the right ones.
+        The newest observations, states and labels are theirs, too. In checkpoints from before
+        observations were kept there are none: these stay what they were.
 
         Raises:
             ValueError: not one snapshot per environment.

@@ -283,3 +283,19 @@ def test_a_worker_killed_while_it_restores_is_no_refusal() -> None:
         os.kill(worker_ids()["worker-0"], signal.SIGKILL)
         with pytest.raises(WorkerError, match="cannot go on from their snapshots"):
             pool.restore(snapshots)
+
+
+@pytest.mark.parametrize("num_steps", [6, 7])  # the newest observations lie in either slot
+def test_a_worker_lost_right_after_a_resume_is_cut_where_the_resumed_games_left_off(
+    num_steps: int,
+) -> None:
+    with make_pool(GameProbe) as pool:
+        pool.reset()
+        for _ in range(num_steps):
+            before = step(pool).observations.copy()
+        snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
+    with make_pool(GameProbe, base_seed=7) as pool:
+        pool.reset()
+        pool.restore(snapshots)
+        os.kill(worker_ids()["worker-0"], signal.SIGKILL)
+        assert_lost(step(pool), before, [0, 1])

@@ -4,7 +4,6 @@ This is all of a worker that knows nothing of processes and pipes. Rows are indi
 [0, N); the worker writes only its own.
 """
 
-import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -30,13 +29,13 @@ from workers.shared.protocol import (
     describe_progress,
 )
 from workers.shared.shared_arrays import SharedArrays
+from workers.stepping.row_snapshots import RowSnapshot
 from workers.stepping.values import ObservationCheck, bad_reward, bad_value, check_flags
 
 MakeEnvironment = Callable[[], gymnasium.Env[Any, Any]]
 
 BUILD_STREAM = 1  # its streams while it is made are not those of its first reset
 FEWEST_TOGETHER = 4  # of fewer, one after the other is as fast
-_TALLY = struct.Struct("<dq")  # running score and length, ahead of the environment's own snapshot
 
 
 class OwnedEnvironments:
@@ -51,6 +50,7 @@ class OwnedEnvironments:
         self._rows = rows
         self._environments: dict[int, Environment] = {}
         self._batches: dict[int, Batch] = {}  # by group, see `step_together`
+        self._slots: dict[int, int] = {}  # by group: where its newest observations lie
         self._progress: NDArray[np.int32] = np.zeros(2, np.int32)
 
     @property
@@ -123,6 +123,7 @@ class OwnedEnvironments:
     def reset(self, group: int, slot: int, seeds: tuple[int | None, ...]) -> None:
         """Begin a new episode in every environment of the group, and write the observations."""
         rows = self._rows[group]
+        self._slots[group] = slot
         observations = self._arrays.observations[slot]
         for row, seed in zip(rows, seeds, strict=True):
             observations[row] = self._reset_one(row, seed)
@@ -138,6 +139,7 @@ class OwnedEnvironments:
         What can be done for all environments at once is done at the end: between two emulators the
         caches are cold, and every line of Python costs several times what it does elsewhere.
         """
+        self._slots[group] = slot
         if group in self._batches:
             return self._step_batch(self._batches[group], self._rows[group], slot)
         rows = self._rows[group]
@@ -211,11 +213,13 @@ class OwnedEnvironments:
             return [None] * len(rows)
         if group in self._batches:
             self._batches[group].store()
+        arrays = self._arrays
+        observations = arrays.observations[self._slots[group]]
         captured: list[TakeSnapshot | None] = []
         for row in rows:
             self._mark(row, Phase.SNAPSHOT)
-            tally = _TALLY.pack(self._arrays.scores[row], self._arrays.lengths[row])
-            captured.append(partial(_with_tally, tally, self._environments[row].capture()))
+            of_the_row = (arrays.scores[row], arrays.lengths[row], observations[row].tobytes())
+            captured.append(partial(_pack, *of_the_row, self._environments[row].capture()))
         self._mark(rows.start, Phase.IDLE)
         return captured
 
@@ -224,12 +228,21 @@ class OwnedEnvironments:
         return [None if take is None else take() for take in self.capture(group)]
 
     def restore(self, group: int, snapshots: tuple[bytes, ...]) -> None:
-        """Continue each environment of the group from what `snapshot` returned."""
+        """Continue each environment of the group from what `snapshot` returned.
+
+        Its newest observation, state and labels are written to both slots.
+        """
+        arrays = self._arrays
         for row, snapshot in zip(self._rows[group], snapshots, strict=True):
             self._mark(row, Phase.RESTORE)
-            score, length = _TALLY.unpack_from(snapshot)
-            self._arrays.scores[row], self._arrays.lengths[row] = score, length
-            self._environments[row].restore(snapshot[_TALLY.size :])
+            score, length, observation, environment = RowSnapshot.unpack(snapshot)
+            arrays.scores[row], arrays.lengths[row] = score, length
+            self._environments[row].restore(environment)
+            if observation:
+                seen = np.frombuffer(observation, arrays.observations.dtype)
+                arrays.observations[:, row] = seen.reshape(arrays.observations.shape[2:])
+            for slot in (0, 1):
+                self._tell(row, slot)
         self._load(group)
         self._mark(self._rows[group].start, Phase.IDLE)
 
@@ -321,5 +334,5 @@ def _as_ours(environment: gymnasium.Env[Any, Any]) -> Environment:
     return adapted(environment)
 
 
-def _with_tally(tally: bytes, take: TakeSnapshot) -> bytes:
-    return tally + take()
+def _pack(score: float, length: int, observation: bytes, take: TakeSnapshot) -> bytes:
+    return RowSnapshot(score, length, observation, take()).pack()
