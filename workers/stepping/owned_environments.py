@@ -182,16 +182,12 @@ class OwnedEnvironments:
         stepped, rewards, terminated, truncated = batch.step(arrays.actions[here])
         if not np.isfinite(stepped).all():
             for row, observation in zip(rows, stepped, strict=True):
+                self._mark(row, Phase.STEP)
                 self._check_observation(row, observation)
+        self._count_rewards(rows, rewards)
         observations = arrays.observations[slot]
         observations[here] = stepped
-        arrays.rewards[here], arrays.terminated[here], arrays.truncated[here] = (
-            rewards,
-            terminated,
-            truncated,
-        )
-        arrays.scores[here] += rewards
-        arrays.lengths[here] += 1
+        arrays.terminated[here], arrays.truncated[here] = terminated, truncated
         games = []
         for index in np.flatnonzero(terminated | truncated).tolist():
             row = rows[index]
@@ -298,7 +294,7 @@ class OwnedEnvironments:
         self._check_observation(row, observation)
         return observation
 
-    def _count_rewards(self, rows: range, rewards: tuple[Any, ...]) -> None:
+    def _count_rewards(self, rows: range, rewards: tuple[Any, ...] | NDArray[np.float64]) -> None:
         """Write the rewards of a step and add them to the running scores, if all are fine."""
         here = slice(rows.start, rows.stop)
         bad = bad_reward(rewards)
