@@ -209,7 +209,8 @@ class InProcessPool:
         try:
             with self._failures_named(is_replaceable=False):
                 for group, rows in enumerate(self._rows):
-                    self._owned.restore(group, tuple(snapshots[rows.start : rows.stop]))
+                    own = tuple(snapshots[rows.start : rows.stop])
+                    self._owned.restore(group, own, lambda row: None)
         except ScoutError as error:
             raise CheckpointError(
                 f"{error}\nso the environments refuse the snapshots of the checkpoint; "

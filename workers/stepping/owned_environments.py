@@ -223,14 +223,18 @@ class OwnedEnvironments:
         """Return the state of each environment of the group; None where it has none to give."""
         return [None if take is None else take() for take in self.capture(group)]
 
-    def restore(self, group: int, snapshots: tuple[bytes, ...]) -> None:
+    def restore(
+        self, group: int, snapshots: tuple[bytes, ...], tell: Callable[[int], None]
+    ) -> None:
         """Continue each environment of the group from what `snapshot` returned.
 
-        Its newest observation, state and labels are written to both slots.
+        Its newest observation, state and labels are written to both slots. `tell` is given each
+        one's index before it is restored.
         """
         arrays = self._arrays
         for row, snapshot in zip(self._rows[group], snapshots, strict=True):
             self._mark(row, Phase.RESTORE)
+            tell(row)
             score, length, observation, environment = RowSnapshot.unpack(snapshot)
             arrays.scores[row], arrays.lengths[row] = score, length
             self._environments[row].restore(environment)
