@@ -109,7 +109,8 @@ class OwnedEnvironments:
     def step_together(self) -> None:
         """Step each group whose environments can be stepped at once in that way from now on.
 
-        The results are the same to the last bit; what is lost is which environment failed.
+        The results are the same to the last bit, a dream's but for rounding; what is lost is which
+        environment raised.
         """
         if self._has_states or self._has_labels:
             return  # the environments themselves are asked after every step
