@@ -306,7 +306,7 @@ def test_each_environment_of_a_worker_has_its_own_time_to_be_restored() -> None:
     with make_pool(GameProbe) as pool:
         pool.reset()
         snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
-    make, limits = partial(SlowlyRestored, 0.9), {"step_timeout": 0.5, "reset_timeout": 3.0}
+    make, limits = partial(SlowlyRestored, 2.5), {"step_timeout": 1.0, "reset_timeout": 8.0}
     with make_pool(make, num_processes=1, **limits) as pool:
         pool.reset()
         pool.restore(snapshots)
@@ -317,7 +317,7 @@ def test_an_environment_that_is_not_restored_in_its_time_is_named() -> None:
     with make_pool(GameProbe) as pool:
         pool.reset()
         snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
-    with make_pool(partial(SlowlyRestored, 60.0), reset_timeout=3.0) as pool:
+    with make_pool(partial(SlowlyRestored, 60.0), reset_timeout=8.0) as pool:
         pool.reset()
-        with pytest.raises(WorkerError, match=r"restoring environment [02]: .* 3 seconds"):
+        with pytest.raises(WorkerError, match=r"restoring environment [02]: .* 8 seconds"):
             pool.restore(snapshots)
