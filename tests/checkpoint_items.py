@@ -2,7 +2,6 @@
 
 import json
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import torch
 
 from agents.ranks import bytes_tensor
 from training.checkpoints.storage import Payload, Saver, load_payload, pack, unpack
+from workers.stepping.row_snapshots import RowSnapshot
 
 Place = tuple[Any, ...]
-_TALLY = struct.Struct("<dq")  # ahead of an environment's snapshot: its score and length
 
 
 def open_checkpoint(path: Path) -> Payload:
@@ -53,17 +52,18 @@ def _at(opened: Payload, place: Place) -> Any:
 
 
 def _open_snapshot(snapshot: torch.Tensor) -> dict[str, Any]:
-    data = snapshot.numpy().tobytes()
-    score, length = _TALLY.unpack_from(data)
-    content = json.loads(data[_TALLY.size :])
-    return {"score": score, "length": length, **content["state"], "env_id": content["env_id"]}
+    row = RowSnapshot.unpack(snapshot.numpy().tobytes())
+    content = json.loads(row.environment)
+    of_the_row = {"score": row.score, "length": row.length, "observation": row.observation}
+    return {**of_the_row, **content["state"], "env_id": content["env_id"]}
 
 
 def _close_snapshot(state: dict[str, Any]) -> torch.Tensor:
     state = dict(state)
-    tally = _TALLY.pack(state.pop("score"), state.pop("length"))
+    of_the_row = {name: state.pop(name) for name in ("score", "length", "observation")}
     content = {"env_id": state.pop("env_id"), "state": state}
-    return bytes_tensor(tally + json.dumps(content).encode())
+    row = RowSnapshot(**of_the_row, environment=json.dumps(content).encode())
+    return bytes_tensor(row.pack())
 
 
 def _places(value: Any, place: Place = ()) -> Iterator[Place]:
@@ -119,6 +119,8 @@ def _of_another_game(name: str, value: Any, neighbours: Any) -> Any:
             return value + 1
         case []:
             return [99]
+        case bytes():
+            return bytes(len(value))
         case list():
             return [_of_another_game(name, each, each) for each in value]
     raise AssertionError(f"{name} is the same in both environments: {value}")

@@ -32,6 +32,7 @@ NO_ROOMS = "the game tells no rooms"
 INERT = {
     ("", "optimizer param_groups"): "the configuration's, which a user may have changed",
     ("", "environments life_was_lost"): "no life is lost between two steps",
+    ("", "environments observation"): "no worker is lost before its first step",
     ("cartpole", "ages"): ONE_FRAME,
     ("continuous actions", "ages"): ONE_FRAME,
     ("a memory", "ages"): ONE_FRAME,

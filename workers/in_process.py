@@ -196,7 +196,8 @@ class InProcessPool:
     def restore(self, snapshots: list[bytes]) -> None:
         """Let every environment continue exactly from what `snapshot` returned.
 
-        The observations stay what they were: the caller holds the right ones.
+        The newest observations, states and labels are theirs, too. In checkpoints from before
+        observations were kept there are none: these stay what they were.
 
         Raises:
             ValueError: not one snapshot per environment.
@@ -208,7 +209,8 @@ class InProcessPool:
         try:
             with self._failures_named(is_replaceable=False):
                 for group, rows in enumerate(self._rows):
-                    self._owned.restore(group, tuple(snapshots[rows.start : rows.stop]))
+                    own = tuple(snapshots[rows.start : rows.stop])
+                    self._owned.restore(group, own, lambda row: None)
         except ScoutError as error:
             raise CheckpointError(
                 f"{error}\nso the environments refuse the snapshots of the checkpoint; "

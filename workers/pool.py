@@ -76,7 +76,8 @@ class WorkerPool:
             base_seed, first_index: environment i is first reset with base_seed + first_index + i,
                 and what it draws while it is made follows from that number too.
             step_timeout: seconds that a step of a worker's environments may take.
-            reset_timeout: seconds that building one of them, or a reset of all, may take.
+            reset_timeout: seconds that building or restoring one of them, or a reset of all, may
+                take.
             max_restarts: lost workers that are replaced, in all.
             with_states: whether states and labels come beside the observations.
 
@@ -220,7 +221,8 @@ class WorkerPool:
     def restore(self, snapshots: list[bytes]) -> None:
         """Let every environment continue exactly from what `snapshot` returned.
 
-        The observations in shared memory stay what they were: the caller holds the right ones.
+        The newest observations, states and labels are theirs, too. In checkpoints from before
+        observations were kept there are none: these stay what they were.
 
         Raises:
             ValueError: not one snapshot per environment.

@@ -3,11 +3,16 @@
 from configs.schema import Config
 
 LARGEST_GAMMA_OF_MAZES = 0.99  # docs/study.md, slow slides
+# In ids whose episodes terminate where they are lost: lava, a crash, a fall, the edge of a track.
+LOST = (
+    *("Lava", "DistShift", "CartPole", "LunarLander", "CarRacing", "BipedalWalker"),
+    *("Hopper", "Walker2d", "Ant-", "Humanoid-", "InvertedPendulum", "InvertedDoublePendulum"),
+)
 
 
 def warnings(config: Config) -> list[str]:
     """Return one message for each choice that will do, but not all that the user may expect."""
-    return [*_without_effect(config), *_believing(config), *_unsafe(config)]
+    return [*_without_effect(config), *_no_goal(config), *_believing(config), *_unsafe(config)]
 
 
 def _without_effect(config: Config) -> list[str]:
@@ -29,6 +34,18 @@ def _without_effect(config: Config) -> list[str]:
             "PolicyMemory to GRU or LSTM"
         )
     return found
+
+
+def _no_goal(config: Config) -> list[str]:
+    environment = config.environment
+    if environment.learning_reward != "goal" or not any(
+        name in environment.env_id for name in LOST
+    ):
+        return []
+    return [
+        f"LearningReward = goal with EnvID = {environment.env_id}: pays 1 wherever an episode "
+        "terminates, and one of these does where it is lost; set LearningReward = raw"
+    ]
 
 
 def _believing(config: Config) -> list[str]:

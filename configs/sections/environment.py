@@ -122,8 +122,8 @@ class EnvironmentSection(Section):
         "raw",
         alias="LearningReward",
         description="reward the agent learns from: raw, its sign, or goal = 1 where the episode "
-        "terminates and 0 elsewhere; the default for atari and mario is sign; reports always show "
-        "the raw score",
+        "terminates, for whatever reason, and 0 elsewhere: for environments that terminate at the "
+        "goal alone; the default for atari and mario is sign; reports always show the raw score",
     )
     action_mapping: Auto | Literal["bounds", "clip"] = Field(
         "auto",

@@ -106,7 +106,8 @@ class RunSection(Section):
         alias="WorkerResetTimeout",
         gt=0,
         le=MOST_SECONDS,
-        description="seconds that building one environment, or resetting a worker's, may take",
+        description="seconds that building one environment, restoring one where a run is resumed, "
+        "or resetting a worker's may take",
     )
     collective_timeout: float = Field(
         240.0,

@@ -172,6 +172,29 @@ def test_the_wait_for_a_peer_that_is_too_short_is_told_but_allowed(write: Write)
     assert "CollectiveTimeout = 10.0 is no longer than" in loaded.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("env_type", "env_id", "is_lost"),
+    [
+        ("minigrid", "MiniGrid-LavaGapS5-v0", True),
+        ("minigrid", "MiniGrid-DistShift1-v0", True),
+        ("minigrid", "MiniGrid-SimpleCrossingS9N1-v0", False),
+        ("minigrid", "MiniGrid-MultiRoom-N4-S5-v1", False),
+        ("box2d", "LunarLanderContinuous-v3", True),
+        ("classic_control", "CartPole-v1", True),
+        ("classic_control", "MountainCar-v0", False),
+    ],
+)
+def test_a_goal_that_is_paid_where_an_episode_is_lost_is_told(
+    write: Write, env_type: str, env_id: str, is_lost: bool
+) -> None:
+    loaded = load_config(write(f"EnvType = {env_type}\nEnvID = {env_id}\nLearningReward = goal"))
+    told = [
+        f"LearningReward = goal with EnvID = {env_id}: pays 1 wherever" in note
+        for note in loaded.notes
+    ]
+    assert any(told) == is_lost
+
+
 def test_what_ale_pys_own_threads_lack_is_told(write: Write) -> None:
     loaded = load_config(write("WorkerBackend = ALE_vector"))
     assert loaded.config.run.worker_backend == "ale_vector"

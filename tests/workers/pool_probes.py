@@ -196,6 +196,18 @@ class CloseProbe(GameProbe):
         strike(self._fault.kind)
 
 
+class SlowlyRestored(GameProbe):
+    """A game that takes its time to go on from a snapshot."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def restore(self, snapshot: bytes) -> None:
+        time.sleep(self._seconds)
+        super().restore(snapshot)
+
+
 class StubbornProbe(GameProbe):
     """A game that gives snapshots and takes none."""
 

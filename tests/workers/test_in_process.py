@@ -90,6 +90,25 @@ def test_what_one_kind_of_pool_began_the_other_goes_on_with(
         assert pool.snapshot() == other.snapshot()
 
 
+@pytest.mark.parametrize("open_pool", [in_process, with_workers])
+def test_states_and_labels_of_a_restored_pool_are_those_of_the_snapshots(
+    open_pool: Callable[..., EnvironmentPool],
+) -> None:
+    section = EnvironmentSection(env_type="sprites", env_id="Sprites-v2")
+    sprites = partial(make_environment, section)
+    with (
+        open_pool(sprites, with_states=True) as pool,
+        open_pool(sprites, with_states=True, base_seed=7) as other,
+    ):
+        pool.reset()
+        for _ in range(5):
+            step_all(pool, np.ones((N, 2), np.float32))
+        other.reset()
+        other.restore([each for each in pool.snapshot() if each is not None])
+        assert np.array_equal(other.states(0), pool.states(0))
+        assert np.array_equal(other.labels(0), pool.labels(0))
+
+
 @pytest.mark.parametrize(
     "section",
     [

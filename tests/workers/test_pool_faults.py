@@ -14,6 +14,7 @@ from tests.workers.environments.registered.foreign_probes import Lamp, NeverRese
 from tests.workers.pool_probes import (
     Fault,
     GameProbe,
+    SlowlyRestored,
     StubbornProbe,
     build_and,
     build_and_hang_at_last,
@@ -282,4 +283,41 @@ def test_a_worker_killed_while_it_restores_is_no_refusal() -> None:
         snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
         os.kill(worker_ids()["worker-0"], signal.SIGKILL)
         with pytest.raises(WorkerError, match="cannot go on from their snapshots"):
+            pool.restore(snapshots)
+
+
+@pytest.mark.parametrize("num_steps", [6, 7])  # the newest observations lie in either slot
+def test_a_worker_lost_right_after_a_resume_is_cut_where_the_resumed_games_left_off(
+    num_steps: int,
+) -> None:
+    with make_pool(GameProbe) as pool:
+        pool.reset()
+        for _ in range(num_steps):
+            before = step(pool).observations.copy()
+        snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
+    with make_pool(GameProbe, base_seed=7) as pool:
+        pool.reset()
+        pool.restore(snapshots)
+        os.kill(worker_ids()["worker-0"], signal.SIGKILL)
+        assert_lost(step(pool), before, [0, 1])
+
+
+def test_each_environment_of_a_worker_has_its_own_time_to_be_restored() -> None:
+    with make_pool(GameProbe) as pool:
+        pool.reset()
+        snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
+    make, limits = partial(SlowlyRestored, 2.5), {"step_timeout": 1.0, "reset_timeout": 8.0}
+    with make_pool(make, num_processes=1, **limits) as pool:
+        pool.reset()
+        pool.restore(snapshots)
+        assert pool.worker_restarts == 0
+
+
+def test_an_environment_that_is_not_restored_in_its_time_is_named() -> None:
+    with make_pool(GameProbe) as pool:
+        pool.reset()
+        snapshots = [snapshot for snapshot in pool.snapshot() if snapshot is not None]
+    with make_pool(partial(SlowlyRestored, 60.0), reset_timeout=8.0) as pool:
+        pool.reset()
+        with pytest.raises(WorkerError, match=r"restoring environment [02]: .* 8 seconds"):
             pool.restore(snapshots)

@@ -86,7 +86,10 @@ class BatchStep(NamedTuple):
 
 
 class Batch(Protocol):
-    """What steps n environments at once, to the same bits as one after the other."""
+    """What steps n environments at once, to the same bits as one after the other.
+
+    Dreams are equal but for rounding.
+    """
 
     def load(self, index: int) -> None:
         """Go on from where environment `index` is: it was reset or restored by itself."""

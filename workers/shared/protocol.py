@@ -199,6 +199,12 @@ class Building(NamedTuple):
     environment: int
 
 
+class Restoring(NamedTuple):
+    """An environment is being restored: the same, where each may have to play its episode again."""
+
+    environment: int
+
+
 class Ready(NamedTuple):
     """The environments are built."""
 
@@ -251,7 +257,7 @@ def _travels(error: ScoutError) -> bool:
         return False
 
 
-Reply = Born | Building | Ready | Done | Failed
+Reply = Born | Building | Restoring | Ready | Done | Failed
 
 
 def post(connection: "Connection[Any, Any]", message: Command | Reply) -> None:

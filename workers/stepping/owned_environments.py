@@ -4,7 +4,6 @@ This is all of a worker that knows nothing of processes and pipes. Rows are indi
 [0, N); the worker writes only its own.
 """
 
-import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -30,13 +29,13 @@ from workers.shared.protocol import (
     describe_progress,
 )
 from workers.shared.shared_arrays import SharedArrays
+from workers.stepping.row_snapshots import RowSnapshot
 from workers.stepping.values import ObservationCheck, bad_reward, bad_value, check_flags
 
 MakeEnvironment = Callable[[], gymnasium.Env[Any, Any]]
 
 BUILD_STREAM = 1  # its streams while it is made are not those of its first reset
 FEWEST_TOGETHER = 4  # of fewer, one after the other is as fast
-_TALLY = struct.Struct("<dq")  # running score and length, ahead of the environment's own snapshot
 
 
 class OwnedEnvironments:
@@ -51,6 +50,7 @@ class OwnedEnvironments:
         self._rows = rows
         self._environments: dict[int, Environment] = {}
         self._batches: dict[int, Batch] = {}  # by group, see `step_together`
+        self._slots: dict[int, int] = {}  # by group: where its newest observations lie
         self._progress: NDArray[np.int32] = np.zeros(2, np.int32)
 
     @property
@@ -109,7 +109,8 @@ class OwnedEnvironments:
     def step_together(self) -> None:
         """Step each group whose environments can be stepped at once in that way from now on.
 
-        The results are the same to the last bit; what is lost is which environment failed.
+        The results are the same to the last bit, a dream's but for rounding; what is lost is which
+        environment raised.
         """
         if self._has_states or self._has_labels:
             return  # the environments themselves are asked after every step
@@ -123,6 +124,7 @@ class OwnedEnvironments:
     def reset(self, group: int, slot: int, seeds: tuple[int | None, ...]) -> None:
         """Begin a new episode in every environment of the group, and write the observations."""
         rows = self._rows[group]
+        self._slots[group] = slot
         observations = self._arrays.observations[slot]
         for row, seed in zip(rows, seeds, strict=True):
             observations[row] = self._reset_one(row, seed)
@@ -138,6 +140,7 @@ class OwnedEnvironments:
         What can be done for all environments at once is done at the end: between two emulators the
         caches are cold, and every line of Python costs several times what it does elsewhere.
         """
+        self._slots[group] = slot
         if group in self._batches:
             return self._step_batch(self._batches[group], self._rows[group], slot)
         rows = self._rows[group]
@@ -180,16 +183,12 @@ class OwnedEnvironments:
         stepped, rewards, terminated, truncated = batch.step(arrays.actions[here])
         if not np.isfinite(stepped).all():
             for row, observation in zip(rows, stepped, strict=True):
+                self._mark(row, Phase.STEP)
                 self._check_observation(row, observation)
+        self._count_rewards(rows, rewards)
         observations = arrays.observations[slot]
         observations[here] = stepped
-        arrays.rewards[here], arrays.terminated[here], arrays.truncated[here] = (
-            rewards,
-            terminated,
-            truncated,
-        )
-        arrays.scores[here] += rewards
-        arrays.lengths[here] += 1
+        arrays.terminated[here], arrays.truncated[here] = terminated, truncated
         games = []
         for index in np.flatnonzero(terminated | truncated).tolist():
             row = rows[index]
@@ -211,11 +210,13 @@ class OwnedEnvironments:
             return [None] * len(rows)
         if group in self._batches:
             self._batches[group].store()
+        arrays = self._arrays
+        observations = arrays.observations[self._slots[group]]
         captured: list[TakeSnapshot | None] = []
         for row in rows:
             self._mark(row, Phase.SNAPSHOT)
-            tally = _TALLY.pack(self._arrays.scores[row], self._arrays.lengths[row])
-            captured.append(partial(_with_tally, tally, self._environments[row].capture()))
+            of_the_row = (arrays.scores[row], arrays.lengths[row], observations[row].tobytes())
+            captured.append(partial(_pack, *of_the_row, self._environments[row].capture()))
         self._mark(rows.start, Phase.IDLE)
         return captured
 
@@ -223,13 +224,26 @@ class OwnedEnvironments:
         """Return the state of each environment of the group; None where it has none to give."""
         return [None if take is None else take() for take in self.capture(group)]
 
-    def restore(self, group: int, snapshots: tuple[bytes, ...]) -> None:
-        """Continue each environment of the group from what `snapshot` returned."""
+    def restore(
+        self, group: int, snapshots: tuple[bytes, ...], tell: Callable[[int], None]
+    ) -> None:
+        """Continue each environment of the group from what `snapshot` returned.
+
+        Its newest observation, state and labels are written to both slots. `tell` is given each
+        one's index before it is restored.
+        """
+        arrays = self._arrays
         for row, snapshot in zip(self._rows[group], snapshots, strict=True):
             self._mark(row, Phase.RESTORE)
-            score, length = _TALLY.unpack_from(snapshot)
-            self._arrays.scores[row], self._arrays.lengths[row] = score, length
-            self._environments[row].restore(snapshot[_TALLY.size :])
+            tell(row)
+            score, length, observation, environment = RowSnapshot.unpack(snapshot)
+            arrays.scores[row], arrays.lengths[row] = score, length
+            self._environments[row].restore(environment)
+            if observation:
+                seen = np.frombuffer(observation, arrays.observations.dtype)
+                arrays.observations[:, row] = seen.reshape(arrays.observations.shape[2:])
+            for slot in (0, 1):
+                self._tell(row, slot)
         self._load(group)
         self._mark(self._rows[group].start, Phase.IDLE)
 
@@ -285,7 +299,7 @@ class OwnedEnvironments:
         self._check_observation(row, observation)
         return observation
 
-    def _count_rewards(self, rows: range, rewards: tuple[Any, ...]) -> None:
+    def _count_rewards(self, rows: range, rewards: tuple[Any, ...] | NDArray[np.float64]) -> None:
         """Write the rewards of a step and add them to the running scores, if all are fine."""
         here = slice(rows.start, rows.stop)
         bad = bad_reward(rewards)
@@ -321,5 +335,5 @@ def _as_ours(environment: gymnasium.Env[Any, Any]) -> Environment:
     return adapted(environment)
 
 
-def _with_tally(tally: bytes, take: TakeSnapshot) -> bytes:
-    return tally + take()
+def _pack(score: float, length: int, observation: bytes, take: TakeSnapshot) -> bytes:
+    return RowSnapshot(score, length, observation, take()).pack()

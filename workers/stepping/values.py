@@ -40,7 +40,7 @@ class ObservationCheck:
             raise bad_value(row, "observation", "finite values", found)
 
 
-def bad_reward(rewards: tuple[Any, ...]) -> int | None:
+def bad_reward(rewards: tuple[Any, ...] | NDArray[np.float64]) -> int | None:
     """Return the index of the first reward that is no single number that float32 can hold.
 
     None where all are.
@@ -74,7 +74,7 @@ def _is_finite(values: NDArray[Any]) -> bool:
     return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
-def _are_numbers(rewards: tuple[Any, ...]) -> bool:
+def _are_numbers(rewards: tuple[Any, ...] | NDArray[np.float64]) -> bool:
     try:
         values = np.array(rewards)
     except ValueError:  # arrays of several shapes

@@ -12,7 +12,7 @@ SPARE_DESCRIPTORS = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a step and a build or reset may take, and lost workers that are replaced."""
+    """Seconds that a step and a build, reset or restore may take; lost workers to be replaced."""
 
     step_timeout: float
     reset_timeout: float

@@ -24,6 +24,7 @@ from workers.shared.protocol import (
     Phase,
     PoolStateError,
     Ready,
+    Restoring,
     WorkerError,
     describe_progress,
 )
@@ -161,8 +162,8 @@ class Supervisor:
 
     def _allowance(self, worker: WorkerProcess) -> float:
         """Seconds of silence that the worker may take for what it is doing."""
-        is_stepping = worker.is_attached and not worker.is_resetting
-        if is_stepping and self._progress(worker)[1] != Phase.RESET:
+        takes_longer = worker.is_resetting or worker.is_restoring
+        if worker.is_attached and not takes_longer and self._progress(worker)[1] != Phase.RESET:
             return self._limits.step_timeout
         return self._limits.reset_timeout
 
@@ -204,6 +205,8 @@ class Supervisor:
                 worker.process_id = process_id
             case Building(environment):
                 worker.building = environment
+            case Restoring():
+                pass  # heard of it
             case Ready(spec):
                 self._welcome(worker, spec)
             case Done():

@@ -23,6 +23,7 @@ from workers.shared.protocol import (
     Reply,
     Reset,
     Restore,
+    Restoring,
     Snapshot,
     Step,
     failure_of,
@@ -87,7 +88,7 @@ def _serve(
             case Snapshot(group):
                 post(connection, Done(group, [], owned.snapshot(group)))
             case Restore(group, snapshots):
-                owned.restore(group, snapshots)
+                owned.restore(group, snapshots, lambda row: post(connection, Restoring(row)))
                 post(connection, Done(group, [], []))
             case Close():
                 return

@@ -1,5 +1,6 @@
 """A worker's environments without the worker: which values they may hand on."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 
 from tests.workers.environments.registered.foreign_probes import Lamp, OldReset, OldStep
 from tests.workers.pool_probes import BASE_SEED, BadProbe, GameProbe, VectorProbe
-from workers.environments.base import Environment
+from workers.environments.base import Batch, BatchStep, Environment
+from workers.environments.counting import CountingEnvironment
 from workers.shared.protocol import BadTransitionError, WorkerError
 from workers.shared.shared_arrays import SharedArrays, allocate, field_table
 from workers.stepping.owned_environments import MakeEnvironment, OwnedEnvironments
@@ -23,6 +25,32 @@ def build(make: MakeEnvironment) -> tuple[OwnedEnvironments, SharedArrays]:
     owned.attach(arrays, 0)
     owned.reset(0, 0, (BASE_SEED, BASE_SEED + 1))
     return owned, arrays
+
+
+class AtOnce(CountingEnvironment):
+    """Is stepped at once; the third of a group gives a bad value of a field."""
+
+    def __init__(self, field: str, value: float) -> None:
+        super().__init__((9,))
+        self._bad = (field, value)
+
+    def together(self, environments: Sequence[Environment]) -> Batch:
+        counters, bad = environments, self._bad
+
+        class Counters:
+            def load(self, index: int) -> None:
+                pass
+
+            def store(self) -> None:
+                pass
+
+            def step(self, actions: np.ndarray[Any, Any]) -> BatchStep:
+                steps = [each.step(action) for each, action in zip(counters, actions, strict=True)]
+                observations, rewards, *ends, _ = map(np.array, zip(*steps, strict=True))
+                {"reward": rewards, "observation": observations}[bad[0]][2] = bad[1]
+                return BatchStep(observations, rewards, *ends)
+
+        return Counters()
 
 
 @pytest.mark.parametrize(
@@ -57,6 +85,35 @@ def test_a_bad_value_is_refused_and_the_last_step_stays_whole(
     assert np.array_equal(arrays.observations[0], before[0])
     assert np.array_equal(arrays.rewards, before[1])
     assert np.array_equal(arrays.scores, before[2])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("reward", np.nan, "a finite float32 number, found .*nan"),
+        ("reward", 1e39, "a finite float32 number, found .*1e"),
+        ("observation", np.inf, r"finite values, found inf at \[0\]"),
+    ],
+)
+def test_a_bad_value_of_environments_stepped_at_once_is_refused_too(
+    field: str, value: float, found: str
+) -> None:
+    owned = OwnedEnvironments((range(4),))
+    table = field_table(
+        owned.build(partial(AtOnce, field, value), lambda row: None, (0,) * 4), 4, 1
+    )
+    arrays = SharedArrays(allocate(table), table)
+    owned.attach(arrays, 0)
+    owned.step_together()
+    owned.reset(0, 0, (0, 1, 2, 3))
+    before = arrays.observations.copy()
+    with pytest.raises(BadTransitionError, match=f"environment 2 gave a bad {field}") as caught:
+        owned.step(0, 1)
+    assert caught.match(found)
+    assert owned.activity == "while stepping environment 2"
+    assert np.array_equal(arrays.observations, before)
+    assert not arrays.rewards.any()
+    assert not arrays.scores.any()
 
 
 @pytest.mark.parametrize("over", [False, True])

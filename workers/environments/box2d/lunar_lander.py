@@ -50,6 +50,7 @@ class LunarLanderEnvironment(Box2DEnvironment):
         )
         super().__init__(section, simulator, registered_limit(section.env_id))
         self._state = np.zeros(len(self.state_names), np.float32)
+        self._seen: Any = None  # what `_state` was made of
         self._picture: NDArray[np.uint8] | None = None  # of the present moment, once drawn
 
     def render(self) -> NDArray[np.uint8]:
@@ -80,6 +81,10 @@ class LunarLanderEnvironment(Box2DEnvironment):
         return seen, *rest
 
     def _note(self, seen: Any) -> None:
+        """Take what the simulator shows of a new moment; of the same one there is a picture."""
+        if seen is self._seen:
+            return
+        self._seen = seen
         self._state = as_vector(seen)
         self._picture = None
 

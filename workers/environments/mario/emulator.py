@@ -32,6 +32,8 @@ class MarioEmulator:
 
     Attributes:
         x_position: Mario's distance from the start of the stage at the last frame, in pixels.
+        death_screen: the RGB screen uint8 [240, 256, 3] on which Mario died in the last frame; None
+            where he did not.
     """
 
     def __init__(self, rom_version: int, stage: tuple[int, int] | None) -> None:
@@ -64,6 +66,7 @@ class MarioEmulator:
         self._is_closed = False
         self._time = 0
         self.x_position = 0
+        self.death_screen: NDArray[np.uint8] | None = None
 
     @property
     def screen(self) -> NDArray[np.uint8]:
@@ -86,7 +89,8 @@ class MarioEmulator:
 
         Returns:
             The classic reward, and whether the game (or the single stage) is over. After a lost
-            life or a finished stage the emulator has been run on to the next moment of play.
+            life or a finished stage the emulator has been run on to the next moment of play;
+            `death_screen` holds what was seen of the life last.
         """
         game = self._game
         game._frame_advance(buttons)
@@ -94,6 +98,8 @@ class MarioEmulator:
         over = bool(game._is_game_over)
         if game.is_single_stage_env:
             over = bool(game._is_dying or game._is_dead or game._flag_get)
+        has_died = game._is_dying or game._is_dead
+        self.death_screen = self.screen.copy() if has_died else None
         game._did_step(over)
         return reward, over
 

@@ -116,7 +116,8 @@ class MarioEnvironment(Environment):
 
         Returns:
             The frame uint8 [1, H, W], the classic reward summed over the raw frames, terminated,
-            truncated, and `info`.
+            truncated, and `info`. Where a lost life ends the episode, the frame is the last of that
+            life, though the emulator stands in the next one.
         """
         buttons = ACTIONS[action]
         emulator = self._emulator
@@ -136,7 +137,8 @@ class MarioEnvironment(Environment):
                 break
             if index == final - 1:
                 screen_before = grey(emulator.screen)
-        screen = grey(emulator.screen)
+        death_screen = emulator.death_screen if life_lost else None
+        screen = grey(emulator.screen if death_screen is None else death_screen)
         if screen_before is not None:
             np.maximum(screen, screen_before, out=screen)
         self._num_steps += 1

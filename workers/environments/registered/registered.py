@@ -118,6 +118,7 @@ class RegisteredEnvironment(Environment):
         else:
             answer = self._simulator.step(legal)
         observation, reward, terminated, truncated = read_step(answer)
+        truncated = truncated and not terminated  # a limit met at an end cuts nothing
         return self._observation(observation), reward, terminated, truncated, {}
 
     def render(self) -> NDArray[np.uint8]:

@@ -273,6 +273,28 @@ def test_an_action_that_is_repeated_is_the_same_as_taken_several_times(
     threefold.close()
 
 
+@pytest.mark.parametrize("action_repeat", [6, 7])
+def test_the_flames_are_as_old_where_an_episode_ends_before_the_last_repeat(
+    action_repeat: int,
+) -> None:
+    settings = {"observation_type": "pixels"}
+    single = build(GLIDER, **settings)
+    repeated = build(GLIDER, action_repeat=action_repeat, **settings)
+    single.reset(seed=4)
+    repeated.reset(seed=4)
+    main_engine, ended = np.array([1.0, 0.2], np.float32), False
+    while not ended:
+        found, _, ended, _, _ = repeated.step(main_engine)
+        times, single_ended = 0, False
+        while times < action_repeat and not single_ended:
+            seen, _, single_ended, _, _ = single.step(main_engine)
+            times += 1
+        assert (found == seen).all()
+    assert times < action_repeat
+    single.close()
+    repeated.close()
+
+
 @pytest.mark.parametrize(("env_id", "settings"), REPEATED)
 def test_a_snapshot_goes_on_with_repeated_actions(env_id: str, settings: dict[str, Any]) -> None:
     one, other = (build(env_id, action_repeat=2, **settings) for _ in range(2))

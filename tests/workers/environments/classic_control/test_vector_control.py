@@ -24,6 +24,7 @@ from workers.environments.classic_control.vector_control import (
 from workers.environments.make import make_environment
 from workers.in_process import InProcessPool
 from workers.shared.protocol import WorkerError
+from workers.stepping.row_snapshots import RowSnapshot
 
 N, STEPS, SEED = 8, 5_000, 40
 CART_POLE, MOUNTAIN_CAR = "CartPole-v1", "MountainCar-v0"
@@ -87,9 +88,12 @@ def test_random_play_with_its_ends_and_snapshots_is_that_of_each_alone(
             assert batch.final_observations[ended].tobytes() == final[ended].tobytes()
             assert [each.environment for each in batch.episodes] == np.flatnonzero(ended).tolist()
             ends += terminated.sum(), truncated.sum()
-            if index % 500 == 7:  # the running score and length, 16 bytes, come first
-                found = [each[16:] for each in pool.snapshot() if each is not None]
-                assert found == [each.snapshot() for each in alone.environments]
+            if index % 500 == 7:
+                rows = [RowSnapshot.unpack(each) for each in pool.snapshot() if each is not None]
+                assert [row.environment for row in rows] == [
+                    each.snapshot() for each in alone.environments
+                ]
+                assert b"".join(row.observation for row in rows) == seen.tobytes()
     assert ends.sum() > 100
     assert ends[1] > 0 or (env_id, limit) == (CART_POLE, "auto")
 

@@ -19,6 +19,7 @@ if importlib.util.find_spec("nes_py") is None:
 from workers.environments.mario.emulator import MarioEmulator
 from workers.environments.mario.legacy import load_legacy_game
 from workers.environments.mario.mario import ACTIONS, MarioEnvironment
+from workers.environments.parts.preprocessing import grey, resize
 
 IS_LEGACY = int(version("nes-py").split(".")[0]) < 9
 needs_legacy = pytest.mark.skipif(not IS_LEGACY, reason="another generation of the package")
@@ -116,6 +117,30 @@ def test_a_lost_life_ends_the_episode_but_not_the_game() -> None:
         over = whole_games.step(RIGHT_B)[2]
         ends += over
     assert ends == 1
+
+
+@pytest.mark.parametrize("frame_skip", [1, 2, 3, 4])
+def test_the_last_frame_of_a_life_is_that_of_the_life_and_not_of_the_next(frame_skip: int) -> None:
+    environment = build(life_done=True, frame_skip=frame_skip)
+    game, played = environment._emulator._game, []
+    run_on = game._did_step
+
+    def watch(over: bool) -> None:
+        played.append(grey(environment._emulator.screen))
+        run_on(over)
+
+    game._did_step = watch
+    environment.reset(seed=0)
+    for _ in range(2):
+        terminated = False
+        while not terminated:
+            played.clear()
+            final, _, terminated, _, info = environment.step(RIGHT_B)
+        assert not info["game_over"]
+        is_whole = len(played) == frame_skip > 1
+        shown = np.maximum(*played[-2:]) if is_whole else played[-1]
+        assert np.array_equal(final, resize(shown, 84, 84))
+        assert not np.array_equal(final, environment.reset()[0])
 
 
 def test_observations_are_frames_with_memory_of_their_own() -> None:

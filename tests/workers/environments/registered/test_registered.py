@@ -74,6 +74,21 @@ def test_the_registered_limit_truncates_unless_the_configuration_has_one() -> No
         assert steps == expected
 
 
+def test_a_limit_that_meets_an_end_of_its_own_truncates_nothing() -> None:
+    def last_flags(cap: int | str) -> tuple[int, tuple[bool, bool]]:
+        pole = build("CartPole-v1", max_episode_steps=cap)
+        pole.reset(seed=0)
+        steps, flags = 0, (False, False)
+        while not any(flags):
+            flags, steps = pole.step(0)[2:4], steps + 1
+        return steps, flags
+
+    steps, flags = last_flags("auto")
+    assert flags == (True, False)
+    assert last_flags(steps) == (steps, (True, False))
+    assert last_flags(steps - 1) == (steps - 1, (False, True))
+
+
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [

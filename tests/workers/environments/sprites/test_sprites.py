@@ -27,6 +27,7 @@ from workers.environments.sprites.world import (
     sprite_shapes,
 )
 from workers.in_process import InProcessPool
+from workers.stepping.row_snapshots import RowSnapshot
 
 MODULE = "workers.environments.sprites_world"
 # Of 120,000 episodes in six runs of 20,000, whose means were 28.165 to 28.202.
@@ -192,8 +193,7 @@ def test_worlds_stepped_at_once_equal_worlds_one_by_one(env_id: str) -> None:
                 np.testing.assert_array_equal(batch.observations[row], observation)
                 assert batch.rewards[row] == np.float32(reward)
                 assert batch.truncated[row] == truncated
-        tally = 16  # bytes of the pool's own ahead of a snapshot
-        assert [each[tally:] for each in pool.snapshot() if each] == [
+        assert [RowSnapshot.unpack(each).environment for each in pool.snapshot() if each] == [
             single.snapshot() for single in singles
         ]
 
