@@ -1,3 +1,4 @@
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -5,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import DatasetError
+from configs.errors import DatasetError, StorageError
 from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories import document
+from trajectories import repair as repair_module
 from trajectories.inventory import take_inventory
 from trajectories.reader import open_dataset
 from trajectories.repair import repair
+from trajectories.shard import OpenShard
 from trajectories.verify import bytes_to_read, verify, verify_folder
 from trajectories.writer import ShardWriter
 
@@ -188,6 +191,78 @@ def test_an_episode_that_is_there_twice_is_kept_once(made: Path) -> None:
     repair(made, lambda _: None)
     assert problems(made) == {}
     assert ids_of(made) == ALL | {"made-20"}
+
+
+def test_an_episode_that_is_twice_in_one_shard_is_kept_once(made: Path) -> None:
+    with ShardWriter(made, SCHEMA, DESCRIPTION, "c") as writer:
+        for seed in (20, 21, 20):
+            writer.add(episode(seed, 8))
+    repair(made, lambda _: None)
+    assert problems(made) == {}
+    assert ids_of(made) == ALL | {"made-20", "made-21"}
+
+
+STEPS = (
+    *((repair_module, name) for name in ("check_shard", "_set_aside", "replace_file")),
+    *((ShardWriter, name) for name in ("add", "flush")),
+)
+
+
+def interrupt_at(step: int, patch: pytest.MonkeyPatch) -> None:
+    """Let a Ctrl-C come before step number `step` of a repair."""
+    steps = itertools.count()
+
+    def interrupted(call: Callable[..., object]) -> Callable[..., object]:
+        def or_go_on(*arguments: object) -> object:
+            if next(steps) == step:
+                raise KeyboardInterrupt
+            return call(*arguments)
+
+        return or_go_on
+
+    for owner, name in STEPS:
+        patch.setattr(owner, name, interrupted(getattr(owner, name)))
+
+
+def test_a_repair_that_is_interrupted_anywhere_loses_no_whole_episode(
+    made: Path, tmp_path: Path
+) -> None:
+    flip_in_episode(made, SHARD, 1)
+    flip_in_episode(made, "shard-b-0.parquet", 0)
+    for step in range(100):
+        folder = Path(shutil.copytree(made, tmp_path / str(step)))
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt_at(step, patch)
+            try:
+                repair(folder, lambda _: None)
+                break
+            except KeyboardInterrupt:
+                pass
+        repair(folder, lambda _: None)
+        assert problems(folder) == {}, step
+        assert ids_of(folder) == ALL - {"made-1", "made-6"}, step
+    assert step > 10
+
+
+def test_a_full_disk_costs_a_repair_nothing_and_it_says_nothing_that_is_not_so(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip_in_episode(made, SHARD, 1)
+    before = {path: path.read_bytes() for path in made.iterdir()}
+    said: list[str] = []
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OpenShard, "finish", full)
+    with pytest.raises(StorageError, match="No space left"):
+        repair(made, said.append)
+    monkeypatch.undo()
+    assert said == []
+    assert before.items() <= {path: path.read_bytes() for path in made.iterdir()}.items()
+    repair(made, said.append)
+    assert "2 of its 3 episodes written again" in said[0]
+    assert ids_of(made) == ALL - {"made-1"}
 
 
 def test_what_a_killed_writer_left_is_a_note_and_set_aside_when_it_is_old(made: Path) -> None:
