@@ -68,6 +68,14 @@ class Killing(Noise):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Shifted(Noise):
+    """Noise whose choices are -1, 0 and 1."""
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        super().__init__(render_mode)
+        self.action_space = spaces.Discrete(3, start=-1)
+
+
 class Endless(Noise):
     """Noise whose episodes have no limit."""
 
@@ -117,7 +125,7 @@ def made_by_a_function() -> AlwaysOne:
     return AlwaysOne()
 
 
-for _name in ("Noise", "Killing", "Dictionaries"):
+for _name in ("Noise", "Killing", "Shifted", "Dictionaries"):
     _place = f"{__name__}:{_name}"
     gymnasium.register(id=f"{_name}-v0", entry_point=_place, max_episode_steps=STEPS)
 gymnasium.register(id="Endless-v0", entry_point=f"{__name__}:Endless")

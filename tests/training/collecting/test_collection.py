@@ -21,6 +21,7 @@ from tests.training.collecting.sets import (
     numbers_of,
 )
 from training.collecting.numbering import environment_seed
+from training.offline.samples import actions_of
 from trajectories.manifest import read_info
 from trajectories.reader import open_dataset
 from trajectories.verify import verify_folder
@@ -63,6 +64,22 @@ def test_seed_and_actions_give_the_episode_again(
     environment: tuple[str, ...], tmp_path: Path
 ) -> None:
     assert_replays(open_dataset(collect(tmp_path, *environment, "--num_rollouts", "3")))
+
+
+@pytest.mark.parametrize("policy", [(), ("--policy", f"{PROBES}:AlwaysOne")], ids=["random", "own"])
+def test_choices_are_stored_in_the_environments_own_numbers(
+    policy: tuple[str, ...], tmp_path: Path
+) -> None:
+    shifted = [word.replace("Noise", "Shifted") for word in NOISE]
+    arguments = (*shifted, *IN_RANK, *policy, "--num_rollouts", "3")
+    dataset = open_dataset(collect(tmp_path, *arguments))
+    action = dataset.info.schema.action
+    assert (action.kind, action.sizes, action.start) == ("discrete", (3,), -1)
+    assert_replays(dataset)
+    for episode in dataset.scan():
+        assert set(episode.actions.tolist()) == ({0} if policy else {-1, 0, 1})
+        assert np.allclose(episode.rewards, 0.1 + episode.actions * 3.0)
+        assert set(actions_of(episode.actions, action).tolist()) <= {0, 1, 2}
 
 
 @pytest.mark.slow
