@@ -61,13 +61,27 @@ def _listed(names: Any) -> str:
 
 
 def _expect(what: str, array: Array, shape: tuple[int, ...], dtype: str | None) -> None:
-    """Refuse another shape, and a type whose numbers the stored one might not hold exactly."""
+    """Refuse another shape, another kind of numbers, and those that the stored type lacks."""
     found = np.asarray(array)
     if found.shape != shape:
         raise ConfigurationError(f"{what} have shape {found.shape}, not {shape}")
     wanted = np.dtype(dtype or "float64")
     if not np.can_cast(found.dtype, wanted, "same_kind"):
         raise ConfigurationError(f"{what} are {found.dtype}, not {wanted}")
+    if found.dtype != wanted:
+        _check_held(what, found, wanted)
+
+
+def _check_held(what: str, found: Array, wanted: np.dtype[Any]) -> None:
+    """Refuse integers that the stored type does not hold exactly, and floats too large for it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = found.astype(wanted)
+        if found.dtype.kind == "f":  # rounded
+            lost = np.isfinite(found) & ~np.isfinite(held)
+        else:  # each comparison alone misses some: in both types, numbers are rounded or wrap
+            lost = (held != found) | (held.astype(found.dtype) != found)
+    if lost.any():
+        raise ConfigurationError(f"{what} hold {found[lost].flat[0]}, which {wanted} does not hold")
 
 
 def _check_actions(actions: Array, space: ActionSpace) -> None:
@@ -88,8 +102,7 @@ def _check_actions(actions: Array, space: ActionSpace) -> None:
 
 
 def _check_rewards(rewards: NDArray[Any], episode: Episode) -> None:
-    if rewards.shape != (episode.length,):
-        raise ConfigurationError(f"rewards have shape {rewards.shape}, not {(episode.length,)}")
+    _expect("rewards", rewards, (episode.length,), "float64")
     if not np.isfinite(rewards).all():
         step = int(np.flatnonzero(~np.isfinite(rewards))[0])
         raise ConfigurationError(f"the reward of step {step} is {rewards[step]}")

@@ -1,4 +1,5 @@
 import errno
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from configs.errors import ConfigurationError, StorageError
 from tests.faults.disks import small_disk
 from tests.trajectories.made import BOX, DESCRIPTION, SCHEMA, dataset, episode
 from trajectories.manifest import read_info, read_part
-from trajectories.schema import Schema
+from trajectories.reader import open_dataset
+from trajectories.schema import ActionSpace, Schema
 from trajectories.shard import OpenShard
 from trajectories.verify import verify_folder
 from trajectories.writer import ShardWriter
@@ -203,3 +205,49 @@ def test_a_writer_needs_a_name_that_files_can_carry(name: str, tmp_path: Path) -
     with pytest.raises(ConfigurationError, match="letters, digits"):
         ShardWriter(tmp_path, SCHEMA, DESCRIPTION, name)
     assert files_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("found", "stored", "value"),
+    [
+        ("int64", "int8", 300),
+        ("uint8", "int8", 200),
+        ("uint16", "int16", 40_000),
+        ("uint16", "uint8", 256),
+        ("uint64", "int64", 2**63),
+        ("int64", "float32", 2**24 + 1),
+        ("int64", "float64", 2**53 + 1),
+        ("float64", "float16", 1e6),
+        ("float64", "float32", -1e300),
+    ],
+)
+def test_numbers_that_the_stored_type_does_not_hold_are_refused(
+    found: str, stored: str, value: float, tmp_path: Path
+) -> None:
+    schema = Schema((3,), stored, ActionSpace("box", (3,), stored, low=(0.0,) * 3, high=(1.0,) * 3))
+    observations, actions = np.ones((41, 3), found), np.ones((40, 3), found)
+    given = replace(episode(0, schema=schema), observations=observations, actions=actions)
+    with ShardWriter(tmp_path, schema, DESCRIPTION, "a") as writer:
+        for numbers, name in ((observations, "observations"), (actions, "actions")):
+            numbers[7, 1] = value
+            told = f"{name} hold {numbers[7, 1]}, which {stored} does not hold"
+            with pytest.raises(ConfigurationError, match=re.escape(told)):
+                writer.add(given)
+            numbers[7, 1] = 1
+        writer.add(given)
+    read = open_dataset(tmp_path).episode(0)
+    assert read.observations.dtype == read.actions.dtype == stored
+    assert (read.observations == 1).all()
+
+
+def test_numbers_of_a_wider_type_are_kept_where_they_fit_and_rounded_where_they_are_fractions(
+    tmp_path: Path,
+) -> None:
+    schema = Schema((3,), "float32", BOX)
+    observations = np.full((41, 3), 0.1)
+    observations[5] = np.inf
+    observations[6] = np.nan
+    with ShardWriter(tmp_path, schema, DESCRIPTION, "a") as writer:
+        writer.add(replace(episode(0, schema=schema), observations=observations))
+    read = open_dataset(tmp_path).episode(0).observations
+    np.testing.assert_array_equal(read, observations.astype(np.float32))
