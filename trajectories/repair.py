@@ -14,13 +14,13 @@ from trajectories.files import replace_file, storage_error
 from trajectories.inventory import SET_ASIDE, Inventory, footer_of, take_inventory
 from trajectories.manifest import (
     MANIFEST,
+    SHARD_NAME,
     DatasetInfo,
     EpisodeEntry,
     Part,
     ShardEntry,
     bytes_of,
     part_path,
-    writer_of,
 )
 from trajectories.reader import Dataset, located_in
 from trajectories.rows import DiskRows
@@ -123,22 +123,33 @@ def _write_again(
 
 
 def _adopt(inventory: Inventory, seen: set[str], say: Say) -> None:
-    """Name shards that no part names, where each page of them is whole and no episode is known."""
+    """Name shards that no part names, where each page of them is whole.
+
+    Of one that has known episodes, too, the others are written again.
+    """
     adopted: dict[str, list[ShardEntry]] = {}
-    for path in inventory.unnamed:
+    for path in sorted(inventory.unnamed, key=_place):
         shard = _measured(path, inventory.info)
-        writer = writer_of(path.name)
-        if shard is None or seen & {episode.id for episode in shard.episodes}:
-            _set_aside(path, "is named by no manifest and not whole, or known already", say)
-        elif writer is not None:
-            seen |= {episode.id for episode in shard.episodes}
-            adopted.setdefault(writer, []).append(shard)
-            say(f"{path}: named in the manifest, its {len(shard.episodes)} episodes are whole")
+        kept = [] if shard is None else _unseen(shard.episodes, seen)
+        if shard is not None and len(kept) == len(shard.episodes):
+            adopted.setdefault(_place(path)[0], []).append(shard)
+            say(f"{path}: named in the manifest, its {len(kept)} episodes are whole")
+            continue
+        if shard is not None and kept:
+            _write_again(inventory, [(shard, kept)], say)
+        _set_aside(path, "is named by no manifest and not whole, or known already", say)
     current = {part.writer: part for part in take_inventory(inventory.folder).parts.values()}
     for writer, shards in adopted.items():
         part = current.get(writer, Part(inventory.info, writer, {"repaired": ["manifest"]}))
         part = replace(part, shards=(*part.shards, *shards))
         replace_file(part_path(inventory.folder, writer), bytes_of(part))
+
+
+def _place(path: Path) -> tuple[str, int]:
+    """Return a shard's writer, and its number among the writer's: the order of a dataset."""
+    match = SHARD_NAME.fullmatch(path.name)
+    assert match is not None
+    return match[1], int(match[2])
 
 
 def _measured(path: Path, info: DatasetInfo) -> ShardEntry | None:
