@@ -120,6 +120,13 @@ class Wrong:
         return [0.5, 0.5]
 
 
+class Far:
+    """Returns numbers beyond all bounds."""
+
+    def __call__(self, observation: NDArray[Any]) -> float:
+        return 5.0
+
+
 def made_by_a_function() -> AlwaysOne:
     """Return a policy, as a class would."""
     return AlwaysOne()

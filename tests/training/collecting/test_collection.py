@@ -234,6 +234,17 @@ def test_the_background_is_the_median_and_darker_pixels_are_negative(tmp_path: P
     assert differences.min() < 0 < differences.max()
 
 
+def test_actions_beyond_the_bounds_are_stored_as_the_environment_was_given_them(
+    tmp_path: Path,
+) -> None:
+    arguments = ("--environment", "Pendulum-v1", "--policy", f"{PROBES}:Far", "--max_steps", "9")
+    dataset = open_dataset(collect(tmp_path, *arguments, *IN_RANK, "--num_rollouts", "2"))
+    assert dataset.info.schema.action.high == (2.0,)
+    for episode in dataset.scan():
+        assert episode.actions.tolist() == [[2.0]] * 9
+    assert_replays(dataset)
+
+
 @pytest.mark.parametrize("policy", ["AlwaysOne", "made_by_a_function"])
 def test_a_policy_of_ones_own_sees_frames_and_acts(policy: str, tmp_path: Path) -> None:
     own = ("--policy", f"{PROBES}:{policy}")
