@@ -22,6 +22,8 @@ def check_episode(episode: Episode, schema: Schema) -> None:
     if not isinstance(name, str) or not name:
         raise ConfigurationError("an episode needs a text as values['id']")
     try:
+        if not episode.length:
+            raise ConfigurationError("it has no steps, so nothing says how it ended")
         _check_arrays(episode, schema)
         _check_actions(np.asarray(episode.actions), schema.action)
         _check_rewards(np.asarray(episode.rewards), episode)
@@ -85,14 +87,12 @@ def _check_held(what: str, found: Array, wanted: np.dtype[Any]) -> None:
 
 
 def _check_actions(actions: Array, space: ActionSpace) -> None:
-    if not len(actions):
-        return
     if space.kind in ("discrete", "multi_discrete"):
         sizes = np.asarray(space.sizes).reshape(space.shape)
         outside = (actions < space.start) | (actions >= space.start + sizes)
     elif space.kind == "multi_binary":
         outside = (actions != 0) & (actions != 1)
-    else:  # a policy may leave a box: what the environment was given is kept, if it is a number
+    else:  # an environment may be given what lies outside of its box: any number is kept
         outside = ~np.isfinite(actions)
     if outside.any():
         step = int(np.argwhere(outside.reshape(len(actions), -1).any(axis=1))[0, 0])
@@ -114,8 +114,7 @@ def to_table(episode: Episode, schema: Schema) -> pa.Table:
     last = np.zeros(rows, bool)
     last[-1] = True
     ended = np.zeros((2, rows), bool)
-    if steps:
-        ended[:, steps - 1] = episode.terminated, episode.truncated
+    ended[:, steps - 1] = episode.terminated, episode.truncated
     columns = {
         "episode": pa.repeat(pa.scalar(episode.id), rows),
         "t": pa.array(np.arange(rows, dtype=np.int32)),

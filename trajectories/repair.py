@@ -83,7 +83,7 @@ def _mend_shards(inventory: Inventory, say: Say) -> set[str]:
                 good.append(shard)
             else:
                 bad.append((shard, kept, what or "holds episodes that are there twice"))
-        _write_again(inventory, [(shard, kept) for shard, kept, _ in bad if kept], say)
+        _write_again(inventory, [(shard, kept) for shard, kept, _ in bad], say)
         for shard, _, what in bad:
             _set_aside(inventory.folder / shard.name, what, say)
         if bad:
@@ -104,11 +104,15 @@ def _unseen(episodes: Sequence[EpisodeEntry], seen: set[str]) -> list[EpisodeEnt
 def _write_again(
     inventory: Inventory, saved: Sequence[tuple[ShardEntry, Sequence[EpisodeEntry]]], say: Say
 ) -> None:
-    """Write some episodes of shards into a new one, whole and named when this returns."""
-    if not saved:
+    """Write some episodes of shards into a new one, whole and named when this returns.
+
+    Those of no step, which older writers took, are left where they are.
+    """
+    saved = [(shard, [entry for entry in kept if entry.length]) for shard, kept in saved]
+    if not any(kept for _, kept in saved):
         return
     info = inventory.info
-    provenance = {"repaired": [shard.name for shard, _ in saved]}
+    provenance = {"repaired": [shard.name for shard, kept in saved if kept]}
     with ShardWriter(
         *(inventory.folder, info.schema, info.description, REPAIRER), provenance=provenance
     ) as writer:
@@ -118,8 +122,9 @@ def _write_again(
                     dataset = Dataset(inventory.folder, info, (located,), DiskRows(info.schema))
                     writer.add(dataset.episode(0))
     for shard, kept in saved:
-        path = inventory.folder / shard.name
-        say(f"{path}: {len(kept)} of its {len(shard.episodes)} episodes written again")
+        if kept:
+            path = inventory.folder / shard.name
+            say(f"{path}: {len(kept)} of its {len(shard.episodes)} episodes written again")
 
 
 def _adopt(inventory: Inventory, seen: set[str], say: Say) -> None:
@@ -135,7 +140,7 @@ def _adopt(inventory: Inventory, seen: set[str], say: Say) -> None:
             adopted.setdefault(_place(path)[0], []).append(shard)
             say(f"{path}: named in the manifest, its {len(kept)} episodes are whole")
             continue
-        if shard is not None and kept:
+        if shard is not None:
             _write_again(inventory, [(shard, kept)], say)
         _set_aside(path, "is named by no manifest and not whole, or known already", say)
     current = {part.writer: part for part in take_inventory(inventory.folder).parts.values()}

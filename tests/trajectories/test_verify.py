@@ -193,6 +193,18 @@ def test_an_episode_that_is_there_twice_is_kept_once(made: Path) -> None:
     assert ids_of(made) == ALL | {"made-20"}
 
 
+def test_episodes_of_no_step_that_older_writers_took_stand_in_no_repairs_way(made: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trajectories.writer.check_episode", lambda *_: None)
+        with ShardWriter(made, SCHEMA, DESCRIPTION, "old") as writer:
+            for seed, length in ((30, 0), (31, 8), (32, 8)):
+                writer.add(episode(seed, length))
+    flip_in_episode(made, "shard-old-0.parquet", 2)
+    repair(made, lambda _: None)
+    assert problems(made) == {}
+    assert ids_of(made) == ALL | {"made-31"}
+
+
 def test_an_episode_that_is_twice_in_one_shard_is_kept_once(made: Path) -> None:
     with ShardWriter(made, SCHEMA, DESCRIPTION, "c") as writer:
         for seed in (20, 21, 20):

@@ -2,6 +2,7 @@ import errno
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow.compute as pc
@@ -11,6 +12,8 @@ import pytest
 from configs.errors import ConfigurationError, StorageError
 from tests.faults.disks import small_disk
 from tests.trajectories.made import BOX, DESCRIPTION, SCHEMA, dataset, episode
+from trajectories import files as files_module
+from trajectories import shard as shard_module
 from trajectories.manifest import read_info, read_part
 from trajectories.reader import open_dataset
 from trajectories.schema import ActionSpace, Schema
@@ -181,6 +184,7 @@ def test_a_disk_that_fills_up_keeps_every_shard_before(tmp_path: Path) -> None:
         ({"actions": np.full((40, 2), np.nan, np.float32)}, "of step 0 is none of its dataset's"),
         ({"rewards": np.full(40, np.inf)}, "the reward of step 0 is inf"),
         ({"rewards": np.zeros(39)}, "rewards have shape (39,), not (40,)"),
+        (vars(episode(1, 0)), "episode made-1: it has no steps, so nothing says how it ended"),
         ({"states": None}, "states are missing, unlike in its dataset"),
         ({"labels": {}}, "labels are none, those of its dataset target"),
         ({"latent_std": np.zeros((41, 8))}, "latent_std is given, unlike in its dataset"),
@@ -251,3 +255,35 @@ def test_numbers_of_a_wider_type_are_kept_where_they_fit_and_rounded_where_they_
         writer.add(replace(episode(0, schema=schema), observations=observations))
     read = open_dataset(tmp_path).episode(0).observations
     np.testing.assert_array_equal(read, observations.astype(np.float32))
+
+
+def out_of_room(module: ModuleType, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let a module fail to bring the names in a folder to disk, as full disks do."""
+    sync = module.sync
+
+    def or_fail(path: Path) -> None:
+        if path == folder:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(path)
+
+    patch.setattr(module, "sync", or_fail)
+
+
+@pytest.mark.parametrize(("module", "kept"), [(shard_module, [1]), (files_module, [0, 1])])
+def test_a_shard_whose_name_does_not_reach_the_disk_is_no_obstacle_to_the_next(
+    module: ModuleType, kept: list[int], tmp_path: Path
+) -> None:
+    """It is removed where no manifest names it, and else kept."""
+    writer = ShardWriter(tmp_path, SCHEMA, DESCRIPTION, "a")
+    writer.add(episode(0))
+    with pytest.MonkeyPatch.context() as patch:
+        out_of_room(module, tmp_path, patch)
+        with pytest.raises(StorageError, match="No space left on device"):
+            writer.flush()
+    verdict = verify_folder(tmp_path)
+    assert (verdict.problems, verdict.notes) == ((), ())
+    writer.add(episode(1))
+    writer.close()
+    verdict = verify_folder(tmp_path)
+    assert (verdict.problems, verdict.notes) == ((), ())
+    assert ids_in(tmp_path) == [f"made-{seed}" for seed in kept]
