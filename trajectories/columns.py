@@ -22,6 +22,8 @@ def check_episode(episode: Episode, schema: Schema) -> None:
     if not isinstance(name, str) or not name:
         raise ConfigurationError("an episode needs a text as values['id']")
     try:
+        if not episode.length:
+            raise ConfigurationError("it has no steps, so nothing says how it ended")
         _check_arrays(episode, schema)
         _check_actions(np.asarray(episode.actions), schema.action)
         _check_rewards(np.asarray(episode.rewards), episode)
@@ -61,24 +63,36 @@ def _listed(names: Any) -> str:
 
 
 def _expect(what: str, array: Array, shape: tuple[int, ...], dtype: str | None) -> None:
-    """Refuse another shape, and a type whose numbers the stored one might not hold exactly."""
+    """Refuse another shape, another kind of numbers, and those that the stored type lacks."""
     found = np.asarray(array)
     if found.shape != shape:
         raise ConfigurationError(f"{what} have shape {found.shape}, not {shape}")
     wanted = np.dtype(dtype or "float64")
     if not np.can_cast(found.dtype, wanted, "same_kind"):
         raise ConfigurationError(f"{what} are {found.dtype}, not {wanted}")
+    if found.dtype != wanted:
+        _check_held(what, found, wanted)
+
+
+def _check_held(what: str, found: Array, wanted: np.dtype[Any]) -> None:
+    """Refuse integers that the stored type does not hold exactly, and floats too large for it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        held = found.astype(wanted)
+        if found.dtype.kind == "f":  # rounded
+            lost = np.isfinite(found) & ~np.isfinite(held)
+        else:  # each comparison alone misses some: in both types, numbers are rounded or wrap
+            lost = (held != found) | (held.astype(found.dtype) != found)
+    if lost.any():
+        raise ConfigurationError(f"{what} hold {found[lost].flat[0]}, which {wanted} does not hold")
 
 
 def _check_actions(actions: Array, space: ActionSpace) -> None:
-    if not len(actions):
-        return
     if space.kind in ("discrete", "multi_discrete"):
         sizes = np.asarray(space.sizes).reshape(space.shape)
         outside = (actions < space.start) | (actions >= space.start + sizes)
     elif space.kind == "multi_binary":
         outside = (actions != 0) & (actions != 1)
-    else:  # a policy may leave a box: what the environment was given is kept, if it is a number
+    else:  # an environment may be given what lies outside of its box: any number is kept
         outside = ~np.isfinite(actions)
     if outside.any():
         step = int(np.argwhere(outside.reshape(len(actions), -1).any(axis=1))[0, 0])
@@ -88,8 +102,7 @@ def _check_actions(actions: Array, space: ActionSpace) -> None:
 
 
 def _check_rewards(rewards: NDArray[Any], episode: Episode) -> None:
-    if rewards.shape != (episode.length,):
-        raise ConfigurationError(f"rewards have shape {rewards.shape}, not {(episode.length,)}")
+    _expect("rewards", rewards, (episode.length,), "float64")
     if not np.isfinite(rewards).all():
         step = int(np.flatnonzero(~np.isfinite(rewards))[0])
         raise ConfigurationError(f"the reward of step {step} is {rewards[step]}")
@@ -101,8 +114,7 @@ def to_table(episode: Episode, schema: Schema) -> pa.Table:
     last = np.zeros(rows, bool)
     last[-1] = True
     ended = np.zeros((2, rows), bool)
-    if steps:
-        ended[:, steps - 1] = episode.terminated, episode.truncated
+    ended[:, steps - 1] = episode.terminated, episode.truncated
     columns = {
         "episode": pa.repeat(pa.scalar(episode.id), rows),
         "t": pa.array(np.arange(rows, dtype=np.int32)),

@@ -14,7 +14,7 @@ from trajectories.episode import Array, Episode
 from trajectories.manifest import (
     MANIFEST,
     DatasetInfo,
-    Part,
+    ShardEntry,
     part_paths,
     read_info,
     read_part,
@@ -236,7 +236,9 @@ def open_dataset(folder: Path | str) -> Dataset:
     folder = Path(folder)
     info = read_info(folder)
     parts = [read_part(path, info) for path in part_paths(folder)]
-    episodes = tuple(located for part in parts for located in _located(folder, part))
+    episodes = tuple(
+        located for part in parts for shard in part.shards for located in located_in(folder, shard)
+    )
     if not episodes:
         raise DatasetError(f"{folder}: holds no episodes yet")
     doubled = doubled_ids(e.entry.id for e in episodes)
@@ -259,12 +261,12 @@ def known_ids(folder: Path | str) -> set[str]:
     return {entry.id for part in parts for shard in part.shards for entry in shard.episodes}
 
 
-def _located(folder: Path, part: Part) -> Iterator[Located]:
-    for shard in part.shards:
-        group = 0
-        for entry in shard.episodes:
-            yield Located(entry, folder / shard.name, shard, group)
-            group += groups_of(entry.num_rows)
+def located_in(folder: Path, shard: ShardEntry) -> Iterator[Located]:
+    """Yield the episodes of a shard in a dataset's folder, each with where it is."""
+    group = 0
+    for entry in shard.episodes:
+        yield Located(entry, folder / shard.name, shard, group)
+        group += groups_of(entry.num_rows)
 
 
 def doubled_ids(ids: Iterable[str]) -> list[str]:

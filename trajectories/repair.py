@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from trajectories.files import replace_file, storage_error
 from trajectories.inventory import SET_ASIDE, Inventory, footer_of, take_inventory
 from trajectories.manifest import (
     MANIFEST,
+    SHARD_NAME,
     DatasetInfo,
     EpisodeEntry,
     Part,
     ShardEntry,
     bytes_of,
     part_path,
-    writer_of,
 )
-from trajectories.reader import Dataset
-from trajectories.rows import DiskRows, Located, groups_of
+from trajectories.reader import Dataset, located_in
+from trajectories.rows import DiskRows
 from trajectories.shard import measure_shard
 from trajectories.verify import check_pages, check_shard, whole_episodes
 from trajectories.writer import ShardWriter
@@ -38,7 +38,8 @@ def repair(folder: Path, say: Say) -> None:
 
     Nothing is deleted: what is damaged, foreign or left over is moved to the folder set-aside. The
     whole episodes of a damaged shard are written again. A damaged part of the manifest is made anew
-    from its shards, each page of which is checked.
+    from its shards, each page of which is checked. A repair that is interrupted loses no whole
+    episode; the next one goes on.
 
     Args:
         folder: the dataset's.
@@ -65,68 +66,95 @@ def repair(folder: Path, say: Say) -> None:
 
 
 def _mend_shards(inventory: Inventory, say: Say) -> set[str]:
-    """Keep what is whole of each named shard; return the ids that are then there."""
+    """Keep what is whole of each named shard; return the ids that are then there.
+
+    At every moment each whole episode is in a shard that a part names. Where a repair is cut short
+    between two steps, some are there twice, which the next one mends.
+    """
     seen: set[str] = set()
-    saved: list[tuple[Path, ShardEntry, list[EpisodeEntry]]] = []
     for part_file, part in inventory.parts.items():
-        good = []
+        good, bad = [], []
         for shard in part.shards:
             path = inventory.folder / shard.name
             what = check_shard(path, shard, inventory.info.schema, lambda _: None)
             whole = shard.episodes if what is None else whole_episodes(path, shard)
-            kept = [episode for episode in whole if episode.id not in seen]
-            seen |= {episode.id for episode in kept}
+            kept = _unseen(whole, seen)
             if what is None and len(kept) == len(whole):
                 good.append(shard)
-                continue
-            aside = _set_aside(path, what or "holds episodes that are there twice", say)
-            if aside is not None and kept:
-                saved.append((aside, shard, kept))
-        if len(good) < len(part.shards):
+            else:
+                bad.append((shard, kept, what or "holds episodes that are there twice"))
+        _write_again(inventory, [(shard, kept) for shard, kept, _ in bad], say)
+        for shard, _, what in bad:
+            _set_aside(inventory.folder / shard.name, what, say)
+        if bad:
             replace_file(part_file, bytes_of(replace(part, shards=tuple(good))))
-    _write_again(inventory, saved, say)
     return seen
 
 
+def _unseen(episodes: Sequence[EpisodeEntry], seen: set[str]) -> list[EpisodeEntry]:
+    """Return the episodes with an id that was not seen before, and count them as seen."""
+    found = []
+    for episode in episodes:
+        if episode.id not in seen:
+            seen.add(episode.id)
+            found.append(episode)
+    return found
+
+
 def _write_again(
-    inventory: Inventory, saved: list[tuple[Path, ShardEntry, list[EpisodeEntry]]], say: Say
+    inventory: Inventory, saved: Sequence[tuple[ShardEntry, Sequence[EpisodeEntry]]], say: Say
 ) -> None:
-    """Write the whole episodes of damaged shards into new ones."""
-    if not saved:
+    """Write some episodes of shards into a new one, whole and named when this returns.
+
+    Those of no step, which older writers took, are left where they are.
+    """
+    saved = [(shard, [entry for entry in kept if entry.length]) for shard, kept in saved]
+    if not any(kept for _, kept in saved):
         return
     info = inventory.info
-    provenance = {"repaired": [shard.name for _, shard, _ in saved]}
+    provenance = {"repaired": [shard.name for shard, kept in saved if kept]}
     with ShardWriter(
         *(inventory.folder, info.schema, info.description, REPAIRER), provenance=provenance
     ) as writer:
-        for path, shard, kept in saved:
-            group = 0
-            for entry in shard.episodes:
-                if entry in kept:
-                    located = (Located(entry, path, shard, group),)
-                    dataset = Dataset(inventory.folder, info, located, DiskRows(info.schema))
+        for shard, kept in saved:
+            for located in located_in(inventory.folder, shard):
+                if located.entry in kept:
+                    dataset = Dataset(inventory.folder, info, (located,), DiskRows(info.schema))
                     writer.add(dataset.episode(0))
-                group += groups_of(entry.num_rows)
+    for shard, kept in saved:
+        if kept:
+            path = inventory.folder / shard.name
             say(f"{path}: {len(kept)} of its {len(shard.episodes)} episodes written again")
 
 
 def _adopt(inventory: Inventory, seen: set[str], say: Say) -> None:
-    """Name shards that no part names, where each page of them is whole and no episode is known."""
+    """Name shards that no part names, where each page of them is whole.
+
+    Of one that has known episodes, too, the others are written again.
+    """
     adopted: dict[str, list[ShardEntry]] = {}
-    for path in inventory.unnamed:
+    for path in sorted(inventory.unnamed, key=_place):
         shard = _measured(path, inventory.info)
-        writer = writer_of(path.name)
-        if shard is None or seen & {episode.id for episode in shard.episodes}:
-            _set_aside(path, "is named by no manifest and not whole, or known already", say)
-        elif writer is not None:
-            seen |= {episode.id for episode in shard.episodes}
-            adopted.setdefault(writer, []).append(shard)
-            say(f"{path}: named in the manifest, its {len(shard.episodes)} episodes are whole")
+        kept = [] if shard is None else _unseen(shard.episodes, seen)
+        if shard is not None and len(kept) == len(shard.episodes):
+            adopted.setdefault(_place(path)[0], []).append(shard)
+            say(f"{path}: named in the manifest, its {len(kept)} episodes are whole")
+            continue
+        if shard is not None:
+            _write_again(inventory, [(shard, kept)], say)
+        _set_aside(path, "is named by no manifest and not whole, or known already", say)
     current = {part.writer: part for part in take_inventory(inventory.folder).parts.values()}
     for writer, shards in adopted.items():
         part = current.get(writer, Part(inventory.info, writer, {"repaired": ["manifest"]}))
         part = replace(part, shards=(*part.shards, *shards))
         replace_file(part_path(inventory.folder, writer), bytes_of(part))
+
+
+def _place(path: Path) -> tuple[str, int]:
+    """Return a shard's writer, and its number among the writer's: the order of a dataset."""
+    match = SHARD_NAME.fullmatch(path.name)
+    assert match is not None
+    return match[1], int(match[2])
 
 
 def _measured(path: Path, info: DatasetInfo) -> ShardEntry | None:

@@ -203,6 +203,8 @@ def _action_space(space: Any) -> ActionSpace:
     if kind == "Discrete":
         return ActionSpace("discrete", (), "int64", (int(space.n),), int(space.start))
     shape = tuple(int(size) for size in space.shape or ())
+    if 0 in shape:
+        raise ConfigurationError(f"actions of shape {shape} hold nothing to store")
     if kind == "MultiDiscrete":
         if np.any(getattr(space, "start", 0)):
             raise ConfigurationError(

@@ -105,9 +105,14 @@ class OpenShard:
         self._sink.close()
         sync(self.path)
         shard = measure_shard(self.path, name, self._episodes)
-        os.link(self.path, self.path.with_name(name))  # never over another file
-        self.path.unlink()
-        sync(self.path.parent)
+        target = self.path.with_name(name)
+        os.link(self.path, target)  # never over another file
+        try:
+            self.path.unlink()
+            sync(self.path.parent)
+        except BaseException:
+            target.unlink(missing_ok=True)  # nothing names it, and the next one needs the name
+            raise
         return shard
 
     def drop(self) -> None:

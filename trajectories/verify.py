@@ -15,6 +15,7 @@ from trajectories.reader import doubled_ids
 from trajectories.rows import groups_of
 from trajectories.schema import Schema
 
+UNFINISHED = "unfinished, of a writer that runs or was killed; it does not count"
 Progress = Callable[[int], None]
 
 
@@ -66,7 +67,11 @@ def verify(
         names: files that are to be checked (default: all).
         read: told numbers of bytes as they are read.
     """
-    problems = [p for p in _of_manifest(inventory) if names is None or p.path.name in names]
+
+    def is_asked(path: Path) -> bool:
+        return names is None or path.name in names
+
+    problems = [problem for problem in _of_manifest(inventory) if is_asked(problem.path)]
     whole: list[ShardEntry] = []
     for path, shard in _asked(inventory, names):
         what = check_shard(path, shard, inventory.info.schema, read)
@@ -77,7 +82,7 @@ def verify(
     return Verdict(
         inventory.folder,
         tuple(problems),
-        tuple(_notes(inventory)) if names is None else (),
+        tuple(f"{path}: {UNFINISHED}" for path in _unfinished(inventory) if is_asked(path)),
         len(whole),
         sum(len(shard.episodes) for shard in whole),
         sum(shard.num_rows for shard in whole),
@@ -125,10 +130,9 @@ def _of_manifest(inventory: Inventory) -> Iterator[Problem]:
         seen.add(entry.id)
 
 
-def _notes(inventory: Inventory) -> Iterator[str]:
-    pending = [path for path in inventory.unnamed if inventory.is_pending(path)]
-    for path in (*inventory.unfinished, *pending):
-        yield f"{path}: unfinished, of a writer that runs or was killed; it does not count"
+def _unfinished(inventory: Inventory) -> Iterator[Path]:
+    yield from inventory.unfinished
+    yield from (path for path in inventory.unnamed if inventory.is_pending(path))
 
 
 def check_shard(path: Path, shard: ShardEntry, schema: Schema, read: Progress) -> str | None:

@@ -123,7 +123,8 @@ class ShardWriter:
         """Close the open shard, where there is one, and name it in the manifest.
 
         Raises:
-            StorageError: it cannot be written; the dataset is as it was before the shard.
+            StorageError: it cannot be written; the dataset is whole, without the shard unless the
+                manifest names it already.
         """
         if self._open is None:
             return
@@ -136,10 +137,14 @@ class ShardWriter:
             raise
         self._open = None
         part = replace(self._part, shards=(*self._part.shards, shard))
+        path, content = part_path(self._folder, self.name), bytes_of(part)
         try:
-            replace_file(part_path(self._folder, self.name), bytes_of(part))
+            replace_file(path, content)
         except ScoutError:
-            (self._folder / shard.name).unlink(missing_ok=True)  # nothing names it
+            if _holds(path, content):  # only its name may not be on disk yet
+                self._part = part
+            else:
+                (self._folder / shard.name).unlink(missing_ok=True)  # nothing names it
             raise
         self._part = part
 
@@ -184,6 +189,13 @@ class ShardWriter:
             sha256="",
             values=values,
         )
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _plain(name: str, value: Any) -> Any:

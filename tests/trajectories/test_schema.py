@@ -42,6 +42,7 @@ def test_bounds_and_sizes_are_those_of_the_space() -> None:
         (FRAME, spaces.Text(3), "actions of a Text space cannot be stored"),
         (FRAME, spaces.Tuple([FRAME]), "actions of a Tuple space cannot be stored"),
         (spaces.Box(0, 1, (0,)), ACTIONS[0], "observations of shape (0,) hold nothing"),
+        (FRAME, spaces.Box(0, 1, (0,)), "actions of shape (0,) hold nothing to store"),
     ],
 )
 def test_a_space_that_cannot_be_stored_is_refused_in_words(

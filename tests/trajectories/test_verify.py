@@ -1,3 +1,4 @@
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -5,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.errors import DatasetError
+from configs.errors import DatasetError, StorageError
 from tests.trajectories.made import DESCRIPTION, SCHEMA, dataset, episode
 from trajectories import document
+from trajectories import repair as repair_module
 from trajectories.inventory import take_inventory
 from trajectories.reader import open_dataset
 from trajectories.repair import repair
+from trajectories.shard import OpenShard
 from trajectories.verify import bytes_to_read, verify, verify_folder
 from trajectories.writer import ShardWriter
 
@@ -190,6 +193,93 @@ def test_an_episode_that_is_there_twice_is_kept_once(made: Path) -> None:
     assert ids_of(made) == ALL | {"made-20"}
 
 
+def test_episodes_of_no_step_that_older_writers_took_stand_in_no_repairs_way(made: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trajectories.writer.check_episode", lambda *_: None)
+        with ShardWriter(made, SCHEMA, DESCRIPTION, "old") as writer:
+            for seed, length in ((30, 0), (31, 8), (32, 8)):
+                writer.add(episode(seed, length))
+    flip_in_episode(made, "shard-old-0.parquet", 2)
+    repair(made, lambda _: None)
+    assert problems(made) == {}
+    assert ids_of(made) == ALL | {"made-31"}
+
+
+def test_an_episode_that_is_twice_in_one_shard_is_kept_once(made: Path) -> None:
+    with ShardWriter(made, SCHEMA, DESCRIPTION, "c") as writer:
+        for seed in (20, 21, 20):
+            writer.add(episode(seed, 8))
+    repair(made, lambda _: None)
+    assert problems(made) == {}
+    assert ids_of(made) == ALL | {"made-20", "made-21"}
+
+
+STEPS = (
+    *((repair_module, name) for name in ("check_shard", "_set_aside", "replace_file")),
+    *((ShardWriter, name) for name in ("add", "flush")),
+)
+
+
+def interrupt_at(step: int, patch: pytest.MonkeyPatch) -> None:
+    """Let a Ctrl-C come before step number `step` of a repair."""
+    steps = itertools.count()
+
+    def interrupted(call: Callable[..., object]) -> Callable[..., object]:
+        def or_go_on(*arguments: object) -> object:
+            if next(steps) == step:
+                raise KeyboardInterrupt
+            return call(*arguments)
+
+        return or_go_on
+
+    for owner, name in STEPS:
+        patch.setattr(owner, name, interrupted(getattr(owner, name)))
+
+
+def test_a_repair_that_is_interrupted_anywhere_loses_no_whole_episode(
+    made: Path, tmp_path: Path
+) -> None:
+    flip_in_episode(made, SHARD, 1)
+    flip_in_episode(made, "shard-b-0.parquet", 0)
+    killed_before_it_is_named(made, "k", range(40, 44))
+    dataset(made, range(41, 43), writer="l", length=8)
+    whole = ALL - {"made-1", "made-6"} | {f"made-{seed}" for seed in range(40, 44)}
+    for step in range(100):
+        folder = Path(shutil.copytree(made, tmp_path / str(step)))
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt_at(step, patch)
+            try:
+                repair(folder, lambda _: None)
+                break
+            except KeyboardInterrupt:
+                pass
+        repair(folder, lambda _: None)
+        assert problems(folder) == {}, step
+        assert ids_of(folder) == whole, step
+    assert step > 10
+
+
+def test_a_full_disk_costs_a_repair_nothing_and_it_says_nothing_that_is_not_so(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip_in_episode(made, SHARD, 1)
+    before = {path: path.read_bytes() for path in made.iterdir()}
+    said: list[str] = []
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(OpenShard, "finish", full)
+    with pytest.raises(StorageError, match="No space left"):
+        repair(made, said.append)
+    monkeypatch.undo()
+    assert said == []
+    assert before.items() <= {path: path.read_bytes() for path in made.iterdir()}.items()
+    repair(made, said.append)
+    assert "2 of its 3 episodes written again" in said[0]
+    assert ids_of(made) == ALL - {"made-1"}
+
+
 def test_what_a_killed_writer_left_is_a_note_and_set_aside_when_it_is_old(made: Path) -> None:
     writer = ShardWriter(made, SCHEMA, DESCRIPTION, "k")
     writer.add(episode(30, 8))
@@ -216,6 +306,43 @@ def test_a_shard_that_was_not_named_yet_does_not_count_until_repair_names_it(mad
     repair(made, lambda _: None)
     assert ids_of(made) == ALL | {"made-40", "made-41"}
     assert (made / "manifest-b.json").read_bytes() == before
+
+
+def killed_before_it_is_named(folder: Path, writer: str, seeds: range) -> Path:
+    """Leave a shard on disk as a writer does that is killed before it is in the manifest."""
+    with ShardWriter(folder, SCHEMA, DESCRIPTION, writer) as into:
+        part = folder / f"manifest-{into.name}.json"
+        before = part.read_bytes()
+        for seed in seeds:
+            into.add(episode(seed, 8))
+    part.write_bytes(before)
+    return folder / f"shard-{writer}-0.parquet"
+
+
+def test_the_episodes_of_an_unnamed_shard_that_are_not_known_are_written_again(made: Path) -> None:
+    orphan = killed_before_it_is_named(made, "k", range(40, 44))
+    dataset(made, range(41, 43), writer="l", length=8)  # what was collected again since
+    said: list[str] = []
+    repair(made, said.append)
+    assert said[0] == f"{orphan}: 2 of its 4 episodes written again"
+    assert not orphan.exists()
+    assert problems(made) == {}
+    assert ids_of(made) == ALL | {f"made-{seed}" for seed in range(40, 44)}
+    found = open_dataset(made)
+    for index in range(len(found)):
+        read = found.episode(index)
+        wanted = episode(int(read.id.removeprefix("made-")), 8)
+        np.testing.assert_array_equal(read.observations, wanted.observations)
+
+
+def test_a_part_that_is_made_anew_names_its_shards_in_their_order(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "long", range(12), per_shard=1, length=3)
+    before = open_dataset(folder)
+    flip(folder / "manifest-a.json", 300, 1)
+    repair(folder, lambda _: None)
+    after = open_dataset(folder)
+    assert after.episodes == before.episodes
+    assert after.digest == before.digest  # positions in it hold
 
 
 def test_repairing_a_whole_dataset_changes_nothing(made: Path) -> None:
@@ -257,3 +384,14 @@ def test_shards_of_one_name_alone_can_be_checked(made: Path) -> None:
     inventory = take_inventory(made)
     assert verify(inventory, {"shard-a-1.parquet"}).problems == ()
     assert [p.path.name for p in verify(inventory, {SHARD}).problems] == [SHARD]
+
+
+def test_a_file_that_does_not_count_is_called_so_where_it_is_named(made: Path) -> None:
+    orphan = killed_before_it_is_named(made, "k", range(40, 42))
+    flip(orphan, 500, 1)
+    verdict = verify(take_inventory(made), {orphan.name})
+    assert verdict.num_shards == 0
+    assert verdict.notes == (
+        f"{orphan}: unfinished, of a writer that runs or was killed; it does not count",
+    )
+    assert verify(take_inventory(made), {SHARD}).notes == ()

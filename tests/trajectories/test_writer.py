@@ -1,6 +1,8 @@
 import errno
+import re
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow.compute as pc
@@ -10,8 +12,11 @@ import pytest
 from configs.errors import ConfigurationError, StorageError
 from tests.faults.disks import small_disk
 from tests.trajectories.made import BOX, DESCRIPTION, SCHEMA, dataset, episode
+from trajectories import files as files_module
+from trajectories import shard as shard_module
 from trajectories.manifest import read_info, read_part
-from trajectories.schema import Schema
+from trajectories.reader import open_dataset
+from trajectories.schema import ActionSpace, Schema
 from trajectories.shard import OpenShard
 from trajectories.verify import verify_folder
 from trajectories.writer import ShardWriter
@@ -179,6 +184,7 @@ def test_a_disk_that_fills_up_keeps_every_shard_before(tmp_path: Path) -> None:
         ({"actions": np.full((40, 2), np.nan, np.float32)}, "of step 0 is none of its dataset's"),
         ({"rewards": np.full(40, np.inf)}, "the reward of step 0 is inf"),
         ({"rewards": np.zeros(39)}, "rewards have shape (39,), not (40,)"),
+        (vars(episode(1, 0)), "episode made-1: it has no steps, so nothing says how it ended"),
         ({"states": None}, "states are missing, unlike in its dataset"),
         ({"labels": {}}, "labels are none, those of its dataset target"),
         ({"latent_std": np.zeros((41, 8))}, "latent_std is given, unlike in its dataset"),
@@ -203,3 +209,81 @@ def test_a_writer_needs_a_name_that_files_can_carry(name: str, tmp_path: Path) -
     with pytest.raises(ConfigurationError, match="letters, digits"):
         ShardWriter(tmp_path, SCHEMA, DESCRIPTION, name)
     assert files_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("found", "stored", "value"),
+    [
+        ("int64", "int8", 300),
+        ("uint8", "int8", 200),
+        ("uint16", "int16", 40_000),
+        ("uint16", "uint8", 256),
+        ("uint64", "int64", 2**63),
+        ("int64", "float32", 2**24 + 1),
+        ("int64", "float64", 2**53 + 1),
+        ("float64", "float16", 1e6),
+        ("float64", "float32", -1e300),
+    ],
+)
+def test_numbers_that_the_stored_type_does_not_hold_are_refused(
+    found: str, stored: str, value: float, tmp_path: Path
+) -> None:
+    schema = Schema((3,), stored, ActionSpace("box", (3,), stored, low=(0.0,) * 3, high=(1.0,) * 3))
+    observations, actions = np.ones((41, 3), found), np.ones((40, 3), found)
+    given = replace(episode(0, schema=schema), observations=observations, actions=actions)
+    with ShardWriter(tmp_path, schema, DESCRIPTION, "a") as writer:
+        for numbers, name in ((observations, "observations"), (actions, "actions")):
+            numbers[7, 1] = value
+            told = f"{name} hold {numbers[7, 1]}, which {stored} does not hold"
+            with pytest.raises(ConfigurationError, match=re.escape(told)):
+                writer.add(given)
+            numbers[7, 1] = 1
+        writer.add(given)
+    read = open_dataset(tmp_path).episode(0)
+    assert read.observations.dtype == read.actions.dtype == stored
+    assert (read.observations == 1).all()
+
+
+def test_numbers_of_a_wider_type_are_kept_where_they_fit_and_rounded_where_they_are_fractions(
+    tmp_path: Path,
+) -> None:
+    schema = Schema((3,), "float32", BOX)
+    observations = np.full((41, 3), 0.1)
+    observations[5] = np.inf
+    observations[6] = np.nan
+    with ShardWriter(tmp_path, schema, DESCRIPTION, "a") as writer:
+        writer.add(replace(episode(0, schema=schema), observations=observations))
+    read = open_dataset(tmp_path).episode(0).observations
+    np.testing.assert_array_equal(read, observations.astype(np.float32))
+
+
+def out_of_room(module: ModuleType, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let a module fail to bring the names in a folder to disk, as full disks do."""
+    sync = module.sync
+
+    def or_fail(path: Path) -> None:
+        if path == folder:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(path)
+
+    patch.setattr(module, "sync", or_fail)
+
+
+@pytest.mark.parametrize(("module", "kept"), [(shard_module, [1]), (files_module, [0, 1])])
+def test_a_shard_whose_name_does_not_reach_the_disk_is_no_obstacle_to_the_next(
+    module: ModuleType, kept: list[int], tmp_path: Path
+) -> None:
+    """It is removed where no manifest names it, and else kept."""
+    writer = ShardWriter(tmp_path, SCHEMA, DESCRIPTION, "a")
+    writer.add(episode(0))
+    with pytest.MonkeyPatch.context() as patch:
+        out_of_room(module, tmp_path, patch)
+        with pytest.raises(StorageError, match="No space left on device"):
+            writer.flush()
+    verdict = verify_folder(tmp_path)
+    assert (verdict.problems, verdict.notes) == ((), ())
+    writer.add(episode(1))
+    writer.close()
+    verdict = verify_folder(tmp_path)
+    assert (verdict.problems, verdict.notes) == ((), ())
+    assert ids_in(tmp_path) == [f"made-{seed}" for seed in kept]

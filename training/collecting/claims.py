@@ -136,13 +136,20 @@ def claim(folder: Path, seed: int, asked: Asked) -> Claims:
 def _claim(claims: Claims, folder: Path, seed: int, asked: Asked) -> None:
     if asked.resume:
         _remove_unfinished(folder)
-    done = _numbers_done(folder, seed)
     others = [found for found_seed, found in _claims_in(folder) if found_seed == seed]
     share = asked.share
+    free = [
+        found
+        for found in others
+        if asked.resume and share in (None, found) and claims.take(found, seed)
+    ]
+    # Last: another process names its episodes and lets its claim go without the lock. A claim that
+    # went since it was listed is made anew, in vain: its episodes are seen here.
+    done = _numbers_done(folder, seed)
     if share is not None:
-        mine = _claim_share(claims, share, others, done, seed, asked)
+        mine = _claim_share(claims, share, others, free, done, seed, asked)
     elif asked.resume:
-        mine = _claim_unfinished(claims, others, done, seed, asked.num_rollouts)
+        mine = _claim_unfinished(claims, others, free, done, seed, asked.num_rollouts)
     else:
         first = max([0, *(found.stop for found in others), *(number + 1 for number in done)])
         mine = [range(first, first + asked.num_rollouts)]
@@ -158,9 +165,15 @@ def _claim(claims: Claims, folder: Path, seed: int, asked: Asked) -> None:
 
 
 def _claim_share(
-    claims: Claims, share: range, others: list[range], done: set[int], seed: int, asked: Asked
+    claims: Claims,
+    share: range,
+    others: list[range],
+    free: list[range],
+    done: set[int],
+    seed: int,
+    asked: Asked,
 ) -> list[range]:
-    """Claim the share of a numbered instance."""
+    """Claim the share of a numbered instance; `free` are those of the others that it has taken."""
     name = f"episodes {share.start} to {share.stop - 1} of seed {seed}"
     touching = [found for found in others if _meet(found, share)]
     if not asked.resume and (touching or any(number in done for number in share)):
@@ -176,25 +189,30 @@ def _claim_share(
             "unfinished command of other numbers: complete that one first, as it was typed, with "
             f"{typed('--resume')}"
         )
-    if len(share) and not claims.take(share, seed):
+    if share in others and share not in free:
         raise ConfigurationError(f"{name} are being collected by another process")
+    if len(share) and share not in others:
+        claims.take(share, seed)
     return [share]
 
 
 def _claim_unfinished(
-    claims: Claims, others: list[range], done: set[int], seed: int, num_rollouts: int
+    claims: Claims,
+    others: list[range],
+    free: list[range],
+    done: set[int],
+    seed: int,
+    num_rollouts: int,
 ) -> list[range]:
-    """Claim all that was begun and that nobody holds, and what nobody has claimed of the first."""
-    mine = []
+    """Claim what nobody has claimed of the first, beside what was begun and is `free`: taken."""
     for found in others:
-        if claims.take(found, seed):
-            mine.append(found)
-        else:
+        if found not in free:
             left = sum(number not in done for number in found)
             claims.notes.append(
                 f"episodes {found.start} to {found.stop - 1} are another process's, which has "
                 f"{left} to go"
             )
+    mine = list(free)
     beyond = sum(number >= num_rollouts and number not in done for each in mine for number in each)
     if beyond:
         claims.notes.append(

@@ -321,9 +321,11 @@ def _say_end(job: _Job, claims: Claims, tally: Tally, num_bytes: int, seconds: f
         )
     elif claims.numbers:
         code, text = 0, f"done: {tally.episodes:,} episodes{whose} in {folder} ({figures})"
+    elif claims.notes:
+        notes = "; ".join(claims.notes)
+        code, text = 0, f"done: nothing in {folder} is left for this process to collect; {notes}"
     else:
-        notes = "".join(f"; {note}" for note in claims.notes)
-        code, text = 0, f"done: all {claims.num_done:,} episodes are in {folder} already{notes}"
+        code, text = 0, f"done: all {claims.num_done:,} episodes are in {folder} already"
     leave_last_word(code, text)
     if job.place.rank == 0 or missing:
         final_message(text)

@@ -10,6 +10,7 @@ from training.collecting.policies import Policy
 from training.loop.assignments import Assignments
 from training.recording.recorder import Lived, Recorder
 from workers.environment_pool import EnvironmentPool
+from workers.environments.parts.actions import in_units
 
 TakeEpisode = Callable[[int, Lived], None]
 """Takes the number of an episode and what was lived in it."""
@@ -68,7 +69,7 @@ def play_numbers(
         batch = pool.recv(0)
         observations = batch.observations
         lost = {episode.environment for episode in batch.episodes if episode.lost}
-        lived = recorder.add(actions, batch, work.wanted)
+        lived = recorder.add(in_units(spec, actions), batch, work.wanted)  # as it was acted on
         tally.env_steps += n
         ended = np.flatnonzero(batch.terminated | batch.truncated).tolist()
         for row in ended:

@@ -103,7 +103,7 @@ class BrownianPolicy:
     def reset(self, seed: int) -> None:
         """Begin anywhere, and draw from `seed` from now on."""
         self._space.seed(seed)
-        self._random = np.random.default_rng(seed)
+        self._random = np.random.default_rng([seed, 1])  # the space draws from default_rng(seed)
         self._action: NDArray[np.float32] | None = None
 
     def act(self, observation: NDArray[Any]) -> NDArray[np.float32]:

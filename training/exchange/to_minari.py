@@ -14,6 +14,8 @@ from trajectories.files import PART_PREFIX
 from trajectories.reader import Dataset
 from trajectories.schema import ActionSpace, Schema
 
+OWN = ("id", "total_steps")  # what Minari itself notes of an episode, beside the seed
+
 
 def write_minari(dataset: Dataset, out: Path) -> str:
     """Write the folder `data` of a Minari dataset; return how it is read.
@@ -49,10 +51,10 @@ def write_minari(dataset: Dataset, out: Path) -> str:
 
 
 def _values(dataset: Dataset, index: int) -> dict[str, Any]:
-    """Return what is known of an episode; "id" and "seed" are names of Minari's own."""
+    """Return what is known of an episode; what has a name of Minari's own becomes scout_<name>."""
     values = values_of(dataset, index)
-    values.pop("seed", None)
-    return {"scout_id": values.pop("id"), **values}
+    values.pop("seed", None)  # it is told with the episode
+    return {f"scout_{name}" if name in OWN else name: value for name, value in values.items()}
 
 
 def _buffers(dataset: Dataset) -> Iterator[Any]:
@@ -97,9 +99,17 @@ def action_space(action: ActionSpace) -> gymnasium.spaces.Space[Any]:
         return gymnasium.spaces.MultiDiscrete(np.reshape(action.sizes, action.shape))
     if action.kind == "multi_binary":
         return gymnasium.spaces.MultiBinary(action.shape)
-    with np.errstate(over="ignore"):  # the largest float stands for infinity
-        low, high = (
-            np.reshape(bounds, action.shape).astype(action.dtype)
-            for bounds in (action.low, action.high)
-        )
+    low, high = (
+        np.reshape(_bounds(side, np.dtype(action.dtype)), action.shape)
+        for side in (action.low, action.high)
+    )
     return gymnasium.spaces.Box(low, high, action.shape, np.dtype(action.dtype).type)
+
+
+def _bounds(side: tuple[float, ...], dtype: np.dtype[Any]) -> Array:
+    """Return bounds in the type of the actions: as floats, those of int64 are a little beyond."""
+    if dtype.kind in "iu":
+        least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        return np.array([min(max(int(bound), least), most) for bound in side], dtype)
+    with np.errstate(over="ignore"):  # the largest float stands for infinity
+        return np.array(side).astype(dtype)

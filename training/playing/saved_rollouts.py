@@ -108,6 +108,7 @@ class SavedRollouts:
         self._policy, self._seeds, self._shares = policy, seeds, shares
         self._with_info = with_info
         self._played = [0] * pool.num_environments
+        self._lost: set[int] = set()  # environments that were replaced and have other seeds
         self._lives: list[list[Lived]] = [[] for _ in seeds]
         self._rows: list[dict[str, Value]] = []
         self._schema = schema_from_spec(pool.spec, None)
@@ -129,6 +130,8 @@ class SavedRollouts:
     def begin(self, observations: NDArray[Any]) -> None:
         """Take the first observations [N, ...]."""
         self._recorder = Recorder(self._pool, observations)
+        if self._pool.worker_restarts:  # nobody says whose environments were lost so early
+            self._lost.update(range(self._pool.num_environments))
 
     def add(self, actions: NDArray[Any], batch: StepBatch) -> None:
         """Take a step: the policy's actions, and what came of them."""
@@ -138,7 +141,9 @@ class SavedRollouts:
             self._lives[row].append(lived)
         for game in batch.episodes:
             row = game.environment
-            if not game.lost and counted[row]:
+            if game.lost:
+                self._lost.add(row)
+            elif counted[row]:
                 self._write(game)
                 self._played[row] += 1
             self._lives[row].clear()
@@ -163,7 +168,7 @@ class SavedRollouts:
             info["info.rooms"] = " ".join(map(str, game.rooms))
         values: dict[str, Value] = {
             "environment": row,
-            "environment_seed": self._seeds[row],
+            **({} if row in self._lost else {"environment_seed": self._seeds[row]}),
             "game": number,
             "policy": self._policy,
             **(info if self._with_info else {}),
@@ -173,7 +178,8 @@ class SavedRollouts:
         self._rows.append({**beside, "return": game.score, "length": game.length})
         for life, lived in enumerate(self._lives[row]):
             own: dict[str, Value] = {"id": f"{row}-{number}-{life}", "life": life}
-            if number == life == 0:  # later episodes go on with the environment's stream
+            # Later episodes go on with the environment's stream, after a loss with another one.
+            if number == life == 0 and row not in self._lost:
                 own["seed"] = self._seeds[row]
             make = functools.partial(episode_of, lived, self._schema, None, values | own)
             self._thread.put(make, lived.num_bytes)

@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.encoders.objective import Pictures
 from configs.loading import LoadedConfig
 from training.building.seeding import make_generator
-from training.checkpoints.dynamics import TrainedDynamics, check_pair, load_dynamics
+from training.checkpoints.dynamics import check_pair, load_dynamics
 from training.checkpoints.encoder import TrainedModel, load_model
 from training.collecting.choosing import choose_policy
 from training.dreaming.dream import Dream
@@ -39,7 +39,8 @@ from training.probing.through_encoder import for_environment
 from training.probing.window import show_window, why_no_window
 from training.ranks.distributed import read_place
 from training.ranks.threads import model_threads, set_threads
-from trajectories.episode import Episode
+from training.recording.describing import schema_from_spec
+from trajectories.episode import Array, Episode
 
 FILM = "play.mp4"
 SHOWN = 8  # moments of the strip
@@ -129,7 +130,9 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
         stages.begin("dreaming")
         dream = Dream(memory.dynamics, TEMPERATURE)
         generator = make_generator(config.run.seed, "dream beside reality", 0, torch.device("cpu"))
-        triple = _triple(vision, memory, dream, episodes[0], options.restart_every, generator)
+        # Of this play: datasets of before choices had a start were stored from 0 on.
+        actions = actions_of(episodes[0].actions, schema_from_spec(spec, None).action)
+        triple = _triple(vision, dream, episodes[0], actions, options.restart_every, generator)
         stages.begin("drawing the strip")
         replace_file(film.with_suffix(".png"), as_png(triple.strip()))
         stages.begin(f"writing {film}")
@@ -147,15 +150,14 @@ def play(options: PlayOptions, loaded: LoadedConfig) -> int:
 
 def _triple(
     vision: TrainedModel,
-    memory: TrainedDynamics,
     dream: Dream,
     episode: Episode,
+    actions: Array,
     every: int,
     generator: torch.Generator,
 ) -> Triple:
     objective = drawing(vision)
     pictures, latents = drawn(objective, episode, torch.device("cpu"))
-    actions = actions_of(episode.actions, memory.schema.action)
     dreamt = dreamt_beside(
         dream, latents, torch.from_numpy(actions), every=every, generator=generator
     )

@@ -49,7 +49,7 @@ def schema_from_spec(spec: EnvironmentSpec, background: str | None) -> Schema:
 
 def _actions(spec: EnvironmentSpec) -> ActionSpace:
     if spec.discrete:
-        return ActionSpace("discrete", (), "int64", (spec.num_actions,))
+        return ActionSpace("discrete", (), "int64", (spec.num_actions,), spec.action_start)
     low, high = (
         tuple(np.clip(np.asarray(side, np.float64), -LARGEST, LARGEST).tolist())
         for side in (spec.action_low, spec.action_high)
@@ -109,15 +109,20 @@ def without_longest(facts: Mapping[str, Any]) -> dict[str, Any]:
 def episode_of(
     lived: Lived, schema: Schema, background: str | None, values: Mapping[str, Value]
 ) -> Episode:
-    """Return an episode as it is stored; `values` are those of the episode as a whole."""
-    observations = lived.observations
+    """Return an episode as it is stored; `values` are those of the episode as a whole.
+
+    Choices, which a pool counts from 0, are stored in the environment's own numbers.
+    """
+    observations, actions = lived.observations, lived.actions
+    if schema.action.start:
+        actions = actions + schema.action.start
     if observations.ndim == 4:
         observations = as_stored(observations)
         if background == MEDIAN:
             observations = without_background(observations)
     return Episode(
         observations,
-        lived.actions,
+        actions,
         lived.rewards,
         lived.terminated,
         lived.truncated,

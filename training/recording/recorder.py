@@ -18,7 +18,7 @@ class Lived:
 
     Attributes:
         observations: [T + 1, *shape], frames as [C, H, W].
-        actions: [T] or [T, A], as the pool was sent them.
+        actions: [T] or [T, A], as the pool was sent them: choices begin at 0.
         rewards: float32 [T], raw.
         terminated, truncated: how it ended.
         states, labels: float32 [T + 1, S] and [T + 1, L].

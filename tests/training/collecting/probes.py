@@ -68,6 +68,14 @@ class Killing(Noise):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Shifted(Noise):
+    """Noise whose choices are -1, 0 and 1."""
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        super().__init__(render_mode)
+        self.action_space = spaces.Discrete(3, start=-1)
+
+
 class Endless(Noise):
     """Noise whose episodes have no limit."""
 
@@ -112,12 +120,19 @@ class Wrong:
         return [0.5, 0.5]
 
 
+class Far:
+    """Returns numbers beyond all bounds."""
+
+    def __call__(self, observation: NDArray[Any]) -> float:
+        return 5.0
+
+
 def made_by_a_function() -> AlwaysOne:
     """Return a policy, as a class would."""
     return AlwaysOne()
 
 
-for _name in ("Noise", "Killing", "Dictionaries"):
+for _name in ("Noise", "Killing", "Shifted", "Dictionaries"):
     _place = f"{__name__}:{_name}"
     gymnasium.register(id=f"{_name}-v0", entry_point=_place, max_episode_steps=STEPS)
 gymnasium.register(id="Endless-v0", entry_point=f"{__name__}:Endless")

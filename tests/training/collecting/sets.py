@@ -63,8 +63,9 @@ def replayed(dataset: Dataset, episode: Episode) -> Episode:
     seen, _ = environment.reset(seed=int(episode.values["seed"]))
     observations, states = [seen], [environment.state()]
     labels, rewards, ends = [environment.labels()], [], []
+    spec = environment.environment_spec
     for action in episode.actions:
-        choice = int(action) if environment.environment_spec.discrete else action
+        choice = int(action) - spec.action_start if spec.discrete else action
         seen, reward, terminated, truncated, _ = environment.step(choice)
         observations.append(np.array(seen))
         states.append(environment.state())

@@ -23,6 +23,7 @@ from tests.training.collecting.sets import (
 from training.collecting import collection
 from training.collecting.numbering import environment_seed
 from training.recording.describing import describe
+from training.offline.samples import actions_of
 from trajectories.manifest import read_info
 from trajectories.reader import open_dataset
 from trajectories.verify import verify_folder
@@ -65,6 +66,22 @@ def test_seed_and_actions_give_the_episode_again(
     environment: tuple[str, ...], tmp_path: Path
 ) -> None:
     assert_replays(open_dataset(collect(tmp_path, *environment, "--num_rollouts", "3")))
+
+
+@pytest.mark.parametrize("policy", [(), ("--policy", f"{PROBES}:AlwaysOne")], ids=["random", "own"])
+def test_choices_are_stored_in_the_environments_own_numbers(
+    policy: tuple[str, ...], tmp_path: Path
+) -> None:
+    shifted = [word.replace("Noise", "Shifted") for word in NOISE]
+    arguments = (*shifted, *IN_RANK, *policy, "--num_rollouts", "3")
+    dataset = open_dataset(collect(tmp_path, *arguments))
+    action = dataset.info.schema.action
+    assert (action.kind, action.sizes, action.start) == ("discrete", (3,), -1)
+    assert_replays(dataset)
+    for episode in dataset.scan():
+        assert set(episode.actions.tolist()) == ({0} if policy else {-1, 0, 1})
+        assert np.allclose(episode.rewards, 0.1 + episode.actions * 3.0)
+        assert set(actions_of(episode.actions, action).tolist()) <= {0, 1, 2}
 
 
 @pytest.mark.slow
@@ -230,6 +247,17 @@ def test_the_background_is_the_median_and_darker_pixels_are_negative(tmp_path: P
     assert np.array_equal(differences, frames - ordered[(len(frames) - 1) // 2])
     assert differences.dtype == np.int16
     assert differences.min() < 0 < differences.max()
+
+
+def test_actions_beyond_the_bounds_are_stored_as_the_environment_was_given_them(
+    tmp_path: Path,
+) -> None:
+    arguments = ("--environment", "Pendulum-v1", "--policy", f"{PROBES}:Far", "--max_steps", "9")
+    dataset = open_dataset(collect(tmp_path, *arguments, *IN_RANK, "--num_rollouts", "2"))
+    assert dataset.info.schema.action.high == (2.0,)
+    for episode in dataset.scan():
+        assert episode.actions.tolist() == [[2.0]] * 9
+    assert_replays(dataset)
 
 
 @pytest.mark.parametrize("policy", ["AlwaysOne", "made_by_a_function"])

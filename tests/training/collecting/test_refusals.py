@@ -10,6 +10,7 @@ import pytest
 import main
 from tests.runs import CARTPOLE, run_here, write_recipe
 from tests.training.collecting.sets import IN_RANK, NOISE, PROBES, collect, episodes_of, numbers_of
+from training.collecting.claims import Asked, claim
 from trajectories.document import dump_document
 
 pytestmark = pytest.mark.timeout(300)
@@ -185,6 +186,16 @@ def test_a_share_that_is_claimed_otherwise_is_refused(tmp_path: Path, capsys: Ca
     assert "are claimed as 2 to 8" in said(capsys)
     collect(tmp_path, *CART, "--resume")
     assert numbers_of(folder) == list(range(9))
+
+
+def test_resuming_beside_a_collection_that_runs_says_that_nothing_is_left_for_it(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    with claim(tmp_path / "set", 1, Asked(20)):
+        collect(tmp_path, "--environment", "CartPole-v1", "--num_rollouts", "20", "--resume")
+    told = " ".join(capsys.readouterr().out.split())
+    assert "set is left for this process to collect; episodes 0 to 19 are another process's" in told
+    assert "all 0 episodes" not in told
 
 
 def test_a_new_command_says_what_was_begun_and_leaves_it(tmp_path: Path, capsys: Captured) -> None:

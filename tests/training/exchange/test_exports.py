@@ -7,15 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
 from configs.errors import ConfigurationError
 from tests.trajectories.made import DESCRIPTION, SCHEMA, episode
 from training.exchange.exporting import export_dataset
-from trajectories.episode import Episode
+from training.exchange.to_minari import action_space
+from trajectories.episode import Episode, Value
 from trajectories.reader import open_dataset
-from trajectories.schema import ActionSpace, Schema
+from trajectories.schema import ActionSpace, Schema, schema_of
 from trajectories.writer import ShardWriter
 
 SPACES = [
@@ -82,6 +84,31 @@ def test_minari_is_read_back_by_minari_without_loss(space: ActionSpace, tmp_path
         assert found.observation_space.contains(read.observations[0])
     values = next(iter(found.storage.get_episode_metadata([1])))
     assert (values["scout_id"], values["policy"], values["seed"]) == ("made-1", "random", 1)
+
+
+def test_a_value_that_has_a_name_of_minaris_own_is_told_beside_it(tmp_path: Path) -> None:
+    minari = pytest.importorskip("minari", reason="needs requirements-exchange.txt")
+    named: dict[str, Value] = {"id": "made", "seed": 3, "total_steps": 99, "split": "mine"}
+    with ShardWriter(tmp_path / "set", FRAMES, DESCRIPTION, "a") as writer:
+        writer.add(replace(episode(0, 5, FRAMES), values=named))
+    export_dataset("minari", tmp_path / "set", tmp_path / "out")
+    found = minari.MinariDataset(tmp_path / "out" / "data")
+    values = next(iter(found.storage.get_episode_metadata([0])))
+    assert (values["total_steps"], values["scout_total_steps"]) == (5, 99)
+    assert (values["scout_id"], values["seed"]) == ("made", 3)
+    assert len(next(iter(found.iterate_episodes())).actions) == 5
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32, np.float64])
+def test_the_space_of_an_export_has_the_bounds_that_its_numbers_have(dtype: Any) -> None:
+    limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
+    space = gymnasium.spaces.Box(limits.min, limits.max, (2,), dtype)
+    observed = gymnasium.spaces.Box(0, 1, (1,), np.float32)
+    found = action_space(schema_of(observed, space).action)
+    assert isinstance(found, gymnasium.spaces.Box)
+    assert found.dtype == dtype
+    assert found.low.tolist() == space.low.tolist()
+    assert found.high.tolist() == space.high.tolist()
 
 
 @pytest.mark.parametrize("form", ["minari", "webdataset"])

@@ -2,17 +2,23 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from configs.schema import Config
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from tests.training.collecting.sets import assert_replays
+from training.playing.saved_rollouts import SavedRollouts
 from trajectories.reader import open_dataset
 from trajectories.verify import verify_folder
+from workers.environments.probes import DyingEnvironment
+from workers.pool import WorkerPool
 
+SEED = 1000
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -77,6 +83,50 @@ def test_actions_are_in_the_environments_units_and_frames_as_they_are_stored(
     assert dataset.info.schema.action.low == (-2.0,)
     assert max(float(np.abs(e.actions).max()) for e in dataset.scan()) > 1
     assert_replays(dataset)
+
+
+@pytest.mark.parametrize(
+    ("fault", "seeds"),
+    [
+        ({"when": "reset"}, {}),
+        ({"when": "step", "at_step": 2}, {"1-0-0": SEED + 1}),
+        ({"when": "step", "at_step": 6}, {"0-0-0": SEED, "1-0-0": SEED + 1}),
+    ],
+    ids=["first reset", "first game", "second game"],
+)
+def test_no_seed_is_stored_that_a_lost_workers_game_was_not_begun_with(
+    fault: dict[str, Any], seeds: dict[str, int], tmp_path: Path
+) -> None:
+    mark = str(tmp_path / "died")
+    make = partial(DyingEnvironment, **fault, only_seed=SEED, marker=mark)
+    begun_with = [SEED, SEED + 1]
+    with (
+        WorkerPool(
+            make, num_environments=2, num_processes=2, base_seed=SEED, with_states=True
+        ) as pool,
+        SavedRollouts(
+            *(tmp_path / "set", pool, Config().environment),
+            policy="none",
+            seeds=begun_with,
+            shares=[3, 3],
+            with_info=False,
+            provenance={},
+        ) as saved,
+    ):
+        saved.begin(pool.reset())
+        for _ in range(30):
+            actions = np.zeros(2, np.int64)
+            pool.send(0, actions)
+            saved.add(actions, pool.recv(0))
+        assert pool.worker_restarts == 1
+    found = list(open_dataset(tmp_path / "set").scan())
+    assert len(found) == 6
+    assert {e.id: e.values["seed"] for e in found if "seed" in e.values} == seeds
+    for episode in found:  # the first number of an observation is the seed
+        known = episode.values.get("environment_seed")
+        assert known in (None, episode.observations[0, 0])
+        if known is None:
+            assert fault["when"] == "reset" or episode.observations[0, 0] not in begun_with
 
 
 @pytest.mark.slow

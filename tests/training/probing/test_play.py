@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
 import torch
+from torch import Tensor
 
 from tests.agents.dynamics.walks import D, make, stream, task, walks
 from tests.runs import run_here
+from tests.training.collecting.sets import PROBES
 from tests.training.offline.made import train
+from training.checkpoints.storage import Saver, load_payload
 from training.dreaming.dream import Dream
 from training.probing.beside_reality import dreamt_beside
 from training.probing.window import why_no_window
@@ -83,6 +87,33 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert train(folder, *small, dataset="Z", model_dir="M", verb="--train_dynamics") == 0
     assert run_here(folder, "--train", "--config_path=dream.conf", "--log_name=p") == 0
     return folder
+
+
+def test_choices_of_the_play_are_those_of_a_model_whose_dataset_counted_them_from_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shifted = (f"--environment={PROBES}:Shifted-v0", "--set=ObservationType=pixels")
+    arguments = (*shifted, "--observation_size=64", "--set=WorkerBackend=in_process")
+    assert run_here(tmp_path, "--collect", *arguments, "--num_rollouts=20", "--out_dir=D") == 0
+    few = ("--model=vae", "--train_steps=1", "--batch_size=4", "--representation_size=4")
+    assert train(tmp_path, *few, model_dir="V") == 0
+    assert run_here(tmp_path, "--encode", "--model=V", "--dataset=D", "--out_dir=Z") == 0
+    small = ("--sequence_length=4", "--batch_size=4", "--train_steps=1")
+    assert train(tmp_path, *small, dataset="Z", model_dir="M", verb="--train_dynamics") == 0
+    payload = load_payload(tmp_path / "M" / "model.ckpt")
+    facts = payload["facts"]
+    older = facts["dataset"].replace('"start": -1', '"start": 0')
+    payload["facts"] = {**facts, "dataset": older}
+    Saver(tmp_path / "M" / "model.ckpt").save(payload, is_best=False)
+    dreamt: list[Tensor] = []
+
+    def watched(*given: Any, **named: Any) -> Tensor:
+        dreamt.append(given[2])
+        return dreamt_beside(*given, **named)
+
+    monkeypatch.setattr("training.probing.play.dreamt_beside", watched)
+    assert play(tmp_path, f"--out={tmp_path / 'a.mp4'}") == 0
+    assert set(dreamt[0].tolist()) == {0, 1, 2}
 
 
 def play(home: Path, *arguments: str, vision: str = "V", memory: str = "M") -> int:
