@@ -22,8 +22,8 @@ from tests.training.collecting.sets import (
 )
 from training.collecting import collection
 from training.collecting.numbering import environment_seed
-from training.recording.describing import describe
 from training.offline.samples import actions_of
+from training.recording.describing import describe
 from trajectories.manifest import read_info
 from trajectories.reader import open_dataset
 from trajectories.verify import verify_folder
