@@ -8,6 +8,7 @@ import torch
 from agents.ranks import Ranks
 from configs.loading import LoadedConfig
 from configs.sizes import bytes_text
+from training.live.policy_words import policy_text
 from training.live.words import counted
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
@@ -39,9 +40,11 @@ def banner_rows(
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
         bonus += f", head {head}{frozen}"
     by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
+    policy = policy_text(config)
     rows = [
         ("run", options.log_name),
         ("environment", f"{spec.env_id} ({_observation(spec.observation_shape)}), {bonus}"),
+        *([] if policy is None else [("policy", policy)]),
         (
             "environments",
             f"{ranks.world_size} rank(s) x {pool.num_environments} = {total_envs}, {pool.place}",
