@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from commands.common import path, typed_recipe
-from commands.experiment import keys_of_flags, read_experiment
+from commands.experiment import keys_of_flags, read_experiment, told_of_local_mode
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
@@ -125,5 +125,7 @@ def _read(args: argparse.Namespace) -> Asked:
     # A checkpoint has its own recipe: one is compared with it only where it was typed.
     recipe = args.config_path if args.train else typed_recipe(args)
     loaded = load_config(recipe, overrides)
+    if args.train:
+        loaded = told_of_local_mode(args, loaded)
     name, local_dir = default_log_name(args.config_path), args.local_dir or Path()
     return Asked(loaded, name, args.num_workers, local_dir)

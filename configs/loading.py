@@ -37,13 +37,16 @@ _WRONG = {
 }
 
 
+LOCAL_MODE = "--local-mode"  # the source of a key that this flag sets
+
+
 @dataclass(frozen=True)
 class LoadedConfig:
     """A configuration and where it came from.
 
     Attributes:
         config: the checked configuration.
-        sources: for every key "command line", "file", "preset" or "default".
+        sources: for every key "command line", LOCAL_MODE, "file", "preset" or "default".
         notes: what the user should know: keys read as others, keys ignored, unwise values.
     """
 

@@ -17,7 +17,7 @@ from training.figures.curve_pages import Pages, configuration_page, hparams_of, 
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
-from training.live.banner import curves_text
+from training.live.banner import curves_text, rows_of_sources
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.parts import Parts
@@ -86,8 +86,7 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
     shape = f"{section.hidden_units} hidden units" if section.hidden_units else "linear"
     threads = f"{torch.get_num_threads()} thread(s)"
     where = threads if ranks.device.type == "cpu" else "a GPU"
-    by_hand = [key for key, source in parts.loaded.sources.items() if source == "command line"]
-    rows = [
+    return [
         ("run", options.log_name),
         ("controller", f"{shape}, {controller.num_parameters:,} parameters, sees {seen}"),
         (
@@ -105,10 +104,8 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
         ("curves", curves_text(options)),
+        *rows_of_sources(parts.loaded),
     ]
-    if by_hand:
-        rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
-    return rows
 
 
 def _length(config: Config, longest_episode: int | None) -> str:
