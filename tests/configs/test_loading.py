@@ -232,3 +232,18 @@ def test_keys_without_meaning_of_file_and_command_line_are_told_apart(write: Wri
     of_file, of_line = load_config(path, ["PolicyMemory=GRU", "Seed=3"]).notes
     assert "recipe.conf: Epoch, MiniBatch: have no effect" in of_file
     assert of_line == "command line: PolicyMemory: has no effect with Agent = TD3"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("TransitionUse = finetune", "TransitionUse = finetune with TransitionModel = none: has"),
+        ("ReplaySize = 10\nReplayBatchSize = 100", "ReplaySize = 10 with ReplayBatchSize = 100: a"),
+    ],
+)
+def test_what_td3_remembers_or_foretells_to_little_effect_is_told(
+    write: Write, keys: str, said: str
+) -> None:
+    (note,) = load_config(write(f"Agent = TD3\nNumEnv = 2\n{keys}")).notes
+    assert said in note
+    assert not load_config(write("Agent = TD3\nReplaySize = 256\nTransitionUse = frozen")).notes
