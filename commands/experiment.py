@@ -98,7 +98,7 @@ def _num_ranks() -> int:
 
 
 def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experiment":
-    """Read the experiment that is typed, and print the recipe that it became.
+    """Read the experiment that is typed.
 
     Raises:
         ConfigurationError: with all that cannot be honoured.
@@ -108,7 +108,6 @@ def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experime
     from configs.experiments.loading import load_experiment
     from configs.schema import EnvironmentSection
     from training.collecting.environment_names import settings_for
-    from training.live.console import final_message
 
     def environment_of(env_id: str) -> list[str]:
         default = EnvironmentSection()
@@ -122,7 +121,4 @@ def read_experiment(args: argparse.Namespace, overrides: list[str]) -> "Experime
         num_ranks=_num_ranks(),
         environment_of=environment_of,
     )
-    experiment = replace(experiment, loaded=told_of_local_mode(args, experiment.loaded))
-    if os.environ.get("RANK", "0") == "0":
-        final_message(f"{args.experiment_file}: {experiment.name} as a recipe\n{experiment.recipe}")
-    return experiment
+    return replace(experiment, loaded=told_of_local_mode(args, experiment.loaded))

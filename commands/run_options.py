@@ -23,15 +23,22 @@ class Asked:
         log_name: the run's name where none is typed.
         num_workers: worker processes of a rank, or None.
         local_dir: the folder of logs and checkpoints.
+        first_words: what stands above the start table.
     """
 
     def __init__(
-        self, loaded: "LoadedConfig", log_name: str, num_workers: int | None, local_dir: Path
+        self,
+        loaded: "LoadedConfig",
+        log_name: str,
+        num_workers: int | None,
+        local_dir: Path,
+        first_words: str = "",
     ) -> None:
         self.loaded = loaded
         self.log_name = log_name
         self.num_workers = num_workers
         self.local_dir = local_dir
+        self.first_words = first_words
 
 
 def default_log_name(config_path: Path) -> str:
@@ -107,6 +114,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         out=args.out,
         logs=folder / "logs",
         in_place=not args.local_mode,
+        first_words=asked.first_words,
     )
     return options, asked.loaded
 
@@ -119,7 +127,8 @@ def _read(args: argparse.Namespace) -> Asked:
         beside = experiment.beside
         local_dir = args.local_dir or path(beside.local_dir or ".")
         workers = None if args.local_mode else args.num_workers or beside.num_workers
-        return Asked(experiment.loaded, _as_name(experiment.name), workers, local_dir)
+        became = f"{args.experiment_file}: {experiment.name} as a recipe\n{experiment.recipe}"
+        return Asked(experiment.loaded, _as_name(experiment.name), workers, local_dir, became)
     from configs.loading import load_config
 
     # A checkpoint has its own recipe: one is compared with it only where it was typed.

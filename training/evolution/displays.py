@@ -56,7 +56,8 @@ def open_displays(
     )
     started = (*crowded_cores(parts.session.place), *undone_nohup(os.environ))
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)
-    start_banner([*_banner(parts, pool, controller), *(("note", note) for note in all_notes)])
+    rows = [*_banner(parts, pool, controller), *(("note", note) for note in all_notes)]
+    start_banner(rows, parts.options.first_words)
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
     metrics = MetricsWriter(parts.folder, resume_from_step=clock.env_steps or None)
