@@ -21,10 +21,6 @@ class ConfigurationError(ScoutError):
     exit_code = 2
 
 
-class NameTakenError(ConfigurationError):
-    """A run's name or its checkpoint belongs to an earlier run; what else is wrong comes first."""
-
-
 class CheckpointError(ScoutError):
     """A checkpoint that cannot be read or does not fit."""
 

@@ -366,33 +366,3 @@ def test_what_a_lost_worker_did_not_do_is_not_remembered() -> None:
     before, after = replay.state()["rows"][:, :3], replay.state()["rows"][:, -3:]
     assert len(before) == 2 + 1 + 2
     assert not (before == after).all(dim=1).any()
-
-
-@pytest.mark.parametrize(
-    ("name", "checkpoint", "taken"),
-    [
-        ("other", NAME, "exists and belongs to an earlier run"),
-        (NAME, "other", "already holds results"),
-    ],
-)
-def test_a_name_that_is_taken_hides_no_other_mistake(
-    name: str,
-    checkpoint: str,
-    taken: str,
-    states: CalmRun,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    halfway(states, tmp_path)
-    names = (f"--log_name={name}", f"--save_model_path={checkpoint_path(tmp_path, checkpoint)}")
-    (run_path(tmp_path, NAME) / "run.lock").touch()  # as every run leaves one
-    before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
-    for more, said in (
-        (("--set=EnvID=CartPole-v1",), "its actions are 2 choices"),
-        (("--set=TransitionModel=nowhere",), "nowhere: there is no such model"),
-        ((), taken),
-    ):
-        code = run_here(tmp_path, "--train", f"--config_path={states.recipe}", *names, *more)
-        assert code in (2, 3)
-        assert said in capsys.readouterr().err
-    assert before == sorted(path for path in tmp_path.rglob("*") if path.is_file())

@@ -1,15 +1,14 @@
 """One training run, from the first signal handler to the last word."""
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from agents.ranks import Ranks
-from configs.errors import STOPPED_EXIT_CODE, NameTakenError
+from configs.errors import STOPPED_EXIT_CODE
 from configs.loading import LoadedConfig
 from configs.schema import Config
 from training.algorithm import Algorithm
@@ -106,32 +105,28 @@ def _train_in_group(
     check_same_start(
         ranks, loaded.config, software_versions(), _flags(session, options, loaded.config)
     )
-
-    def look(start: Start) -> Parts:
-        folder = RunFolder(start.options.logs, start.options.log_name)
-        return algorithm.look(Parts(session, folder, start.options, loaded, ranks, stop), start)
-
-    def try_to_begin(start: Start) -> None:
-        with ExitStack() as stack:
-            _prepare(look(start), start, algorithm, stack)
-
-    with _all_else_first(try_to_begin, Start(options, options.load_model_path, "fresh")):
-        start = agree_on_start(ranks, options)
-    parts = look(start)
+    start = agree_on_start(ranks, options)
+    folder = RunFolder(start.options.logs, start.options.log_name)
+    parts = algorithm.look(Parts(session, folder, start.options, loaded, ranks, stop), start)
     # The environments end before the run's name is free again.
     with ExitStack() as lock, ExitStack() as stack:
-        stack.enter_context(
-            followed_by_profilers(parts.folder.path / LINE_TIMES / f"rank{ranks.rank}")
-        )
+        stack.enter_context(followed_by_profilers(folder.path / LINE_TIMES / f"rank{ranks.rank}"))
         ready = None
         if start.mode == "overwrite":
             # Neither a source that is refused, nor environments or a model that cannot be built,
             # may cost the run that is to be replaced.
             ready = _prepare(parts, start, algorithm, stack)
             ranks.any(flag=False)
-        with _all_else_first(try_to_begin, start):
-            opened = on_first_rank(ranks, lambda: _open_folder(start))
-        session.folder = opened or parts.folder
+        opened = on_first_rank(
+            ranks,
+            lambda: RunFolder.open(
+                start.options.logs,
+                start.options.log_name,
+                mode=start.mode,
+                checkpoint=start.options.save_model_path if start.mode == "overwrite" else None,
+            ),
+        )
+        session.folder = opened or folder
         session.source = start.source
         if opened is not None:
             lock.enter_context(opened)
@@ -158,30 +153,6 @@ def _train_in_group(
     stop.ignore_signals()
     ranks.any(flag=False)
     return outcome
-
-
-@contextmanager
-def _all_else_first(try_to_begin: Callable[[Start], None], start: Start) -> Iterator[None]:
-    """Tell of a name that is taken only where nothing else is wrong with the run.
-
-    Raises:
-        ScoutError: what else is wrong, or that the name is taken.
-    """
-    try:
-        yield
-    except NameTakenError:
-        try_to_begin(start)
-        raise
-
-
-def _open_folder(start: Start) -> RunFolder:
-    options, replaces = start.options, start.mode == "overwrite"
-    return RunFolder.open(
-        options.logs,
-        options.log_name,
-        mode=start.mode,
-        checkpoint=options.save_model_path if replaces else None,
-    )
 
 
 def _prepare(

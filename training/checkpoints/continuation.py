@@ -10,12 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.ranks import Ranks
-from configs.errors import (
-    STOPPED_EXIT_CODE,
-    CheckpointError,
-    ConfigurationError,
-    NameTakenError,
-)
+from configs.errors import STOPPED_EXIT_CODE, CheckpointError, ConfigurationError
 from configs.former import with_former_values
 from configs.loading import LoadedConfig, config_from_mapping
 from configs.schema import Config
@@ -89,8 +84,8 @@ def choose_start(options: RunOptions, *, restarted: bool = False) -> Start:
 
     Raises:
         CheckpointError: where there is nothing whole to continue from.
-        ConfigurationError: where the checkpoint to write belongs to another run (NameTakenError)
-            or cannot be written, or the run's name is none.
+        ConfigurationError: where the checkpoint to write belongs to another run or cannot be
+            written, or the run's name is none.
 
     """
     validate_log_name(options.log_name)
@@ -274,12 +269,12 @@ def check_free(path: Path) -> None:
     """Refuse a checkpoint to write that belongs to another run.
 
     Raises:
-        NameTakenError: names the file that is there.
+        ConfigurationError: names the file that is there.
     """
     taken = _taken(path)
     if taken is not None:
         companion = "" if taken == path else f": {taken}"
-        raise NameTakenError(
+        raise ConfigurationError(
             f"{typed('--save_model_path', path)}{companion} exists and belongs to an earlier run; "
             f"continue it with {typed('--resume')}, replace it with {typed('--overwrite')}, or "
             "choose another file"

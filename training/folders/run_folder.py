@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from configs.errors import ConfigurationError, NameTakenError, PeerLostError, ScoutError
+from configs.errors import ConfigurationError, PeerLostError, ScoutError
 from configs.typed import typed
 from training.folders.files import PART_PREFIX, read_json, replace_file
 from training.folders.lock import acquire_lock, checkpoint_locks, refuse_if_held, release_lock
@@ -277,13 +277,13 @@ class RunFolder:
         if not self.holds_results():
             return
         if self._holds_only_evaluations():
-            raise NameTakenError(
+            raise ConfigurationError(
                 f"{self.path} or {self.tensorboard_path} holds evaluations, and no run: --eval "
                 f"wrote them under {self.name!r}; choose another name, for instance "
                 f"{typed('--log_name', _next_name(self))}, or remove them with "
                 f"{typed('--overwrite')}"
             )
-        raise NameTakenError(
+        raise ConfigurationError(
             f"run {self.name!r} already holds results in {self.path} or "
             f"{self.tensorboard_path}; continue it with {typed('--resume')}, replace it with "
             f"{typed('--overwrite')}, or choose another name, for instance "
