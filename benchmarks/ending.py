@@ -1,14 +1,19 @@
-"""How a benchmark that make runs says that it ends: in one sentence, which make repeats."""
+"""How a benchmark that make runs begins and ends: its command line, and one last sentence.
+
+make repeats that sentence.
+"""
 
 import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from benchmarks.stopping import STOP_SIGNALS
 from configs.errors import ScoutError
+from configs.options import nearest
 from training.folders.last_word import leave_last_word
 
 INTERRUPTED = 130
@@ -62,6 +67,37 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
 
+    def parse_args(  # type: ignore[override]  # one signature is enough here
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
+        """Parse all of `args`; of an unknown flag the nearest one is told."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        if unknown:
+            self.error("; ".join(map(self._unknown, flags or unknown)))
+        return parsed
+
+    def _unknown(self, word: str) -> str:
+        near = nearest(word, self._option_string_actions)
+        return f"unknown argument {word}" + (f"; did you mean {near}?" if near else "")
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with 2."""
         sys.exit(end_with(2, f"error: {message} ({self.prog} -h lists all flags)"))
+
+
+def add_place(parser: Parser, folder: str) -> None:
+    """Add the flags that all studies have: where a study lies, and keys beside its recipes."""
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(folder),
+        help="where the study lies, to begin or to go on with (%(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="Key=Value",
+        help="a configuration key beside the recipes of all runs; repeatable",
+    )

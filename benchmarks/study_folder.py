@@ -77,10 +77,22 @@ def _check_settings(
             "another --folder"
         )
     if began != settings:
-        raise ConfigurationError(
-            f"the study in {folder} was begun with {began}, not with {settings}; name another "
-            "--folder"
+        names = [name for name in {**began, **settings} if began.get(name) != settings.get(name)]
+        before, now = (
+            " and ".join(_typed(name, each.get(name)) for name in names)
+            for each in (began, settings)
         )
+        raise ConfigurationError(
+            f"the study in {folder} was begun with {before}, not with {now}; name another --folder"
+        )
+
+
+def _typed(name: str, value: object) -> str:
+    """Return a setting as the flag that says it."""
+    values = value if isinstance(value, list) else [value]
+    if value is None or not values:
+        return f"no --{name}"
+    return " ".join(f"--{name} {each}" for each in values)
 
 
 def recipe_copy(folder: Path, arm: str) -> Path:

@@ -9,6 +9,7 @@ from commands.parser import Parser
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
     from configs.experiments.loading import Experiment
+    from configs.loading import LoadedConfig
 
 LOCAL_MODE = ("WorkerBackend=in_process", "OverlapCollection=False")
 # Whoever looks around in a debugger is not hung.
@@ -69,11 +70,25 @@ def check_experiment_flags(parser: Parser, args: argparse.Namespace) -> None:
 def keys_of_flags(args: argparse.Namespace) -> list[str]:
     """Return the keys that these flags set, as Key=Value."""
     keys = [] if args.checkpoint_freq is None else [f"saveCkptEvery={args.checkpoint_freq}"]
-    if args.local_mode:
-        typed = {text.partition("=")[0].strip().casefold() for text in args.overrides}
-        keys += LOCAL_MODE
-        keys += [f"{key}={value}" for key, value in PATIENCE.items() if key.casefold() not in typed]
-    return keys
+    return [*keys, *_keys_of_local_mode(args)]
+
+
+def _keys_of_local_mode(args: argparse.Namespace) -> list[str]:
+    if not args.local_mode:
+        return []
+    typed = {text.partition("=")[0].strip().casefold() for text in args.overrides}
+    patience = (f"{key}={value}" for key, value in PATIENCE.items() if key.casefold() not in typed)
+    return [*LOCAL_MODE, *patience]
+
+
+def told_of_local_mode(args: argparse.Namespace, loaded: "LoadedConfig") -> "LoadedConfig":
+    """Return a configuration that says which keys --local-mode has set, and not the user."""
+    from dataclasses import replace
+
+    from configs.loading import LOCAL_MODE as SOURCE
+
+    keys = [text.partition("=")[0] for text in _keys_of_local_mode(args)]
+    return replace(loaded, sources={**loaded.sources, **dict.fromkeys(keys, SOURCE)})
 
 
 def started_ranks() -> int:
@@ -83,7 +98,7 @@ def started_ranks() -> int:
 
 
 def read_experiment(args: argparse.Namespace, overrides: list[str], num_ranks: int) -> "Experiment":
-    """Read the experiment that is typed, and print the recipe that it became.
+    """Read the experiment that is typed.
 
     Args:
         args: what is typed.
@@ -93,10 +108,11 @@ def read_experiment(args: argparse.Namespace, overrides: list[str], num_ranks: i
     Raises:
         ConfigurationError: with all that cannot be honoured.
     """
+    from dataclasses import replace
+
     from configs.experiments.loading import load_experiment
     from configs.schema import EnvironmentSection
     from training.collecting.environment_names import settings_for
-    from training.live.console import final_message
 
     def environment_of(env_id: str) -> list[str]:
         default = EnvironmentSection()
@@ -110,6 +126,4 @@ def read_experiment(args: argparse.Namespace, overrides: list[str], num_ranks: i
         num_ranks=num_ranks,
         environment_of=environment_of,
     )
-    if os.environ.get("RANK", "0") == "0":
-        final_message(f"{args.experiment_file}: {experiment.name} as a recipe\n{experiment.recipe}")
-    return experiment
+    return replace(experiment, loaded=told_of_local_mode(args, experiment.loaded))

@@ -7,7 +7,12 @@ import sys
 from pathlib import Path
 
 from commands.common import path, typed_recipe
-from commands.experiment import keys_of_flags, read_experiment, started_ranks
+from commands.experiment import (
+    keys_of_flags,
+    read_experiment,
+    started_ranks,
+    told_of_local_mode,
+)
 
 TYPE_CHECKING = False  # see commands/__init__.py
 if TYPE_CHECKING:
@@ -23,15 +28,22 @@ class Asked:
         log_name: the run's name where none is typed.
         num_workers: worker processes of a rank, or None.
         local_dir: the folder of logs and checkpoints.
+        first_words: what stands above the start table.
     """
 
     def __init__(
-        self, loaded: "LoadedConfig", log_name: str, num_workers: int | None, local_dir: Path
+        self,
+        loaded: "LoadedConfig",
+        log_name: str,
+        num_workers: int | None,
+        local_dir: Path,
+        first_words: str = "",
     ) -> None:
         self.loaded = loaded
         self.log_name = log_name
         self.num_workers = num_workers
         self.local_dir = local_dir
+        self.first_words = first_words
 
     @property
     def logs(self) -> Path:
@@ -112,6 +124,7 @@ def prepare_run(args: argparse.Namespace) -> "tuple[RunOptions, LoadedConfig]":
         out=args.out,
         logs=asked.logs,
         in_place=not args.local_mode,
+        first_words=asked.first_words,
     )
     return options, asked.loaded
 
@@ -132,11 +145,14 @@ def read_recipe(args: argparse.Namespace, num_ranks: int | None = None) -> Asked
         beside = experiment.beside
         local_dir = args.local_dir or path(beside.local_dir or ".")
         workers = None if args.local_mode else args.num_workers or beside.num_workers
-        return Asked(experiment.loaded, _as_name(experiment.name), workers, local_dir)
+        became = f"{args.experiment_file}: {experiment.name} as a recipe\n{experiment.recipe}"
+        return Asked(experiment.loaded, _as_name(experiment.name), workers, local_dir, became)
     from configs.loading import load_config
 
     # A checkpoint has its own recipe: one is compared with it only where it was typed.
     recipe = args.config_path if args.train else typed_recipe(args)
     loaded = load_config(recipe, overrides)
+    if args.train:
+        loaded = told_of_local_mode(args, loaded)
     name, local_dir = default_log_name(args.config_path), args.local_dir or Path()
     return Asked(loaded, name, args.num_workers, local_dir)

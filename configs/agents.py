@@ -31,7 +31,9 @@ _TAKEN_BY_TD3 = frozenset(
 
 
 def without_meaning(config: Config, sources: Mapping[str, str]) -> list[str]:
-    """Return a message on keys that were set and mean nothing to the agent, if there are any.
+    """Return messages on keys that were set and mean nothing to the agent, if there are any.
+
+    One is on those of the command line, one on those of file and preset.
 
     A key that says its default changes nothing anyway: a run's own recipe names all keys. What
     says none is true of an agent that has no such thing.
@@ -49,10 +51,13 @@ def without_meaning(config: Config, sources: Mapping[str, str]) -> list[str]:
         and value_text(values[option.key]) not in (option.default, "none")
         if _is_idle(option.key, option.section, agent)
     ]
-    if not idle:
-        return []
-    verb = "has" if len(idle) == 1 else "have"
-    return [f"{', '.join(idle)}: {verb} no effect with Agent = {agent}"]
+    by_hand = [key for key in idle if sources[key] == "command line"]
+    others = [key for key in idle if key not in by_hand]
+    return [
+        f"{', '.join(keys)}: {'has' if len(keys) == 1 else 'have'} no effect with Agent = {agent}"
+        for keys in (others, by_hand)
+        if keys
+    ]
 
 
 def _is_idle(key: str, section: str, agent: str) -> bool:

@@ -4,6 +4,7 @@ One rule of precedence: command line > .conf file > preset > default. Everything
 reported at once, one line per error, with its place, what is allowed and the nearest valid word.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,13 +39,16 @@ _WRONG = {
 }
 
 
+LOCAL_MODE = "--local-mode"  # the source of a key that this flag sets
+
+
 @dataclass(frozen=True)
 class LoadedConfig:
     """A configuration and where it came from.
 
     Attributes:
         config: the checked configuration.
-        sources: for every key "command line", "file", "preset" or "default".
+        sources: for every key "command line", LOCAL_MODE, "file", "preset" or "default".
         notes: what the user should know: keys read as others, keys ignored, unwise values.
     """
 
@@ -94,12 +98,15 @@ def load_settings(
     preset = PRESETS.get(named.casefold(), {})
     agent = given["Agent"].value if "Agent" in given else ""
     implied = IMPLIED.get(agent.casefold(), {})
-    config = _validated({**implied, **preset}, given, problems, f"{place}: ")
+    config = _validated({**implied, **preset}, given, problems, place)
     sources = dict.fromkeys((option.key for option in all_options().values()), "default")
     sources |= dict.fromkeys(preset, "preset")
     sources |= dict.fromkeys(in_file, "file")
     sources |= dict.fromkeys(in_line, "command line")
-    unwise = (f"{place}: {text}" for text in (*warnings(config), *without_meaning(config, sources)))
+    unwise = (
+        f"{_where(text, given, place)}: {text}"
+        for text in (*warnings(config), *without_meaning(config, sources))
+    )
     return LoadedConfig(config, sources, (*file_notes, *line_notes, *unwise))
 
 
@@ -112,7 +119,7 @@ def config_from_mapping(flat: Mapping[str, str]) -> Config:
     problems = Problems()
     settings = [Setting(key, value, place="stored value") for key, value in flat.items()]
     chosen, _ = resolve(settings, problems)
-    return _validated({}, chosen, problems, "stored values: ")
+    return _validated({}, chosen, problems, "stored values")
 
 
 def dump_config(config: Config) -> dict[str, str]:
@@ -150,9 +157,21 @@ def _validated(
         problems.raise_if_any()
     config = Config.model_validate(sections)
     for text in contradictions(config):
-        problems.add(f"{place}{text}")
+        problems.add(f"{_where(text, given, place)}: {text}")
     problems.raise_if_any()
     return config
+
+
+def _where(text: str, given: Mapping[str, Choice], place: str) -> str:
+    """Return where the keys that a message is about were set: on the command line, or in `place`.
+
+    It is about those that it names before its first colon; one that nobody set stays at `place`.
+    """
+    named = re.findall(r"\w+", text.partition(": ")[0])
+    on_line = [given[key].setting.place == "" for key in named if key in given]
+    if not any(on_line):
+        return place
+    return "command line" if all(on_line) else f"{place} and command line"
 
 
 def _report(error: ValidationError, given: Mapping[str, Choice], problems: Problems) -> None:

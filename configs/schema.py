@@ -64,6 +64,15 @@ class Config(BaseModel):
         return None if self.evolution.vision_model == "none" else self.evolution.vision_model
 
     @property
+    def memory_units(self) -> int:
+        """The units of PolicyMemory, where there is one."""
+        ppo = self.ppo
+        if ppo.memory_size != "auto":
+            return ppo.memory_size
+        own_frames = self.observes_pixels and ppo.encoder_path is None
+        return ppo.feature_size if own_frames else ppo.state_hidden_sizes[-1]
+
+    @property
     def steps_per_update(self) -> int:
         """The env steps of each environment in an update."""
         return self.td3.steps_per_update if self.run.agent == "TD3" else self.ppo.rollout_steps

@@ -14,6 +14,8 @@ if __name__ == "__main__":
     arguments = sys.argv[1:] or ["exports/demo"]
     folder = Path(arguments[0])
     trusted = arguments[1] if len(arguments) > 1 else None
+    if not folder.is_dir():
+        sys.exit(f"error: {folder}: there is no such folder; make export writes one")
     try:
         exported = load_export(folder, trusted_env_id=trusted)
     except ScoutError as error:

@@ -24,15 +24,20 @@ class CustomModel(nn.Module):
         custom_model_config: dict[str, Any],
     ) -> None:
         super().__init__()
-        hidden = custom_model_config.get("hidden", 64)
+        self._build(observation_space.shape[0], num_outputs, **custom_model_config)
+
+    def _build(
+        self, num_inputs: int, num_outputs: int, *, hidden: int = 64, num_values: int = 1
+    ) -> None:
+        """Make the layers; what else the recipe says is refused: it is no argument."""
         self.body = nn.Sequential(
-            nn.Linear(observation_space.shape[0], hidden),
+            nn.Linear(num_inputs, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
         )
         self.policy = nn.Linear(hidden, num_outputs)
-        self.critic = nn.Linear(hidden, custom_model_config.get("num_values", 1))
+        self.critic = nn.Linear(hidden, num_values)
 
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs [B, num_outputs], and values [B], with a bonus [B, 2]."""

@@ -25,11 +25,17 @@ class CustomModel(nn.Module):
         custom_model_config: dict[str, Any],
     ) -> None:
         super().__init__()
-        self.hidden = custom_model_config.get("hidden", 64)
-        self.body = nn.Sequential(nn.Linear(observation_space.shape[0], self.hidden), nn.Tanh())
-        self.memory = nn.LSTM(self.hidden, self.hidden)
-        self.policy = nn.Linear(self.hidden, num_outputs)
-        self.critic = nn.Linear(self.hidden, custom_model_config.get("num_values", 1))
+        self._build(observation_space.shape[0], num_outputs, **custom_model_config)
+
+    def _build(
+        self, num_inputs: int, num_outputs: int, *, hidden: int = 64, num_values: int = 1
+    ) -> None:
+        """Make the layers; what else the recipe says is refused: it is no argument."""
+        self.hidden = hidden
+        self.body = nn.Sequential(nn.Linear(num_inputs, hidden), nn.Tanh())
+        self.memory = nn.LSTM(hidden, hidden)
+        self.policy = nn.Linear(hidden, num_outputs)
+        self.critic = nn.Linear(hidden, num_values)
 
     def get_initial_state(self) -> list[Tensor]:
         """Return what is remembered at an episode's start, without a batch: zeros."""

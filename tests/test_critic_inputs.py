@@ -145,7 +145,7 @@ def test_a_frozen_encoder_of_frames_is_remembered_by_its_features(
     ("section", "line", "words"),
     [
         ("TD3", "TransitionModel = MODELS/state_autoencoder", "holds a state_autoencoder"),
-        ("TD3", "TransitionModel = MODELS/none", "cannot be read"),
+        ("TD3", "TransitionModel = MODELS/none", "there is no such model"),
         ("PPO", "Backbone = encoder:MODELS/simclr", "this encoder sees frames"),
     ],
 )

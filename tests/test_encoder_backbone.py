@@ -317,8 +317,8 @@ def test_a_bonus_of_the_encoders_features_goes_on_exactly(encoders: Path, tmp_pa
             {"EnvType": "box2d", "EnvID": "CarRacing-v3", "FrameColour": "rgb"},
             ["EnvType: trained on sprites", "channels: trained on 1, this run shows 3"],
         ),
-        ({"Backbone": "encoder:nowhere"}, ["nowhere"]),
-        ({"Backbone": "encoder:data"}, ["data: holds no model"]),
+        ({"Backbone": "encoder:nowhere"}, ["nowhere: there is no such model; --train_encoder"]),
+        ({"Backbone": "encoder:data"}, ["data: holds a dataset and no model"]),
     ],
 )
 def test_an_encoder_that_does_not_fit_is_refused_before_anything_starts(

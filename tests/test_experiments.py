@@ -127,6 +127,8 @@ def test_a_checkpoint_alone_is_played_into_a_dataset_and_a_film(
     capsys.readouterr()
     assert run_here(tmp_path, *rollout) == 2
     assert "is there already; replace it with --overwrite" in capsys.readouterr().err
+    assert run_here(tmp_path, *rollout, "--set=CustomModel=nowhere") in (2, 3)
+    assert "is there already" not in capsys.readouterr().err  # what is wrong besides comes first
     assert (there / "rollout" / "manifest.json").read_bytes() == before
     assert run_here(tmp_path, *rollout, "--out=elsewhere") == 0
     assert (tmp_path / "elsewhere" / "rollout" / "manifest.json").exists()
@@ -304,6 +306,7 @@ def test_a_model_that_fails_ends_the_run_with_one_message_and_nothing_is_written
     assert captured.err.count("error: ") == 1
     assert said in captured.err
     assert "custom_policy.py" not in captured.err
+    assert "as a recipe" not in captured.out  # the error would stand below all of it
     assert not list(tmp_path.glob("checkpoints/*"))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import weakref
 from pathlib import Path
@@ -91,6 +92,30 @@ def test_ranks_resumed_halfway_equal_the_calm_run(text: str, ranks: int, tmp_pat
     one, two = (part["replay"][kept] for part in state_of(calm.end)["ranks"][:2])
     assert one.shape == two.shape
     assert not (one == two).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        (
+            "states",
+            "networks, optimisers and replay buffers (each rank takes one that there was) go on",
+        ),
+        ("frames", "networks and optimisers go on, environments"),
+    ],
+)
+def test_with_another_number_of_environments_it_says_what_goes_on(
+    name: str,
+    kept: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calm: CalmRun = request.getfixturevalue(name)
+    halfway(calm, tmp_path)
+    capsys.readouterr()
+    launch(tmp_path, None, f"--config_path={calm.recipe}", "--resume", "--num_env_per_process=3")
+    assert f"num_envs 2 -> 3; {kept}" in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
 def test_a_stopped_run_is_saved_whole_and_goes_on_exactly(states: CalmRun, tmp_path: Path) -> None:

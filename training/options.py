@@ -11,7 +11,8 @@ class RunOptions:
     """One run's options; each is a flag of main.py (see `main.py -h`).
 
     `log_name_given` says whether the name was typed or follows from the recipe's path; `logs` is
-    where runs leave their folders; `in_place` is False where a debugger has the terminal.
+    where runs leave their folders; `in_place` is False where a debugger has the terminal;
+    `first_words` stand above the start table, once nothing is refused any more.
     """
 
     command_line: str
@@ -35,3 +36,4 @@ class RunOptions:
     out: Path | None = None
     logs: Path = Path("logs")
     in_place: bool = True
+    first_words: str = ""

@@ -13,10 +13,9 @@ and the paths of a few episodes into its folder.
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Once, Parser, goes_on
+from benchmarks.ending import Once, Parser, add_place, goes_on
 from benchmarks.many_runs import ManyRuns
 from benchmarks.sprites_study.plan import ARMS, ENVIRONMENTS, Plan, prepare
 from benchmarks.sprites_study.report import write_report
@@ -56,19 +55,41 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     cores = len(os.sched_getaffinity(0))
     parser.add_argument(
-        "--environments", nargs="+", action=Once, choices=ENVIRONMENTS, default=ENVIRONMENTS
+        "--environments",
+        nargs="+",
+        action=Once,
+        choices=ENVIRONMENTS,
+        default=ENVIRONMENTS,
+        help="versions of Sprites: 0, 1 or 2 sprites that distract (all)",
     )
     parser.add_argument(
-        "--arms", nargs="+", action=Once, choices=ARMS, default=list(ARMS), metavar="ARM"
+        "--arms",
+        nargs="+",
+        action=Once,
+        choices=ARMS,
+        default=list(ARMS),
+        metavar="ARM",
+        help=f"what the policy looks through, of {' '.join(ARMS)} (all)",
     )
-    parser.add_argument("--seeds", type=int, nargs="+", action=Once, default=[1, 2, 3])
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        action=Once,
+        default=[1, 2, 3],
+        metavar="N",
+        help="every arm runs with each of them (1 2 3)",
+    )
     parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
-    parser.add_argument("--rollouts", type=int, default=1000, help="of random play (%(default)s)")
-    parser.add_argument("--encoder_steps", type=int, default=1000, help="(%(default)s)")
+    parser.add_argument(
+        "--rollouts", type=int, default=1000, help="episodes of random play (%(default)s)"
+    )
+    parser.add_argument(
+        "--encoder_steps", type=int, default=1000, help="of an encoder (%(default)s)"
+    )
     parser.add_argument("--episodes", type=int, default=100, help="of an evaluation (%(default)s)")
     parser.add_argument("--jobs", type=int, default=cores, help="runs at a time (%(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("runs-local/sprites_study"))
-    parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
+    add_place(parser, "runs-local/sprites_study")
     options = parser.parse_args(argv)
     sizes = (options.env_steps, options.rollouts, options.encoder_steps, options.episodes)
     if min(*sizes, options.jobs) < 1:

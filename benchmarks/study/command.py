@@ -12,15 +12,17 @@ import argparse
 import importlib.util
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Once, Parser, goes_on
+from benchmarks.ending import Once, Parser, add_place, goes_on
 from benchmarks.many_runs import ManyRuns, Task
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
 from benchmarks.study.results import read_result
+from benchmarks.study_folder import file_name
 from configs.errors import ConfigurationError
+
+NAMES = [file_name(arm) for arm in ARMS]  # of arms, as a shell takes them
 
 
 def study(plan: Plan, parallel: int) -> int:
@@ -63,17 +65,37 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument("--seeds", type=int, nargs="+", action=Once, default=[1, 2, 3])
     parser.add_argument(
-        "--layouts", type=int, nargs="+", action=Once, default=[1], help="maps (LayoutSeed)"
+        "--seeds",
+        type=int,
+        nargs="+",
+        action=Once,
+        default=[1, 2, 3],
+        metavar="N",
+        help="every arm runs with each of them (1 2 3)",
+    )
+    parser.add_argument(
+        "--layouts",
+        type=int,
+        nargs="+",
+        action=Once,
+        default=[1],
+        metavar="N",
+        help="maps (LayoutSeed), each for all arms and seeds (1)",
     )
     parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("runs-local/study"))
     parser.add_argument(
-        "--only", nargs="+", action=Once, choices=ARMS, default=list(ARMS), metavar="ARM"
+        "--only",
+        type=file_name,
+        nargs="+",
+        action=Once,
+        choices=NAMES,
+        default=NAMES,
+        metavar="ARM",
+        help=f"ways to explore, of {' '.join(NAMES)} (all)",
     )
     parser.add_argument("--jobs", type=int, default=cores, help="runs at a time (%(default)s)")
-    parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
+    add_place(parser, "runs-local/study")
     options = parser.parse_args(argv)
     if options.jobs < 1 or options.env_steps < 1:
         parser.error("--jobs and --env_steps must be at least 1")
@@ -85,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
     plan = Plan(
         folder=options.folder.resolve(),
-        arms={name: arm for name, arm in ARMS.items() if name in options.only},
+        arms={name: arm for name, arm in ARMS.items() if file_name(name) in options.only},
         layouts=options.layouts,
         seeds=options.seeds,
         env_steps=options.env_steps,

@@ -11,13 +11,12 @@ done it writes td3_study.md and td3_study.png into its folder.
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Once, Parser, goes_on
+from benchmarks.ending import Once, Parser, add_place, goes_on
 from benchmarks.many_runs import ManyRuns
 from benchmarks.study_folder import keep_study
-from benchmarks.td3_study.plan import ARMS, RECIPES, Plan
+from benchmarks.td3_study.plan import ARM_OF, RECIPES, Plan
 from benchmarks.td3_study.report import write_report
 
 
@@ -61,19 +60,44 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--environment", choices=RECIPES, default="pendulum")
-    parser.add_argument("--seeds", type=int, nargs="+", action=Once, default=[1, 2, 3, 4, 5])
+    parser.add_argument(
+        "--environment", choices=RECIPES, default="pendulum", help="whose recipe (%(default)s)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        action=Once,
+        default=[1, 2, 3, 4, 5],
+        metavar="N",
+        help="every arm runs with each of them (1 2 3 4 5)",
+    )
     parser.add_argument("--env_steps", type=int, default=20_000, help="of each run (%(default)s)")
-    parser.add_argument("--policy", choices=["random", "brownian"], default="brownian")
+    parser.add_argument(
+        "--policy",
+        choices=["random", "brownian"],
+        default="brownian",
+        help="what plays for M1 and M2 to learn from (%(default)s)",
+    )
     parser.add_argument("--rollouts", type=int, default=50, help="episodes of it (%(default)s)")
     parser.add_argument("--model_steps", type=int, default=2_000, help="of M1 and M2 (%(default)s)")
-    parser.add_argument("--use", choices=["frozen", "finetune"], default="frozen")
+    parser.add_argument(
+        "--use",
+        choices=["frozen", "finetune"],
+        default="frozen",
+        help="whether the critics' loss trains M1 and M2 further (%(default)s)",
+    )
     parser.add_argument("--episodes", type=int, default=20, help="of an evaluation (%(default)s)")
     parser.add_argument(
-        "--only", nargs="+", action=Once, choices=ARMS, default=list(ARMS), metavar="ARM"
+        "--only",
+        nargs="+",
+        action=Once,
+        choices=ARM_OF,
+        default=list(ARM_OF),
+        metavar="ARM",
+        help=f"what the critics see, of {' '.join(ARM_OF)} (all)",
     )
-    parser.add_argument("--folder", type=Path, default=Path("runs-local/td3_study"))
-    parser.add_argument("--set", action="append", default=[], metavar="Key=Value")
+    add_place(parser, "runs-local/td3_study")
     options = parser.parse_args(argv)
     if min(options.env_steps, options.rollouts, options.model_steps, options.episodes) < 1:
         parser.error("--env_steps, --rollouts, --model_steps and --episodes must be at least 1")
@@ -86,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = Plan(
         folder=options.folder.resolve(),
         environment=options.environment,
-        arms=options.only,
+        arms=[ARM_OF[name] for name in options.only],
         seeds=options.seeds,
         env_steps=options.env_steps,
         policy=options.policy,

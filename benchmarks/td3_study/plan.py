@@ -29,6 +29,16 @@ ARMS: Mapping[str, tuple[bool, bool]] = {
 }
 
 
+def plain_name(arm: str) -> str:
+    """Return an arm's name for the command line and for names of runs: letters alone."""
+    encoded, predicted = ARMS[arm]
+    words = [*(["encoded"] if encoded else []), *(["predicted"] if predicted else [])]
+    return "_".join(words) or "plain"
+
+
+ARM_OF: Mapping[str, str] = {plain_name(arm): arm for arm in ARMS}
+
+
 @dataclass(frozen=True)
 class Job:
     """One run: an arm with a seed."""
@@ -39,9 +49,7 @@ class Job:
     @property
     def name(self) -> str:
         """The run's name under logs/runs."""
-        encoded, predicted = ARMS[self.arm]
-        words = [*(["encoded"] if encoded else []), *(["predicted"] if predicted else [])]
-        return f"{'_'.join(words) or 'plain'}_seed{self.seed}"
+        return f"{plain_name(self.arm)}_seed{self.seed}"
 
 
 @dataclass(frozen=True)

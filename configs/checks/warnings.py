@@ -1,5 +1,6 @@
 """What is allowed but unwise."""
 
+from configs.checks.replay import td3_warnings
 from configs.schema import Config
 
 LARGEST_GAMMA_OF_MAZES = 0.99  # docs/study.md, slow slides
@@ -12,7 +13,13 @@ LOST = (
 
 def warnings(config: Config) -> list[str]:
     """Return one message for each choice that will do, but not all that the user may expect."""
-    return [*_without_effect(config), *_no_goal(config), *_believing(config), *_unsafe(config)]
+    return [
+        *_without_effect(config),
+        *td3_warnings(config),
+        *_no_goal(config),
+        *_believing(config),
+        *_unsafe(config),
+    ]
 
 
 def _without_effect(config: Config) -> list[str]:

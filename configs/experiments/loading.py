@@ -42,8 +42,8 @@ class Experiment:
             ]
             lines += [f"[{section}]"] if keys else []
             for key in keys:
-                by_hand = sources[key] == "command line"
-                origin = "command line" if by_hand else self.origins.get(key, sources[key])
+                of_file = sources[key] == "file"
+                origin = self.origins.get(key, "file") if of_file else sources[key]
                 lines.append(f"{f'{key} = {values[key]}':<34}  # {origin}")
         return "\n".join(lines)
 

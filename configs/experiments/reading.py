@@ -48,7 +48,17 @@ class Entry:
     @property
     def shown(self) -> str:
         """The value in one line of a message."""
-        return printable(self.text or str(self.plain))
+        return printable(self._written)
+
+    @property
+    def _written(self) -> str:
+        """The value as YAML has it in one line."""
+        if isinstance(self.value, list):
+            return f"[{', '.join(entry._written for entry in self.value)}]"
+        if isinstance(self.value, dict):
+            parts = (f"{key}: {entry._written}" for key, entry in self.value.items())
+            return f"{{{', '.join(parts)}}}"
+        return self.text or ("null" if self.value is None else str(self.value))
 
 
 def read_yaml(path: Path, problems: Problems, notes: list[str]) -> Mapping[str, Entry]:

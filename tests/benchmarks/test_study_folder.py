@@ -59,7 +59,9 @@ def test_where_a_recipe_changes_over_env_steps_they_belong_to_the_study(
     keep_study(folder, {"set": []}, {"A": recipe}, env_steps=1000)
     assert json.loads((folder / "study.json").read_text()) == {"set": [], "env_steps": 1000}
     for recipes in ({"A": recipe}, {}):
-        with pytest.raises(ConfigurationError, match="'env_steps': 1000}, not with"):
+        with pytest.raises(
+            ConfigurationError, match=r"with --env_steps 1000, not with --env_steps 2000;"
+        ):
             keep_study(folder, {"set": []}, recipes, env_steps=2000)
 
 
@@ -137,3 +139,13 @@ def test_an_evaluation_that_was_asked_for_otherwise_is_none_of_the_study(
     assert evaluation_file(tmp_path, env_steps=900, **ASKED) is None
     asked = leave_evaluation(tmp_path, "b", env_steps_trained=1000, **ASKED)
     assert evaluation_file(tmp_path, env_steps=900, **ASKED) == asked
+
+
+def test_only_the_settings_that_differ_are_named_as_they_are_typed(tmp_path: Path) -> None:
+    keep_study(tmp_path, {"rollouts": 60, "use": "frozen", "set": ["Gamma=0.9", "Seed=2"]}, {})
+    with pytest.raises(ConfigurationError) as refused:
+        keep_study(tmp_path, {"rollouts": 50, "use": "frozen", "set": []}, {})
+    assert str(refused.value) == (
+        f"the study in {tmp_path} was begun with --rollouts 60 and --set Gamma=0.9 --set Seed=2, "
+        "not with --rollouts 50 and no --set; name another --folder"
+    )

@@ -225,3 +225,48 @@ def test_limit_and_reward_follow_the_paper_for_games_and_the_environment_elsewhe
 def test_a_family_on_the_command_line_has_its_own_defaults(write: Write) -> None:
     section = load_config(write("Gamma = 0.9"), ["EnvType=gymnasium"]).config.environment
     assert (section.max_episode_steps, section.learning_reward) == ("auto", "raw")
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "said"),
+    [
+        ("Agent = TD3", "PolicyMemory=GRU", "command line: PolicyMemory: has no effect"),
+        ("Agent = TD3\nPolicyMemory = GRU", "Seed=2", "recipe.conf: PolicyMemory: has no effect"),
+        ("PolicyMemory = none", "MemorySize=64", "recipe.conf and command line: MemorySize = 64"),
+        ("Seed = 1", "MemorySize=64", "command line: MemorySize = 64 with PolicyMemory = none"),
+        ("MemorySize = 64", "Seed=2", "recipe.conf: MemorySize = 64 with PolicyMemory = none"),
+    ],
+)
+def test_a_note_names_the_place_where_its_keys_were_set(
+    write: Write, text: str, typed: str, said: str
+) -> None:
+    (note,) = load_config(write(text), [typed]).notes
+    assert said in note
+    assert ("recipe.conf" in note) == ("recipe.conf" in said)
+
+
+def test_a_contradiction_names_the_place_where_its_keys_were_set(write: Write) -> None:
+    with pytest.raises(ConfigurationError, match=r"^command line: MarioStages = 1-1 with EnvType"):
+        load_config(write("Seed = 1"), ["MarioStages=1-1"])
+
+
+def test_keys_without_meaning_of_file_and_command_line_are_told_apart(write: Write) -> None:
+    path = write("Agent = TD3\nEpoch = 3\nMiniBatch = 5")
+    of_file, of_line = load_config(path, ["PolicyMemory=GRU", "Seed=3"]).notes
+    assert "recipe.conf: Epoch, MiniBatch: have no effect" in of_file
+    assert of_line == "command line: PolicyMemory: has no effect with Agent = TD3"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("TransitionUse = finetune", "TransitionUse = finetune with TransitionModel = none: has"),
+        ("ReplaySize = 10\nReplayBatchSize = 100", "ReplaySize = 10 with ReplayBatchSize = 100: a"),
+    ],
+)
+def test_what_td3_remembers_or_foretells_to_little_effect_is_told(
+    write: Write, keys: str, said: str
+) -> None:
+    (note,) = load_config(write(f"Agent = TD3\nNumEnv = 2\n{keys}")).notes
+    assert said in note
+    assert not load_config(write("Agent = TD3\nReplaySize = 256\nTransitionUse = frozen")).notes

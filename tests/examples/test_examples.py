@@ -68,6 +68,17 @@ def test_an_export_that_is_none_is_refused_in_one_line(tmp_path: Path, name: str
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {tmp_path}")
     assert len(done.stderr.splitlines()) == 1
+    done = subprocess.run(
+        [sys.executable, "-m", f"examples.{name}", str(tmp_path / "x")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr == f"error: {tmp_path / 'x'}: there is no such folder; make export writes one\n"
+    )
 
 
 @pytest.mark.slow

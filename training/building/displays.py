@@ -77,7 +77,7 @@ def open_displays(
         *undone_nohup(os.environ),
     )
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)
-    start_banner([*rows, *(("note", note) for note in all_notes)])
+    start_banner([*rows, *(("note", note) for note in all_notes)], parts.options.first_words)
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
     resumed_from = None if parts.session.source is None else start

@@ -32,7 +32,7 @@ def build_recurrent_policy(
         scaling,
         backbone,
         trunk,
-        CORES[ppo.memory](width, _units(config)),
+        CORES[ppo.memory](width, config.memory_units),
         num_actions=spec.num_actions,
         discrete=spec.discrete,
         value_init_gain=ppo.value_init_gain,
@@ -57,14 +57,6 @@ def check_minibatches(config: Config, what: str) -> None:
             "made of whole sequences, one of each environment, and each needs at least one; raise "
             "NumEnv or lower MiniBatch"
         )
-
-
-def _units(config: Config) -> int:
-    ppo = config.ppo
-    if ppo.memory_size != "auto":
-        return ppo.memory_size
-    own_frames = config.observes_pixels and ppo.encoder_path is None
-    return ppo.feature_size if own_frames else ppo.state_hidden_sizes[-1]
 
 
 def _below_memory(

@@ -11,10 +11,13 @@ from torch import Tensor
 from agents.encoders.encoder import Encoder
 from agents.encoders.objective import Objective
 from configs.errors import CheckpointError
+from configs.options import nearest
 from training.checkpoints.payload_form import WORDS, wrong_parts
 from training.checkpoints.storage import Payload, companions, load_payload
+from trajectories.manifest import MANIFEST
 
 CHECKPOINT = "model.ckpt"  # in a model's folder
+GUIDES = {"encoder": "docs/encoders.md", "dynamics": "docs/world_models.md"}  # by kind of model
 PARTS: Mapping[str, type] = {
     "facts": dict,
     "updates": int,
@@ -61,7 +64,7 @@ def read_offline(path: Path, kind: str) -> OfflineCheckpoint:
     Raises:
         CheckpointError: it is missing, damaged, or holds something else.
     """
-    path = best_checkpoint(path)
+    path = best_checkpoint(path, kind)
     payload = load_payload(path)
     check_offline_form(payload, path)
     facts = payload["facts"]
@@ -83,19 +86,53 @@ def environment_id(environment: Mapping[str, Any]) -> str:
     return "an environment without a name"
 
 
-def best_checkpoint(path: Path) -> Path:
+def best_checkpoint(path: Path, kind: str) -> Path:
     """Return the checkpoint that is meant by a model's folder; a file is meant itself.
 
+    Args:
+        path: of the folder, or of the file.
+        kind: as in `read_offline`.
+
     Raises:
-        CheckpointError: there is no such folder or file, or no model in it.
+        CheckpointError: there is no such folder, or no model in it.
     """
-    if not path.is_dir():
-        return path
-    newest, _, best = companions(path / CHECKPOINT)
-    for file in (best, newest):
-        if file.exists():
-            return file
-    raise CheckpointError(f"{path}: holds no model ({CHECKPOINT}); train one there first")
+    held = _held(path)
+    if held is not None:
+        return held
+    if path.suffix == Path(CHECKPOINT).suffix or path.is_file():
+        return path  # a reader of checkpoints says which others lie beside it
+    if (path / MANIFEST).is_file():
+        raise CheckpointError(
+            f"{path}: holds a dataset and no model; train one on it (--train_{kind} --dataset "
+            f"{path} --model_dir DIR, see {GUIDES[kind]}) and name that DIR"
+        )
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path}: holds no model ({CHECKPOINT}); train one there first, by --train_{kind} (see "
+            f"{GUIDES[kind]})"
+        )
+    near = _model_near(path)
+    meant = f"did you mean {near}? " if near else ""
+    raise CheckpointError(
+        f"{path}: there is no such model; {meant}--train_{kind} trains one on rollouts (see "
+        f"{GUIDES[kind]})"
+    )
+
+
+def _held(folder: Path) -> Path | None:
+    """Return the best checkpoint of a model's folder, else the newest; None where it has none."""
+    newest, _, best = companions(folder / CHECKPOINT)
+    return next((file for file in (best, newest) if file.exists()), None)
+
+
+def _model_near(path: Path) -> Path | None:
+    """Return the folder with a model that `path` is most likely a slip of."""
+    try:
+        names = [folder.name for folder in path.parent.iterdir() if _held(folder) is not None]
+    except OSError:
+        return None
+    name = nearest(path.name, names)
+    return None if name is None else path.with_name(name)
 
 
 def digest_of(module: Encoder | Objective) -> str:

@@ -128,7 +128,8 @@ class Saver:
 
 def _unsaved(path: Path, error: OSError, num_bytes: int) -> StorageError:
     text = f"{path}: could not save the checkpoint ({error.strerror})"
-    kept = "what was saved before is untouched"
+    has_saved = any(each.exists() for each in companions(path))
+    kept = "what was saved before is untouched" if has_saved else "nothing was saved before"
     if error.errno not in NO_ROOM:
         return StorageError(f"{text}; {kept}")
     return FullDiskError(

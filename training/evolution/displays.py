@@ -17,7 +17,7 @@ from training.figures.curve_pages import Pages, configuration_page, hparams_of, 
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
-from training.live.banner import curves_text
+from training.live.banner import curves_text, rows_of_sources
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.parts import Parts
@@ -56,7 +56,8 @@ def open_displays(
     )
     started = (*crowded_cores(parts.session.place), *undone_nohup(os.environ))
     all_notes = (*parts.loaded.notes, *pool.spec.notes, *notes, *started)
-    start_banner([*_banner(parts, pool, controller), *(("note", note) for note in all_notes)])
+    rows = [*_banner(parts, pool, controller), *(("note", note) for note in all_notes)]
+    start_banner(rows, parts.options.first_words)
     if parts.options.use_wandb:
         stack.enter_context(track_with_wandb(parts.folder, dump_config(config)))
     resumed_from = None if parts.session.source is None else clock.env_steps
@@ -87,8 +88,7 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
     shape = f"{section.hidden_units} hidden units" if section.hidden_units else "linear"
     threads = f"{torch.get_num_threads()} thread(s)"
     where = threads if ranks.device.type == "cpu" else "a GPU"
-    by_hand = [key for key, source in parts.loaded.sources.items() if source == "command line"]
-    rows = [
+    return [
         ("run", options.log_name),
         ("controller", f"{shape}, {controller.num_parameters:,} parameters, sees {seen}"),
         (
@@ -106,10 +106,8 @@ def _banner(parts: Parts, pool: EnvironmentPool, controller: Controller) -> list
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
         ("curves", curves_text(options)),
+        *rows_of_sources(parts.loaded),
     ]
-    if by_hand:
-        rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
-    return rows
 
 
 def _length(config: Config, longest_episode: int | None) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from agents.ranks import Ranks
-from configs.loading import LoadedConfig
+from configs.loading import LOCAL_MODE, LoadedConfig
 from configs.sizes import bytes_text
+from training.live.policy_words import policy_text
 from training.live.words import counted
 from training.options import RunOptions
 from workers.environment_pool import EnvironmentPool
@@ -38,10 +39,11 @@ def banner_rows(
     if head != "None":
         frozen = " (pretrained, then frozen)" if config.representation.freeze_backbone else ""
         bonus += f", head {head}{frozen}"
-    by_hand = [key for key, source in loaded.sources.items() if source == "command line"]
-    rows = [
+    policy = policy_text(config)
+    return [
         ("run", options.log_name),
         ("environment", f"{spec.env_id} ({_observation(spec.observation_shape)}), {bonus}"),
+        *([] if policy is None else [("policy", policy)]),
         (
             "environments",
             f"{ranks.world_size} rank(s) x {pool.num_environments} = {total_envs}, {pool.place}",
@@ -60,10 +62,21 @@ def banner_rows(
         ("seed", str(config.run.seed)),
         ("checkpoint", str(options.save_model_path)),
         ("curves", curves_text(options)),
+        *rows_of_sources(loaded),
     ]
-    if by_hand:
-        rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
-    return rows
+
+
+def rows_of_sources(loaded: LoadedConfig) -> list[tuple[str, str]]:
+    """Return a row on the keys that were set by hand and one on those of --local-mode, if any."""
+    by_hand, by_mode = (
+        ", ".join(key for key, source in loaded.sources.items() if source == wanted)
+        for wanted in ("command line", LOCAL_MODE)
+    )
+    rows = [
+        ("set by hand", f"{by_hand} (command line over .conf over default)" if by_hand else ""),
+        (f"by {LOCAL_MODE}", by_mode),
+    ]
+    return [(name, keys) for name, keys in rows if keys]
 
 
 def updates_text(steps: int, per_update: int) -> str:

@@ -32,9 +32,11 @@ class ConsoleLogHandler(logging.Handler):
             self.handleError(record)
 
 
-def start_banner(rows: Sequence[tuple[str, str]]) -> None:
-    """Print what the run is about to do as a table of names and values."""
+def start_banner(rows: Sequence[tuple[str, str]], first_words: str = "") -> None:
+    """Print what the run is about to do as a table of names and values, below some words."""
     console = rich.get_console()
+    if first_words:
+        print_line(console, first_words)
     if not console.is_terminal:  # a file has no edge to wrap at
         width = max((len(name) for name, _ in rows), default=0)
         for name, value in rows:

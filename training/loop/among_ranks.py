@@ -35,7 +35,7 @@ def among_ranks(session: Session, run: RunSection, stop: StopRequest) -> Iterato
                 )
             stack.enter_context(peer_errors(place, elsewhere))
             stack.enter_context(memory_errors())
-            stack.enter_context(full_disk_errors())
+            stack.enter_context(full_disk_errors(session))
             yield
     except ScoutError as error:
         if not error.repeated:

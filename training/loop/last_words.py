@@ -28,13 +28,20 @@ def leave_word(session: Session, code: int, reason: str) -> None:
 
 
 @contextlib.contextmanager
-def full_disk_errors() -> Iterator[None]:
-    """Say of a disk without room how the run goes on once there is some."""
+def full_disk_errors(session: Session) -> Iterator[None]:
+    """Say of a disk without room how the run goes on, or begins anew, once there is some."""
     try:
         yield
     except FullDiskError as error:
-        error.args = (f"{error}, then the same command with {typed('--resume')} goes on",)
+        # Only the first rank knows what was saved, and only once the run's name is settled.
+        begun = session.folder is not None and session.place.rank == 0
+        then = "begins anew" if begun and not _has_saved(session) else "goes on"
+        error.args = (f"{error}, then the same command with {typed('--resume')} {then}",)
         raise
+
+
+def _has_saved(session: Session) -> bool:
+    return session.last_checkpoint is not None or session.source is not None
 
 
 def say_how_it_ended(
@@ -55,7 +62,7 @@ def say_how_it_ended(
         return
     reason = stop.signal_name or "a stop was asked for on another rank"
     session.write_status(STOPPED_EXIT_CODE, f"stopped on request ({reason})")
-    then = "begins anew" if saved is None and source is None else "continues"
+    then = "continues" if _has_saved(session) else "begins anew"
     _say_last(
         STOPPED_EXIT_CODE,
         f"stopped on request ({reason}) at {steps}; {where}; "

@@ -20,6 +20,10 @@ WORKER_BACKEND = "WorkerBackend"
 class RestorableState(Protocol):
     """What a run is, see RunState."""
 
+    @property
+    def kept(self) -> str:
+        """What of a checkpoint goes on with any number of ranks and environments, in words."""
+
     def restore_shared(self, payload: Payload, clock: Clock, episodes: EpisodeLog) -> None:
         """Lay out what all ranks share."""
 
@@ -58,8 +62,8 @@ def lay_out(
     ]
     if changed:
         notes.append(
-            f"not exact: {', '.join(changed)}; weights, optimiser and statistics go on, "
-            "environments and random streams start anew"
+            f"not exact: {', '.join(changed)}; {state.kept} go on, environments and random streams "
+            "start anew"
         )
         with laid_out("visits", source):
             state.restore_visits(payload)

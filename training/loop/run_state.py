@@ -79,6 +79,11 @@ class RunState:
         self._file = RunFile(ranks, saver, facts, on_saved)
         self._facts = facts
 
+    @property
+    def kept(self) -> str:
+        """What goes on with any number of ranks and environments, in words."""
+        return "weights, optimiser and statistics"
+
     def capture(self) -> RankState:
         """Return what the next rollout will change; call between two updates."""
         return RankState(

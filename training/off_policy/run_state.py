@@ -52,6 +52,14 @@ class OffPolicyState:
         self._pool = pool
         self._visits = visits
         self._file = RunFile(ranks, saver, facts, on_saved)
+        self._kept_replay = True
+
+    @property
+    def kept(self) -> str:
+        """What goes on with any number of ranks and environments, in words."""
+        if not self._kept_replay:
+            return "networks and optimisers"
+        return "networks, optimisers and replay buffers (each rank takes one that there was)"
 
     def save(self, clock: Clock, episodes: EpisodeLog, *, is_last: bool) -> None:
         """Write a checkpoint of now (a collective).
@@ -72,7 +80,8 @@ class OffPolicyState:
         for name, optimizer in self._optimizers.items():
             continue_optimizer(optimizer, payload["optimizer"][name])
         part = self._file.own_part(payload)
-        if not self._experience.replay.restore(part["replay"]):
+        self._kept_replay = self._experience.replay.restore(part["replay"])
+        if not self._kept_replay:
             _LOG.warning(
                 "not exact: the replay buffer begins empty, since it holds frames by environment "
                 "and NumEnv or ReplaySize is another one; it is filled before anything is learnt"

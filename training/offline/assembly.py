@@ -22,6 +22,7 @@ from training.figures.curve_pages import Pages, versions_page
 from training.figures.metrics import MetricsRecorder, MetricsWriter, NullMetricsWriter
 from training.figures.tracking import track_with_wandb
 from training.folders.versions import collect_versions
+from training.live.banner import rows_of_sources
 from training.live.console import start_banner
 from training.live.progress import NullProgress, Progress, ProgressReporter
 from training.offline.continuation import notes_on
@@ -316,11 +317,10 @@ def _banner(made: Ingredients, folder: ModelFolder) -> list[tuple[str, str]]:
     schedule, dataset, module = made.schedule, made.dataset, made.module
     parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
     held = "no episode" if made.validation is None else f"{len(made.validation):,} episodes"
-    by_hand = [key for key, source in made.loaded.sources.items() if source == "command line"]
     device, threads = made.ranks.device, torch.get_num_threads()
     where = "a GPU" if device.type == "cuda" else f"the CPU, {threads} thread(s)"
     windows = "" if module.needs.steps == 1 else f" of {module.needs.steps} steps"
-    rows = [
+    return [
         (
             "model",
             f"{module.kind}, {parameters:,} parameters, {module.encoder.feature_size} numbers",
@@ -338,7 +338,5 @@ def _banner(made: Ingredients, folder: ModelFolder) -> list[tuple[str, str]]:
         ("computes on", f"{where}, {made.loaded.config.run.precision}"),
         ("seed", str(made.seed)),
         ("model_dir", f"{folder.path} (curves: tensorboard --logdir {folder.tensorboard_path})"),
+        *rows_of_sources(made.loaded),
     ]
-    if by_hand:
-        rows.append(("set by hand", ", ".join(by_hand) + " (command line over .conf over default)"))
-    return rows

@@ -17,6 +17,7 @@ from training.playing.loaded_agent import CERTAIN, LoadedAgent, action_choice
 from training.playing.player import environment_seeds, episode_shares, usual_environments
 from workers.shared.protocol import EpisodeSummary
 
+FEW_EPISODES = 10  # an interval of fewer is wide: the quantile is above 2.2, the root below 3.2
 Summary = dict[str, float | None]
 """See training.figures.statistics.summarize."""
 
@@ -203,4 +204,5 @@ def _figures(summary: Summary) -> str:
             f"  std {figures['std']}  95% interval [{figures['interval_low']}, "
             f"{figures['interval_high']}]"
         )
+        text += " (wide, of few episodes)" if (summary.get("n") or 0) < FEW_EPISODES else ""
     return f"{text}  min {figures['min']}  max {figures['max']}"

@@ -56,16 +56,16 @@ def roll_out(options: RolloutOptions, loaded: LoadedConfig) -> int:
         raise ConfigurationError(
             f"--rollout needs exactly one process; use {typed('--nproc_per_node', 1)}"
         )
+    device, seed = choose_device(place, options.gpu_id), loaded.config.run.seed
+    set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
+    agent = load_agent(options.checkpoint, loaded, device, greedy=options.greedy)
+    set_threads(device, learner_threads(agent.config, place))
     dataset = options.folder / DATASET
     if dataset.exists() and not options.overwrite:
         raise ConfigurationError(
             f"{dataset} is there already; replace it with {typed('--overwrite')}, or name another "
             f"folder with {typed('--out')}"
         )
-    device, seed = choose_device(place, options.gpu_id), loaded.config.run.seed
-    set_up_logging(place.rank, place.world_size, verbose=loaded.config.run.verbose_logging)
-    agent = load_agent(options.checkpoint, loaded, device, greedy=options.greedy)
-    set_threads(device, learner_threads(agent.config, place))
     without_film = why_no_film(agent.config, seed) if options.film else None
     if without_film is not None:
         final_message(f"no video    {without_film}; the games are played all the same")

@@ -8,6 +8,7 @@ import cv2
 import pytest
 
 from benchmarks.sprites_study.command import main, parse
+from benchmarks.sprites_study.paths import main as draw
 from benchmarks.sprites_study.plan import ARMS, ENVIRONMENTS, RECIPES, Job, Plan, prepare
 from benchmarks.sprites_study.report import arms_table, write_report
 from commands.run_options import collect_overrides
@@ -15,6 +16,7 @@ from commands.verbs import build_parser
 from configs.errors import ConfigurationError
 from configs.loading import load_config
 from tests.benchmarks.records import leave_rows, leave_status, row
+from tests.runs import run_here
 from training.collecting.numbering import episode_id
 from trajectories.manifest import SPLITS, split_of
 
@@ -205,6 +207,24 @@ def test_a_mistake_on_the_command_line_ends_with_one_line(
         with pytest.raises(SystemExit):
             main(flags)
     assert capsys.readouterr().err.count("\n") == 3
+
+
+def test_the_paths_of_ones_own_games_are_drawn_and_those_of_others_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    for env_id in ("Sprites-v0", "CartPole-v1"):
+        flags = (f"--environment={env_id}", "--num_rollouts=1", f"--out_dir={env_id}")
+        assert run_here(tmp_path, "--collect", *flags) == 0
+    picture = tmp_path / "pictures" / "paths.png"
+    games = str(tmp_path / "Sprites-v0")
+    assert draw([games, games, "--out", str(picture)]) == 0
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None
+    assert drawn.std() > 1
+    assert draw([str(tmp_path / "CartPole-v1"), "--out", str(picture)]) == 2
+    said = capsys.readouterr().err
+    assert "holds games of CartPole-v1, and paths are drawn of Sprites" in said
 
 
 @pytest.mark.slow

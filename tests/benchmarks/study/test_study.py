@@ -277,11 +277,12 @@ def test_where_each_layout_has_one_run_there_is_no_interval(plan: Plan) -> None:
 def test_arms_may_be_chosen_by_name_and_nonsense_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert parse(["--only", "RND", "PPO"]).only == ["RND", "PPO"]
+    assert parse(["--only", "RND", "PPO"]).only == ["rnd", "ppo"]
+    assert parse(["--only", "modified RND+BYOL"]) == parse(["--only", "modified_rnd_byol"])
     for flags in (["--only", "RNDX"], ["--jobs", "0"], ["--env_steps", "0"], ["--seed", "4"]):
         with pytest.raises(SystemExit):
             parse(flags)
-    assert "RND+BYOL" in capsys.readouterr().err
+    assert "rnd_byol" in capsys.readouterr().err
 
 
 def test_a_missing_package_is_told_before_anything_is_trained(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.study_folder import recipe_copy
-from benchmarks.td3_study.command import main, prepare
-from benchmarks.td3_study.plan import ARMS, RECIPES, Job, Plan
+from benchmarks.td3_study.command import main, parse, prepare
+from benchmarks.td3_study.plan import ARM_OF, ARMS, RECIPES, Job, Plan
 from benchmarks.td3_study.report import arms_table, runs_table, write_report
 from commands.run_options import collect_overrides
 from commands.verbs import build_parser
@@ -64,6 +64,18 @@ def test_the_four_critics_of_the_question_run_with_every_seed() -> None:
         "predicted_seed1",
         "encoded_predicted_seed1",
     ]
+
+
+def test_kinds_of_critics_have_names_that_a_shell_takes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert list(ARM_OF) == ["plain", "encoded", "predicted", "encoded_predicted"]
+    assert ARM_OF["encoded"] == "Q(M1(s), a)"
+    assert parse(["--only", "plain", "predicted"]).only == ["plain", "predicted"]
+    assert parse([]).only == list(ARM_OF)
+    with pytest.raises(SystemExit):
+        parse(["--only", "Q(s,", "a)"])
+    assert "plain" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("environment", RECIPES)

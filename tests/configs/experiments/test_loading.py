@@ -306,12 +306,13 @@ def test_all_that_cannot_be_honoured_is_told_at_once_in_the_order_of_the_lines(l
         ("num_envs_per_worker: 0", "6: num_envs_per_worker = 0: is too small"),
         ("sgd_minibatch_size: 9999", "6: sgd_minibatch_size = 9999: is larger than train_batch"),
         ("rollout_fragment_length: 9", "6: rollout_fragment_length = 9: a rollout is train_batch"),
-        ("env_config: {a: 1}", "6: env_config = {'a': 1}: nothing is handed"),
+        ("callbacks: {a: [1e-3, no]}", "6: callbacks = {a: [1e-3, no]}: a hook of your own"),
+        ("env_config: {a: 1}", "6: env_config = {a: 1}: nothing is handed"),
         ("vf_share_layers: true", "6: vf_share_layers = true: policy and critic of states"),
         ("num_gpus: 4", "6: num_gpus = 4: each GPU has an agent process of its own"),
         ("vf_clip_param: 10.0", "6: vf_clip_param = 10.0: values have no bound of their own"),
         ("model: {custom_model: no}", "6: custom_model = no: is no name of a file in models/"),
-        ("model: {custom_model_config: {a: 1}}", "6: custom_model_config = {'a': 1}: there is no"),
+        ("model: {custom_model_config: {a: 1}}", "6: custom_model_config = {a: 1}: there is no"),
         ("minibatch_size: 10\nnum_epochs: 2", ""),
         *(
             (f"{one}: 2\n{other}: 4", f"7: {other} = 4: is set twice; first as {one} in line 6")

@@ -269,3 +269,13 @@ def test_what_the_file_imports_may_lie_beside_it() -> None:
     shutil.copy(ROOT / "models" / "customnet.py", "models/custom_base.py")
     Path("models/net.py").write_text("from models.custom_base import CustomModel\n")
     assert build(CustomModelConfig='{"hidden": 5}').model.policy.in_features == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("example", ["customnet", "customrnn"])
+def test_a_misspelt_key_is_refused_by_the_examples(example: str) -> None:
+    shutil.copy(ROOT / "models" / f"{example}.py", "models/net.py")
+    with pytest.raises(
+        ConfigurationError, match=r"models/net.py: CustomModel\(...\) raised"
+    ) as told:
+        build(CustomModelConfig='{"hiden": 64}')
+    assert "unexpected keyword argument 'hiden'" in str(told.value)

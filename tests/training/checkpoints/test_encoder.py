@@ -9,6 +9,7 @@ import torch
 
 from configs.errors import CheckpointError
 from tests.training.offline.made import squares, train
+from training.checkpoints.dynamics import load_dynamics
 from training.checkpoints.encoder import load_encoder
 from training.checkpoints.storage import MAGIC, Payload, Saver, companions, load_payload
 
@@ -125,3 +126,20 @@ def test_what_is_no_encoder_is_refused(
         load_encoder(model)
     assert told in str(caught.value)
     assert str(model) in str(caught.value)
+
+
+def test_a_model_that_is_not_there_is_told_which_one_is(model: Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_encoder(model.with_name(f"{model.name}s"))
+    assert f"there is no such model; did you mean {model}? --train_encoder" in str(caught.value)
+    with pytest.raises(CheckpointError) as caught:
+        load_dynamics(model.with_name("another"))
+    assert str(caught.value).endswith(
+        "there is no such model; --train_dynamics trains one on rollouts (see docs/world_models.md)"
+    )
+
+
+def test_a_dataset_in_the_place_of_a_model_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="holds a dataset and no model; train one on it"):
+        load_encoder(tmp_path)

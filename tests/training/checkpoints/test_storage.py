@@ -236,6 +236,11 @@ def test_a_write_that_fails_keeps_every_checkpoint_and_leaves_no_part(path: Path
     assert {p: p.read_bytes() for p in path.parent.iterdir()} == before
 
 
+def test_a_first_write_that_fails_says_that_nothing_was_saved(path: Path) -> None:
+    with largest_file(1000), pytest.raises(StorageError, match="nothing was saved before"):
+        Saver(path).save({"weights": torch.zeros(10_000)}, is_best=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_is_a_storage_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -83,7 +83,7 @@ def test_what_a_dream_does_not_have_is_refused(folder: Path, capsys: Captured) -
     assert "what is dreamt are latents" in said(2, "--set=ObservationType=pixels")
     assert "dreams step in the rank itself" in said(2, "--set=WorkerBackend=processes")
     assert "dreams step in the rank itself" in said(2, "--num_workers=2")
-    assert "cannot be read" in said(3, "--set=EnvID=elsewhere")
+    assert "elsewhere: there is no such model" in said(3, "--set=EnvID=elsewhere")
     collected = ("--collect", "--config_path=dream.conf", "--num_rollouts=2", "--out_dir=C")
     assert run_here(folder, *collected) == 2
     assert "can be trained in and evaluated" in capsys.readouterr().err

@@ -208,7 +208,7 @@ def test_cartpole_is_balanced_to_the_end(tmp_path: Path) -> None:
         (("--cma_population_size=7",), CARTPOLE, "choose 8 or more"),
         (("--vision_model=E",), CARTPOLE, "VisionModel = E with state observations"),
         (("--set", "ObservationType=pixels"), CARTPOLE, "add --vision_model=DIR"),
-        (("--memory_model=E",), CARTPOLE, "E: cannot be read"),
+        (("--memory_model=E",), CARTPOLE, "E: there is no such model; --train_dynamics"),
         (("--set", "ControllerHiddenSize=60000"), CARTPOLE, "choose fewer hidden units"),
         (("--set", "ActionRepeat=2"), CARTPOLE, "only environments of box2d have one"),
         (("--set", "ControllerInput=latent"), CARTPOLE, "did you mean ControllerInputs?"),

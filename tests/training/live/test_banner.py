@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from commands.experiment import told_of_local_mode
+from commands.run_options import collect_overrides
+from commands.verbs import build_parser
 from configs.loading import load_config
-from training.live.banner import describe_episode
+from training.live.banner import describe_episode, rows_of_sources
 from workers.environments.make import make_environment
 
 PENDULUM = "EnvType = classic_control\nEnvID = Pendulum-v1\n"
@@ -50,3 +53,13 @@ def test_the_start_says_when_an_episode_is_cut_and_what_is_learnt_from(
     environment = make_environment(loaded.config.environment)
     assert describe_episode(loaded, environment.environment_spec) == said
     environment.close()
+
+
+def test_what_local_mode_sets_is_not_told_as_set_by_hand() -> None:
+    typed = ["--train", "--local-mode", "--set=Gamma=0.9", "--set=StartTimeout=9", "--seed=3"]
+    args = build_parser().parse_args(typed)
+    loaded = told_of_local_mode(args, load_config(args.config_path, collect_overrides(args)))
+    assert dict(rows_of_sources(loaded)) == {
+        "set by hand": "Gamma, Seed, StartTimeout (command line over .conf over default)",
+        "by --local-mode": "OverlapCollection, WorkerBackend, CollectiveTimeout",
+    }

@@ -43,7 +43,7 @@ REFUSED = {
     "nothing there": (
         ("--model=frame_decoder", "--set=FinishedEncoder=nowhere"),
         3,
-        "nowhere: cannot be read",
+        "nowhere: there is no such model",
     ),
 }
 

@@ -243,6 +243,10 @@ def test_a_full_disk_ends_with_7_and_keeps_what_was_saved(
     assert "No space left on device" in told
     assert "then the same command with --resume goes on" in told
     assert load_payload(tmp_path / "E" / "model.ckpt")["updates"] == 3
+    assert train(tmp_path, *arguments_of("transition", 6), "--overwrite", dataset=str(frames)) == 7
+    told = capsys.readouterr().err
+    assert "nothing was saved before" in told
+    assert "then the same command with --resume begins anew" in told
 
 
 def test_a_key_that_is_newer_than_the_checkpoint_is_no_change(

@@ -156,6 +156,7 @@ def test_the_report_and_the_terminal_say_the_same(cartpole: Path, capsys: Captur
         in output
     )
     assert "95% interval" in output
+    assert "] (wide, of few episodes)  min" in output
     written = re.search(r"^report +(\S+)$", output, re.MULTILINE)
     assert written is not None
     assert json.loads((cartpole / written[1]).read_text()) == report

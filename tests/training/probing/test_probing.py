@@ -153,7 +153,7 @@ CASES: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
     "given the state": (usual, ("--model=S",), 3, "is given the state itself, so there is noth"),
     "no such model": (usual, ("--model=X",), 3, "X"),
     "one of two is none": (usual, ("--model", "E", "X"), 3, "X"),
-    "a folder without one": (usual, ("--model=D",), 3, "holds no model (model.ckpt)"),
+    "a folder without one": (usual, ("--model=D",), 3, "holds a dataset and no model"),
     "a policy": (usual, ("--model=policy.ckpt",), 3, "is the checkpoint of a policy (--train)"),
     "no encoder": (usual, ("--model=other.ckpt",), 3, "holds a model of kind 'dynamics', no enc"),
     "no page": (usual, ("--model=E", "--out=p.txt"), 2, "give it a name that ends in .html"),
