@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from configs.errors import ScoutError
-from training.exporting.reading import load_export, load_program
+from training.exporting.reading import load_export
 from training.playing.player import open_environments, play_episodes
 
 if __name__ == "__main__":
@@ -20,7 +20,7 @@ if __name__ == "__main__":
         exported = load_export(folder, trusted_env_id=trusted)
     except ScoutError as error:
         sys.exit(f"error: {error}")
-    player = exported.player(seed=1, judge=load_program(folder))
+    player = exported.graph_player(seed=1)
     with open_environments(exported.config, seed=1) as environments:
         for episode in play_episodes(environments, player, num_episodes=20):
             print(f"score {episode.score:g} in {episode.length} steps")

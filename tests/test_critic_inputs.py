@@ -7,10 +7,14 @@ import torch
 
 from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch
 from tests.off_policy_runs import FRAMES, STATES
-from tests.records import checkpoint_path, state_of
+from tests.records import checkpoint_path, run_path, state_of
 from tests.runs import run_here, write_recipe
 from training.checkpoints.encoder import load_encoder, load_model
 from training.checkpoints.storage import load_payload
+from training.exporting.exported_actor import ExportedActor
+from training.exporting.reading import load_export
+from training.folders.files import read_json
+from training.playing.player import open_environments, play_episodes
 
 pytestmark = pytest.mark.timeout(300)
 LARGER = FRAMES.replace("Height = 40", "Height = 64").replace("Width = 40", "Width = 64")
@@ -81,15 +85,40 @@ def kinds(models: Path) -> dict[str, str]:
     ],
 )
 def test_a_run_resumed_halfway_equals_the_calm_run(models: Path, tmp_path: Path, name: str) -> None:
-    text = kinds(models)[name]
+    text = kinds(models)[name].replace("[Run]", "[Run]\nPrecision = float32")
     recipe = write_recipe(tmp_path / "calm", text, TotalEnvSteps=8 * 32)
     launch(tmp_path / "calm", None, f"--config_path={recipe}")
     calm = CalmRun(tmp_path / "calm", text, None)
     halfway(calm, tmp_path / "other")
     launch(tmp_path / "other", None, f"--config_path={recipe}", "--resume")
     assert_equal_runs(calm, tmp_path / "other")
-    play = ("--eval", f"--config_path={recipe}", f"--load_model_path={calm.end}", "--greedy")
-    assert run_here(calm.folder, *play, "--episodes=1") == 0
+    assert_exported_plays_as_evaluated(calm)
+
+
+def assert_exported_plays_as_evaluated(calm: CalmRun) -> None:
+    """Weights and graph, with noise and without, whatever actor and critics see, in float32."""
+    loading = (f"--config_path={calm.recipe}", f"--load_model_path={calm.end}")
+    playing = ("--episodes=5", "--num_env_per_process=3", "--log_name=judged")
+    for how in ((), ("--greedy",)):
+        assert run_here(calm.folder, "--eval", *loading, *playing, *how) == 0
+    assert run_here(calm.folder, "--export", *loading, "--out=exported") == 0
+    actor = load_export(calm.folder / "exported")
+    assert isinstance(actor, ExportedActor)
+    reports = [
+        read_json(path)
+        for path in sorted((run_path(calm.folder, "judged") / "evaluation").glob("*.json"))
+    ]
+    assert len(reports) == 2
+    for report in reports:
+        assert report is not None
+        greedy = report["action_choice"] == "greedy"
+        for player in (
+            actor.player(seed=1, greedy=greedy),
+            actor.graph_player(seed=1, greedy=greedy),
+        ):
+            with open_environments(actor.config, seed=1, num_environments=3) as pool:
+                played = [each.score for each in play_episodes(pool, player, 5)]
+            assert played == pytest.approx(report["scores"], rel=1e-4)
 
 
 def weights(folder: Path, part: str) -> dict[str, torch.Tensor]:

@@ -14,14 +14,15 @@ from agents.encoders.encoder import Encoder
 from agents.networks.recurrent_actor_critic import PolicyInput, Sequences
 from agents.rollout import RolloutShape
 from configs.loading import config_from_mapping
+from tests.exports import policy_in
 from tests.halves import NAME, CalmRun, assert_equal_runs, halfway, launch, run_calmly, with_memory
 from tests.records import checkpoint_path, figures, run_path
 from tests.runs import run_here, write_recipe
 from training.checkpoints.encoder import load_encoder
 from training.checkpoints.storage import load_payload, unpack
 from training.exporting import policy_graph
+from training.exporting.exported_policy import load_program
 from training.exporting.policy_graph import missing_for_onnx
-from training.exporting.reading import load_export, load_program
 from training.playing.player import open_environments, play_episodes
 from training.recording.describing import describe, episode_of, schema_from_spec
 from training.recording.recorder import Recorder
@@ -207,10 +208,12 @@ def test_a_checkpoint_is_evaluated_and_filmed_without_the_encoders_folder(
     assert len(list(tmp_path.rglob("*.mp4"))) == len(more)
 
 
-def exported(folder: Path, encoder: Path, use: str, memory: str) -> tuple[str, str]:
+def exported(
+    folder: Path, encoder: Path, use: str, memory: str, stack_size: int = 2
+) -> tuple[str, str]:
     """Train on an encoder whose folder is then gone, and export; return the flags of loading."""
     shutil.copytree(encoder, folder / "encoder")
-    text = with_memory(recipe_of(use, folder / "encoder", StateStackSize=2), memory)
+    text = with_memory(recipe_of(use, folder / "encoder", StateStackSize=stack_size), memory)
     # A graph computes in float32, and is compared with the policy as it was trained.
     text = text.replace("[Run]", "[Run]\nPrecision = float32")
     recipe = write_recipe(folder, text, TotalEnvSteps=32)
@@ -221,13 +224,38 @@ def exported(folder: Path, encoder: Path, use: str, memory: str) -> tuple[str, s
     return loading
 
 
-def test_an_export_of_a_policy_with_a_memory_is_refused_in_words(
-    frozen: CalmRun, tmp_path: Path, capsys: Captured
+def test_an_export_of_stacked_features_of_a_memory_is_refused_in_words(
+    encoders: Path, tmp_path: Path, capsys: Captured
 ) -> None:
-    loading = (f"--config_path={frozen.recipe}", f"--load_model_path={frozen.end}")
+    recipe = write_recipe(
+        tmp_path, recipe_of("frozen", encoders / "memory", StateStackSize=2), TotalEnvSteps=32
+    )
+    launch(tmp_path, None, f"--config_path={recipe}")
+    loading = (f"--config_path={recipe}", f"--load_model_path={checkpoint_path(tmp_path, NAME)}")
     assert run_here(tmp_path, "--export", *loading, "--out=exported") == 2
-    assert "it remembers the episode" in capsys.readouterr().err
+    assert "it remembers the episode, and an exported policy takes" in capsys.readouterr().err
     assert not (tmp_path / "exported").exists()
+
+
+@pytest.mark.parametrize("memory", ["none", "GRU"])
+def test_an_encoder_that_remembers_is_exported_with_its_memory(
+    memory: str, encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over ends of episodes: a memory that were not forgotten there would change the scores."""
+    monkeypatch.setattr(policy_graph, "ONNX_PACKAGES", ("no such package",))
+    loading = exported(tmp_path, encoders / "memory", "frozen", memory, stack_size=1)
+    playing = ("--episodes=7", "--num_env_per_process=3", "--log_name=judged")
+    assert run_here(tmp_path, "--eval", *loading, *playing) == 0
+    (report,) = (run_path(tmp_path, "judged") / "evaluation").glob("*.json")
+    wanted = json.loads(report.read_text())["scores"]
+    policy = policy_in(tmp_path / "exported")
+    for player in (policy.player(seed=1), policy.graph_player(seed=1)):
+        with open_environments(policy.config, seed=1, num_environments=3) as pool:
+            played = [each.score for each in play_episodes(pool, player, 7)]
+        assert played == pytest.approx(wanted, rel=1e-5)
+    told = json.loads((tmp_path / "exported" / "config.json").read_text())["play"]["memory"]
+    assert told["kind"] == ("encoder" if memory == "none" else "encoder and GRU")
+    assert told["size"] == policy.memory_size
 
 
 @pytest.mark.parametrize(
@@ -244,7 +272,7 @@ def test_an_exported_policy_plays_as_its_checkpoint_does(
 ) -> None:
     monkeypatch.setattr(policy_graph, "ONNX_PACKAGES", ("no such package",))
     loading = exported(tmp_path, encoders / "stateless", use, memory)
-    policy = load_export(tmp_path / "exported")
+    policy = policy_in(tmp_path / "exported")
     program = load_program(tmp_path / "exported")
     frames = torch.randint(0, 256, (3, 2, 64, 64), dtype=torch.uint8)
     inputs: PolicyInput = frames
@@ -266,23 +294,26 @@ def test_an_exported_policy_plays_as_its_checkpoint_does(
 
 @pytest.mark.skipif(bool(missing_for_onnx()), reason="the packages for ONNX are not installed")
 @pytest.mark.parametrize(
-    ("use", "memory"),
+    ("kind", "use", "memory"),
     [
-        ("frozen", "none"),
-        pytest.param("frozen", "GRU", marks=pytest.mark.slow),
-        pytest.param("finetune", "LSTM", marks=pytest.mark.slow),
+        ("stateless", "frozen", "none"),
+        ("memory", "frozen", "none"),
+        pytest.param("stateless", "frozen", "GRU", marks=pytest.mark.slow),
+        pytest.param("memory", "frozen", "LSTM", marks=pytest.mark.slow),
+        pytest.param("stateless", "finetune", "LSTM", marks=pytest.mark.slow),
     ],
 )
 def test_an_onnx_graph_on_an_encoder_computes_nearly_the_same(
-    use: str, memory: str, encoders: Path, tmp_path: Path
+    kind: str, use: str, memory: str, encoders: Path, tmp_path: Path
 ) -> None:
     runtime = pytest.importorskip("onnxruntime")
-    exported(tmp_path, encoders / "stateless", use, memory)
-    policy = load_export(tmp_path / "exported")
+    frames_each = 2 if kind == "stateless" else 1
+    exported(tmp_path, encoders / kind, use, memory, frames_each)
+    policy = policy_in(tmp_path / "exported")
     session = runtime.InferenceSession(tmp_path / "exported" / "policy.onnx")
     size = policy.memory_size
     for count in (1, 3):
-        frames = torch.randint(0, 256, (count, 2, 64, 64), dtype=torch.uint8)
+        frames = torch.randint(0, 256, (count, frames_each, 64, 64), dtype=torch.uint8)
         fed, inputs = {"observation": frames.numpy()}, cast(PolicyInput, frames)
         if size:
             remembered, starts = torch.randn(count, size), torch.zeros(1, count, dtype=torch.bool)

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from configs.errors import CheckpointError
+from tests.exports import policy_in
 from tests.halves import assert_equal_runs, halfway, launch, run_calmly
 from tests.on_terminal import OnTerminal, on_terminal
 from tests.runs import CARTPOLE, MAIN, Ended, run_here, run_main
 from training.checkpoints.storage import load_payload
 from training.exporting import policy_graph
-from training.exporting.reading import load_export, load_program
+from training.exporting.exported_policy import load_program
 from training.playing.player import open_environments, play_episodes
 
 pytestmark = pytest.mark.timeout(300)
@@ -229,7 +230,7 @@ def test_an_exported_graph_plays_as_its_checkpoint_is_evaluated(
     names = ("EnvType", "EnvID", "CustomModel")
     stored = load_payload(tmp_path / checkpoint)["facts"]["config"]
     env_id = stored["EnvID"]
-    export = load_export(folder, trusted_env_id=env_id)
+    export = policy_in(folder, trusted_env_id=env_id)
     player = export.player(seed=1, judge=load_program(folder))
     with open_environments(export.config, seed=1, num_environments=3) as pool:
         assert [each.score for each in play_episodes(pool, player, 3)] == wanted

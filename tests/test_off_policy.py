@@ -193,12 +193,6 @@ def test_a_checkpoint_collects_the_same_episodes_however_many_play_at_once(
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
 
 
-def test_an_export_is_refused_in_words(states: CalmRun, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ("--export", f"--config_path={states.recipe}", f"--load_model_path={states.end}")
-    assert run_here(states.folder, *command) == 2
-    assert "its Agent = TD3, and an export is there for PPO alone" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

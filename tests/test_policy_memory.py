@@ -15,13 +15,14 @@ from agents.networks.distributions import Categorical
 from agents.networks.recurrent_actor_critic import PolicyInput, Sequences
 from configs.errors import ConfigurationError
 from configs.loading import load_config
+from tests.exports import policy_in
 from tests.halves import NAME, CalmRun, halfway, launch, run_calmly, with_memory
 from tests.records import checkpoint_path, figures, run_path
 from tests.runs import CARTPOLE, PONG, run_here, run_main, write_recipe
 from training.checkpoints.storage import load_payload, unpack
 from training.collecting.checkpoint_policy import CheckpointPolicy
 from training.exporting import policy_graph
-from training.exporting.reading import load_export, load_program
+from training.exporting.exported_policy import load_program
 from training.playing.loaded_agent import load_agent
 from training.playing.player import Player, open_environments, play_episodes, spec_from_text
 from trajectories.reader import open_dataset
@@ -66,7 +67,7 @@ def test_an_export_plays_as_its_checkpoint_is_evaluated(
     assert run_here(tmp_path, "--eval", *loading(cartpole), *playing, *how) == 0
     wanted = report_of(tmp_path)["scores"]
     assert run_here(tmp_path, "--export", *loading(cartpole), "--out=exported") == 0
-    export = load_export(tmp_path / "exported")
+    export = policy_in(tmp_path / "exported")
     for judge in (None, load_program(tmp_path / "exported")):
         player = export.player(seed=1, greedy=bool(how), judge=judge)
         with open_environments(export.config, seed=1, num_environments=3) as pool:

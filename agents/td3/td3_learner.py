@@ -1,6 +1,7 @@
 """The networks of TD3 and their slow copies."""
 
 import copy
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -118,3 +119,22 @@ class TD3Learner(nn.Module):
                     slow.append(behind)
                     followed.append(ahead)
         return slow, followed
+
+    def played_weights(self) -> dict[str, Tensor]:
+        """Return what acting and judging takes, by name: all but slow copies and counters."""
+        return {
+            name: tensor
+            for name, tensor in self.state_dict().items()
+            if not name.startswith(("slow_", "gradient_steps"))
+        }
+
+    def load_played_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `played_weights` returned of a learner of the same networks.
+
+        Raises:
+            KeyError: some are missing, or there are others.
+            RuntimeError: of other shapes.
+        """
+        if differing := self.played_weights().keys() ^ weights.keys():
+            raise KeyError(f"weights that one of both has not: {', '.join(sorted(differing))}")
+        self.load_state_dict(weights, strict=False)

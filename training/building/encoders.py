@@ -10,6 +10,9 @@ from agents.encoders.registry import build_encoder
 from agents.networks.actor_critic import EncodedActorCritic, VectorActorCritic
 from agents.networks.recurrent_actor_critic import RecurrentActorCritic
 from agents.ppo.learner import Learner
+from agents.recurrent.encoded_policy import RememberingEncodedPolicy
+from agents.td3.actor_policy import ActorPolicy
+from agents.td3.td3_learner import TD3Learner
 from configs.errors import ConfigurationError
 from configs.schema import Config
 
@@ -54,23 +57,27 @@ def frames_policy(learner: Learner, stack_size: int) -> nn.Module:
     """Return the policy as one module from stacked frames, or vectors, to its output.
 
     Raises:
-        ConfigurationError: its frozen encoder has a memory, for which such a module has no place.
+        ConfigurationError: see `encoded`.
     """
     if learner.encoder is None:
         return learner.policy
-    if learner.encoder.initial_memory(1) is not None:
-        raise ConfigurationError(
-            f"Representation = frozen with the encoder {learner.encoder.kind}: it remembers the "
-            "episode, and an exported policy sees one observation at a time; play the checkpoint "
-            "by --eval, or export one of Representation = finetune"
-        )
     return encoded(learner.encoder, learner.policy, stack_size)
 
 
-def encoded(
-    encoder: Encoder, policy: nn.Module, stack_size: int
-) -> EncodedActorCritic | RecurrentActorCritic:
-    """Return a policy of features behind the frozen encoder that makes them."""
+def encoded(encoder: Encoder, policy: nn.Module, stack_size: int) -> nn.Module:
+    """Return a policy of features behind the frozen encoder that makes them.
+
+    Raises:
+        ConfigurationError: the encoder remembers, and the policy sees several of its features.
+    """
+    if encoder.initial_memory(1) is not None:
+        if stack_size > 1:
+            raise ConfigurationError(
+                f"Representation = frozen with the encoder {encoder.kind} and StateStackSize = "
+                f"{stack_size}: it remembers the episode, and an exported policy takes one step "
+                "with one frame; play the checkpoint by --eval, or train with StateStackSize = 1"
+            )
+        return RememberingEncodedPolicy(encoder, policy)
     backbone = EncoderBackbone(encoder, stack_size, frozen=True)
     if isinstance(policy, RecurrentActorCritic):
         whole = copy.deepcopy(policy)
@@ -78,6 +85,23 @@ def encoded(
         return whole
     assert isinstance(policy, VectorActorCritic)
     return EncodedActorCritic(backbone, policy, None)
+
+
+def frames_actor(learner: TD3Learner, stack_size: int) -> ActorPolicy:
+    """Return TD3's actor and first critic as one module from stacked frames, or vectors.
+
+    Raises:
+        ConfigurationError: its frozen encoder remembers, for which such a module has no place.
+    """
+    if learner.encoder is None:
+        return ActorPolicy(learner, None)
+    if learner.encoder.initial_memory(1) is not None:
+        raise ConfigurationError(
+            f"Agent = TD3 on the frozen encoder {learner.encoder.kind}: it remembers the episode, "
+            "and an exported actor does not; play the checkpoint by --eval, or export one of "
+            "Representation = finetune"
+        )
+    return ActorPolicy(learner, EncoderBackbone(learner.encoder, stack_size, frozen=True))
 
 
 def encoder_parameters(policy: nn.Module) -> list[nn.Parameter]:

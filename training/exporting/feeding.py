@@ -8,20 +8,23 @@ from typing import Any
 
 from configs.schema import Config
 from training.building.stacking import stack_size
+from training.exporting.form import spec_to_json
 from training.exporting.policy_graph import MEMORY, NEXT_MEMORY
-from training.exporting.reading import spec_to_json
 from workers.environments.base import EnvironmentSpec
 from workers.environments.description import Facts, describe_environment
 from workers.environments.parts.actions import reach_of
 
 
-def how_to_play(config: Config, spec: EnvironmentSpec, memory_size: int) -> Facts:
+def how_to_play(
+    config: Config, spec: EnvironmentSpec, memory_size: int, *, encoder_remembers: bool = False
+) -> Facts:
     """Return what is between a simulator and the policy's input, and from its output back.
 
     Args:
         config: the run's configuration.
         spec: the environment.
         memory_size: numbers that the policy remembers; 0 without a memory.
+        encoder_remembers: whether some of them are those of a frozen encoder before it.
 
     Raises:
         ConfigurationError: an Atari game whose emulator is not installed.
@@ -34,9 +37,12 @@ def how_to_play(config: Config, spec: EnvironmentSpec, memory_size: int) -> Fact
             "stack_order": "oldest first, along the second axis of the input",
             "stack_at_start": "the episode's first frame, repeated",
         }
-    actions = _choices(spec, names, values) if spec.discrete else _continuous(spec)
+    actions = _choices(spec, names, values) if spec.discrete else _continuous(config, spec)
     precision = {"graphs": "float32", "in_training_and_evaluation": config.run.precision}
-    memory = {"memory": _memory(config, memory_size)} if memory_size else {}
+    kinds = [config.ppo.custom_model_name or config.ppo.memory]
+    if encoder_remembers:
+        kinds = ["encoder", *(kind for kind in kinds if kind != "none")]
+    memory = {"memory": _memory(" and ".join(kinds), memory_size)} if memory_size else {}
     return {**facts, **memory, "actions": actions, "precision": precision}
 
 
@@ -57,9 +63,9 @@ def in_words(play: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _memory(config: Config, size: int) -> Facts:
+def _memory(kind: str, size: int) -> Facts:
     return {
-        "kind": config.ppo.custom_model_name or config.ppo.memory,
+        "kind": kind,
         "size": size,
         "at_start": "zeros, at the first observation of every episode",
         "from_step_to_step": f"{MEMORY} is what {NEXT_MEMORY} was at the step before",
@@ -80,7 +86,7 @@ def _choices(spec: EnvironmentSpec, names: list[str] | None, values: list[int] |
     }
 
 
-def _continuous(spec: EnvironmentSpec) -> Facts:
+def _continuous(config: Config, spec: EnvironmentSpec) -> Facts:
     bounds = spec_to_json(spec)
     offset, scale = reach_of(spec)
     return {
@@ -91,9 +97,16 @@ def _continuous(spec: EnvironmentSpec) -> Facts:
         "low": bounds["action_low"],
         "high": bounds["action_high"],
         "greedy": "clip(offset + scale * mean, low, high)",
-        "sampled": "clip(offset + scale * (mean + exp(log_std) * noise), low, high), noise a "
-        "standard normal number for each dimension",
+        "sampled": f"clip(offset + scale * {_sample(config)}, low, high), noise a standard normal "
+        "number for each dimension",
     }
+
+
+def _sample(config: Config) -> str:
+    """Return how an output is drawn, in words; TD3 does so to explore."""
+    if config.run.agent == "TD3":
+        return f"clip(mean + {config.td3.exploration_noise:g} * noise, -1, 1)"
+    return "(mean + exp(log_std) * noise)"
 
 
 def _rows(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

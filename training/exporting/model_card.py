@@ -10,7 +10,7 @@ from configs.reading import printable
 from configs.schema import Config
 from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import in_words
-from training.exporting.policy_graph import BATCH, INPUT, MEMORY, NEXT_MEMORY, output_names
+from training.exporting.policy_graph import BATCH, INPUT, MEMORY, NEXT_MEMORY
 from training.folders.files import read_json
 from workers.environments.base import EnvironmentSpec
 from workers.environments.parts.actions import reach_of
@@ -29,9 +29,8 @@ SEEDS = """\
 `evaluations` in `config.json` holds the score of every game, and for each environment its seed and
 how many of the games it played, one after the other."""
 SAMPLING = """\
-A sampled action is `clip(offset + scale * output, low, high)` of the policy's own output,
-`mean + exp(log_std) * noise`, with normal noise; `action` is that of the mean. Log-probabilities
-are those of the output.
+`action` is `clip(offset + scale * mean, low, high)`. A sampled one is
+`{sampled}`.
 """
 GRAPH_OF_BFLOAT16 = (
     "those of `play_graph` may differ: it computes in float32, and the run did in bfloat16"
@@ -55,6 +54,7 @@ class Facts:
         config, spec: of the run.
         input_shape: of one input, without the batch.
         memory_size: numbers that the policy remembers; 0 without a memory.
+        outputs: names of what a graph gives.
         play: see `training.exporting.feeding`.
         env_steps, updates: of its training.
         trained_with, exported_with: versions of packages, machine, commit.
@@ -68,6 +68,7 @@ class Facts:
     spec: EnvironmentSpec
     input_shape: tuple[int, ...]
     memory_size: int
+    outputs: tuple[str, ...]
     play: Mapping[str, Any]
     env_steps: int
     updates: int
@@ -130,6 +131,8 @@ def model_card(
 
 
 def _method(config: Config) -> str:
+    if config.run.agent == "TD3":
+        return "TD3"
     bonus, head = config.intrinsic.kind, config.representation.kind
     parts = ["PPO", *([bonus] if bonus != "none" else []), *([head] if head != "None" else [])]
     return " + ".join(parts)
@@ -175,20 +178,21 @@ def _interface(facts: Facts) -> str:
     widths = {"value_extrinsic": "", "value_intrinsic": "", NEXT_MEMORY: f", {size}"}
     if size:
         rows.append(f"| `{MEMORY}` | in | float32 [{BATCH}, {size}] | {MEANINGS[MEMORY]} |")
-    for name in output_names(spec, size):
+    for name in facts.outputs:
         form = BATCH + widths.get(name, f", {spec.num_actions}")
         rows.append(f"| `{name}` | out | float32 [{form}] | {MEANINGS[name]} |")
     table = ["## In and out\n", "| name | | type | meaning |", "|---|---|---|---|", *rows]
-    return "\n".join(table) + ("" if spec.discrete else f"\n\n{_sampling(spec)}")
+    return "\n".join(table) + ("" if spec.discrete else f"\n\n{_sampling(facts)}")
 
 
-def _sampling(spec: EnvironmentSpec) -> str:
-    """Say how a sample becomes an action."""
+def _sampling(facts: Facts) -> str:
+    """Say how an output becomes an action."""
+    spec, sampled = facts.spec, facts.play["actions"]["sampled"]
     bounds = (spec.action_low, spec.action_high)
     rows = zip(range(spec.num_actions), *reach_of(spec), *bounds, strict=True)
     lines = [f"| {' | '.join(f'{value:g}' for value in row)} |" for row in rows]
     table = ["| action | offset | scale | low | high |", "|---|---|---|---|---|", *lines]
-    return "\n".join([SAMPLING, *table])
+    return "\n".join([SAMPLING.format(sampled=sampled), *table])
 
 
 def _files(graphs: list[str]) -> str:

@@ -5,7 +5,7 @@ import io
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -14,12 +14,43 @@ from torch.export import Dim, ExportedProgram
 
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.distributions import Categorical, DiagonalGaussian
+from agents.td3.actor_policy import ActorPolicy
 from workers.environments.base import EnvironmentSpec
 from workers.environments.parts.actions import reach_of
 
 INPUT, MEMORY, NEXT_MEMORY = "observation", "memory", "next_memory"
 BATCH = "batch"
 ONNX_PACKAGES = ("onnx", "onnxscript")
+
+
+class ActionUnits(nn.Module):
+    """Continuous outputs of a policy -> actions in the environment's units, within its bounds.
+
+    Args:
+        spec: the environment.
+    """
+
+    offset: Tensor
+    scale: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, spec: EnvironmentSpec) -> None:
+        super().__init__()
+        offset, scale = reach_of(spec)
+        size = spec.num_actions
+        for name, values in (
+            ("offset", offset),
+            ("scale", scale),
+            ("low", spec.action_low or (-math.inf,) * size),
+            ("high", spec.action_high or (math.inf,) * size),
+        ):
+            self.register_buffer(name, torch.tensor(values).float())
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """Return the actions [B, A] that outputs [B, A] stand for."""
+        reached = self.offset + self.scale * outputs
+        return torch.minimum(torch.maximum(reached, self.low), self.high)
 
 
 class PolicyGraph(nn.Module):
@@ -33,25 +64,10 @@ class PolicyGraph(nn.Module):
         spec: the environment, whose units and bounds the graph's action has.
     """
 
-    offset: Tensor
-    scale: Tensor
-    low: Tensor
-    high: Tensor
-
     def __init__(self, policy: nn.Module, spec: EnvironmentSpec) -> None:
         super().__init__()
         self.policy = policy
-        if spec.discrete:
-            return
-        offset, scale = reach_of(spec)
-        size = spec.num_actions
-        for name, values in (
-            ("offset", offset),
-            ("scale", scale),
-            ("low", spec.action_low or (-math.inf,) * size),
-            ("high", spec.action_high or (math.inf,) * size),
-        ):
-            self.register_buffer(name, torch.tensor(values).float())
+        self.units = None if spec.discrete else ActionUnits(spec)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, ...]:
         """Judge stacked frames uint8 [B, S * C, H, W], or vectors float32 [B, D].
@@ -68,9 +84,9 @@ class PolicyGraph(nn.Module):
         if isinstance(distribution, Categorical):
             return distribution.log_probs, extrinsic, intrinsic
         assert isinstance(distribution, DiagonalGaussian)
-        reached = self.offset + self.scale * distribution.mean
-        action = torch.minimum(torch.maximum(reached, self.low), self.high)
-        return distribution.mean, distribution.log_std, action, extrinsic, intrinsic
+        assert self.units is not None
+        mean = distribution.mean
+        return mean, distribution.log_std, self.units(mean), extrinsic, intrinsic
 
 
 class RecurrentPolicyGraph(PolicyGraph):
@@ -92,13 +108,42 @@ class RecurrentPolicyGraph(PolicyGraph):
         return *self.tensors(output), output.memory
 
 
+class ActorGraph(nn.Module):
+    """TD3's actor with its first critic, in the order of `output_names`.
+
+    Args:
+        actor: observations -> its outputs, and what they are worth.
+        spec: the environment, whose units and bounds the graph's action has.
+    """
+
+    def __init__(self, actor: ActorPolicy, spec: EnvironmentSpec) -> None:
+        super().__init__()
+        self.actor = actor
+        self.units = ActionUnits(spec)
+
+    def forward(self, observation: Tensor) -> tuple[Tensor, ...]:
+        """Return mean and action [B, A] and the value [B] for what a PolicyGraph judges."""
+        mean, value = self.actor(observation)
+        return mean, self.units(mean), value
+
+
 def input_names(memory_size: int) -> tuple[str, ...]:
     """Return the names of a graph's inputs; `memory_size` is 0 without a memory."""
     return (INPUT, MEMORY) if memory_size else (INPUT,)
 
 
-def output_names(spec: EnvironmentSpec, memory_size: int = 0) -> tuple[str, ...]:
-    """Return the names of a graph's outputs; `memory_size` is 0 without a memory."""
+def output_names(
+    spec: EnvironmentSpec, memory_size: int = 0, *, certain: bool = False
+) -> tuple[str, ...]:
+    """Return the names of a graph's outputs.
+
+    Args:
+        spec: the environment.
+        memory_size: 0 without a memory.
+        certain: those of an ActorGraph, whose actions are not drawn.
+    """
+    if certain:
+        return "mean", "action", "value_extrinsic"
     of_actions = ("logits",) if spec.discrete else ("mean", "log_std", "action")
     names = (*of_actions, "value_extrinsic", "value_intrinsic")
     return (*names, NEXT_MEMORY) if memory_size else names
@@ -116,7 +161,7 @@ def trace(
     """Return the policy as a program for batches of any size, on the CPU, in float32.
 
     Args:
-        policy: judges observations.
+        policy: judges observations; an ActorPolicy, or of PPO.
         spec: the environment.
         stack_size: frames in its input.
         memory_size: what it remembers; then the program is one step, with memory in and out.
@@ -124,11 +169,16 @@ def trace(
     dtype = torch.uint8 if spec.observation_dtype == "uint8" else torch.float32
     example = torch.zeros(2, *input_shape(spec, stack_size), dtype=dtype)  # 1 would be a constant
     remembered = (torch.zeros(2, memory_size),) if memory_size else ()
-    kind = RecurrentPolicyGraph if memory_size else PolicyGraph
-    graph = kind(policy, spec).cpu().eval()
-    shapes = _any_batch(memory_size)
+    graph = _graph(policy, spec, memory_size).cpu().eval()
+    shapes = _any_batch(input_names(memory_size))
     with _quiet():
         return torch.export.export(graph, (example, *remembered), dynamic_shapes=shapes)
+
+
+def _graph(policy: nn.Module, spec: EnvironmentSpec, memory_size: int) -> nn.Module:
+    if isinstance(policy, ActorPolicy):
+        return ActorGraph(policy, spec)
+    return RecurrentPolicyGraph(policy, spec) if memory_size else PolicyGraph(policy, spec)
 
 
 def program_bytes(program: ExportedProgram) -> bytes:
@@ -143,14 +193,18 @@ def missing_for_onnx() -> list[str]:
     return [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
 
 
-def onnx_bytes(program: ExportedProgram, spec: EnvironmentSpec, memory_size: int = 0) -> bytes:
-    """Return a program of `trace` as the content of an .onnx file, weights included."""
+def onnx_bytes(program: ExportedProgram, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Return a program of `trace` as the content of an .onnx file, weights included.
+
+    Args:
+        program: whose inputs and outputs are named `inputs` and `outputs`.
+    """
     with _quiet():
         model = torch.onnx.export(
             program,
-            input_names=input_names(memory_size),
-            output_names=output_names(spec, memory_size),
-            dynamic_shapes=_any_batch(memory_size),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=_any_batch(inputs),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -160,9 +214,9 @@ def onnx_bytes(program: ExportedProgram, spec: EnvironmentSpec, memory_size: int
     return content
 
 
-def _any_batch(memory_size: int) -> dict[str, dict[int, Dim]]:
+def _any_batch(inputs: Sequence[str]) -> dict[str, dict[int, Dim]]:
     batch = Dim(BATCH, min=1)
-    return {name: {0: batch} for name in input_names(memory_size)}
+    return {name: {0: batch} for name in inputs}
 
 
 @contextmanager

@@ -10,18 +10,22 @@ from torch import nn
 
 from agents.custom_policy import CustomPolicy
 from agents.networks.recurrent_actor_critic import memory_size
+from agents.recurrent.encoded_policy import RememberingEncodedPolicy
 from configs.errors import ConfigurationError
 from configs.loading import LoadedConfig
 from configs.typed import typed
-from training.building.encoders import frames_policy
+from training.building.encoders import frames_actor, frames_policy
 from training.building.stacking import stack_size
-from training.checkpoints.policy_encoder import FACT
+from training.checkpoints.policy_encoder import FACT as ENCODER
+from training.checkpoints.policy_transition import FACT as TRANSITION
 from training.checkpoints.protocol import changes_text
 from training.exporting.feeding import how_to_play
+from training.exporting.form import CARD, CONFIG, CPU, ONNX, PROGRAM, WEIGHTS, config_text
 from training.exporting.model_card import Facts, evaluations, model_card
 from training.exporting.policy_graph import (
     BATCH,
     INPUT,
+    input_names,
     input_shape,
     missing_for_onnx,
     onnx_bytes,
@@ -29,16 +33,16 @@ from training.exporting.policy_graph import (
     program_bytes,
     trace,
 )
-from training.exporting.reading import CARD, CONFIG, CPU, ONNX, PROGRAM, WEIGHTS, config_text
 from training.folders.files import replace_file
 from training.folders.run_folder import validate_log_name
 from training.folders.versions import collect_versions
 from training.live.console import final_message
 from training.options import RunOptions
-from training.playing.loaded_agent import LoadedPPO, load_agent, ppo_of, run_name
+from training.playing.loaded_agent import LoadedAgent, LoadedPPO, LoadedTD3, load_agent, run_name
 from training.ranks.distributed import read_place
 
 EXPORTS = Path("exports")
+Exportable = LoadedPPO | LoadedTD3
 REMEDY = "pip install -r requirements-export.txt -c requirements.lock"
 
 
@@ -57,7 +61,7 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
         )
     validate_log_name(options.log_name)
     assert options.load_model_path is not None  # main.py asks for it
-    agent = ppo_of(load_agent(options.load_model_path, loaded, CPU, greedy=False), "an export")
+    agent = _exportable(load_agent(options.load_model_path, loaded, CPU, greedy=False))
     folder = options.out or EXPORTS / run_name(options, agent)
     if agent.protocol_changes:
         raise ConfigurationError(
@@ -65,10 +69,11 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
             f"{changes_text(agent.protocol_changes)}; leave that out: to play by it is a matter of "
             "--eval, whose report the export's card names"
         )
-    facts = _gather_facts(options, agent)
+    policy = _policy_of(agent)
+    facts = _gather_facts(options, agent, policy)
     reports = evaluations(facts, options.logs)
-    graphs = _graphs(agent)
-    files = _weights(agent, facts, reports) | graphs
+    graphs = _graphs(agent, policy, facts)
+    files = _weights(agent, policy, facts, reports) | graphs
     files[CARD] = model_card(facts, reports, folder, list(graphs)).encode()
     for name, content in files.items():  # all are made by now: an interrupt leaves no half export
         replace_file(folder / name, content)
@@ -81,11 +86,18 @@ def export_policy(options: RunOptions, loaded: LoadedConfig) -> int:
     return 0
 
 
-def _gather_facts(options: RunOptions, agent: LoadedPPO) -> Facts:
-    size, remembered = (
-        stack_size(agent.config, agent.player.spec),
-        memory_size(agent.learner.policy),
+def _exportable(agent: LoadedAgent) -> Exportable:
+    if isinstance(agent, LoadedPPO | LoadedTD3):
+        return agent
+    raise ConfigurationError(
+        f"{agent.path}: its Agent = {agent.config.run.agent}, and an export is there for PPO and "
+        "TD3 alone"
     )
+
+
+def _gather_facts(options: RunOptions, agent: Exportable, policy: nn.Module) -> Facts:
+    spec, remembered = agent.player.spec, memory_size(policy)
+    by_encoder = isinstance(policy, RememberingEncodedPolicy)
     own_run = str(agent.payload["facts"]["log_name"])
     return Facts(
         checkpoint=agent.path,
@@ -93,10 +105,11 @@ def _gather_facts(options: RunOptions, agent: LoadedPPO) -> Facts:
         own_run=own_run,
         log_names=(run_name(options, agent), own_run),
         config=agent.config,
-        spec=agent.player.spec,
-        input_shape=input_shape(agent.player.spec, size),
+        spec=spec,
+        input_shape=input_shape(spec, stack_size(agent.config, spec)),
         memory_size=remembered,
-        play=how_to_play(agent.config, agent.player.spec, remembered),
+        outputs=output_names(spec, remembered, certain=isinstance(agent, LoadedTD3)),
+        play=how_to_play(agent.config, spec, remembered, encoder_remembers=by_encoder),
         env_steps=agent.payload["env_steps"],
         updates=agent.payload["updates"],
         trained_with=agent.payload["facts"]["versions"],
@@ -104,11 +117,14 @@ def _gather_facts(options: RunOptions, agent: LoadedPPO) -> Facts:
     )
 
 
-def _weights(agent: LoadedPPO, facts: Facts, reports: list[dict[str, Any]]) -> dict[str, bytes]:
+def _weights(
+    agent: Exportable, policy: nn.Module, facts: Facts, reports: list[dict[str, Any]]
+) -> dict[str, bytes]:
     """Return the weights and what is known of them, by file name."""
-    weights = {name: tensor.contiguous() for name, tensor in _policy_of(agent).state_dict().items()}
-    encoder = agent.payload["facts"].get(FACT)
-    known = {} if encoder is None else {FACT: encoder}
+    state = agent.learner.played_weights() if isinstance(agent, LoadedTD3) else policy.state_dict()
+    weights = {name: tensor.contiguous() for name, tensor in state.items()}
+    told = agent.payload["facts"]
+    known = {name: told[name] for name in (ENCODER, TRANSITION) if name in told}
     text = config_text(
         agent.payload["facts"]["config"],
         facts.spec,
@@ -119,7 +135,7 @@ def _weights(agent: LoadedPPO, facts: Facts, reports: list[dict[str, Any]]) -> d
             "dtype": facts.spec.observation_dtype,
             "shape": [BATCH, *facts.input_shape],
         },
-        outputs=output_names(facts.spec, facts.memory_size),
+        outputs=facts.outputs,
         play=facts.play,
         evaluations=[_without_paths(report) for report in reports],
         versions=facts.exported_with,
@@ -131,8 +147,12 @@ def _weights(agent: LoadedPPO, facts: Facts, reports: list[dict[str, Any]]) -> d
     }
 
 
-def _policy_of(agent: LoadedPPO) -> nn.Module:
-    return frames_policy(agent.learner, stack_size(agent.config, agent.player.spec))
+def _policy_of(agent: Exportable) -> nn.Module:
+    """Return what decides as one module of what the environment shows."""
+    frames = stack_size(agent.config, agent.player.spec)
+    if isinstance(agent, LoadedTD3):
+        return frames_actor(agent.learner, frames)
+    return frames_policy(agent.learner, frames)
 
 
 def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
@@ -140,14 +160,15 @@ def _without_paths(report: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in report.items() if key != "checkpoint"}
 
 
-def _graphs(agent: LoadedPPO) -> dict[str, bytes]:
+def _graphs(agent: Exportable, policy: nn.Module, facts: Facts) -> dict[str, bytes]:
     """Return the graphs that can be made here, by file name."""
-    spec = agent.player.spec
-    size = memory_size(agent.learner.policy)
-    with _told_of_the_users_model(agent.learner.policy):
-        program = trace(_policy_of(agent), spec, stack_size(agent.config, spec), size)
+    frames = stack_size(agent.config, facts.spec)
+    with _told_of_the_users_model(policy):
+        program = trace(policy, facts.spec, frames, facts.memory_size)
     graphs = {PROGRAM: program_bytes(program)}
-    return graphs if missing_for_onnx() else graphs | {ONNX: onnx_bytes(program, spec, size)}
+    if missing_for_onnx():
+        return graphs
+    return graphs | {ONNX: onnx_bytes(program, input_names(facts.memory_size), facts.outputs)}
 
 
 @contextmanager

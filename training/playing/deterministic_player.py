@@ -1,25 +1,42 @@
 """A deterministic policy at play, outside of training."""
 
 import copy
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 from agents.encoded_frames import frame_stack
+from agents.encoders.encoder import Encoder
 from agents.frame_stack import FrameStack
 from agents.td3.td3_agent import with_noise
-from agents.td3.td3_learner import TD3Learner
 from training.building.seeding import make_generator
 from training.playing.player import Choice
 from workers.environments.base import EnvironmentSpec
+
+
+class Actor(Protocol):
+    """Who decides: a TD3Learner, or a graph that was exported of one.
+
+    Attributes:
+        encoder: frozen; makes the observations, which are features then. None: they are what the
+            environment shows.
+    """
+
+    encoder: Encoder | None
+
+    def act(self, observations: Tensor) -> Tensor:
+        """Return actions [n, A] within -1 and 1, float32, for observations [n, ...]."""
+
+    def values(self, observations: Tensor, actions: Tensor) -> Tensor:
+        """Return what is expected [n] of observations [n, ...] and actions [n, A]."""
 
 
 class DeterministicPlayer:
     """An actor with the frames it needs to remember; see GamePlayer.
 
     Args:
-        learner: whose actor decides, on `device`.
+        actor: decides, on `device`.
         spec: the environment.
         stack_size: frames in the policy's input.
         device: where it computes.
@@ -29,7 +46,7 @@ class DeterministicPlayer:
 
     def __init__(
         self,
-        learner: TD3Learner,
+        actor: Actor,
         spec: EnvironmentSpec,
         stack_size: int,
         device: torch.device,
@@ -39,7 +56,7 @@ class DeterministicPlayer:
     ) -> None:
         self.spec = spec
         self.device = device
-        self._learner = learner
+        self._actor = actor
         self._stack_size = stack_size
         self._noise = noise
         self._generator = make_generator(seed, "evaluation actions", 0, device)
@@ -47,7 +64,7 @@ class DeterministicPlayer:
     def remember(self, observations: Tensor) -> FrameStack:
         """Return the memory of episodes that begin with `observations` [n, ...]."""
         first = observations.to(self.device)
-        return frame_stack(self._learner.encoder, first, self._stack_size)
+        return frame_stack(self._actor.encoder, first, self._stack_size)
 
     def act(self, frames: FrameStack) -> Tensor:
         """Return the actions [n, A] for what `frames` remembers, on the CPU."""
@@ -65,9 +82,9 @@ class DeterministicPlayer:
         There is no bonus: the second value is 0.
         """
         actions = self._actions(frames)
-        values = self._learner.values(frames.observation, actions).cpu()
+        values = self._actor.values(frames.observation, actions).cpu()
         return Choice(actions.cpu(), values, torch.zeros_like(values))
 
     def _actions(self, frames: FrameStack) -> Tensor:
-        actions = self._learner.act(frames.observation)
+        actions = self._actor.act(frames.observation)
         return with_noise(actions, self._noise, self._generator) if self._noise else actions

@@ -11,6 +11,7 @@ from agents.controllers.sight import Sight
 from agents.networks.actor_critic import PolicyOutput
 from agents.networks.recurrent_actor_critic import PolicyInput, memory_size
 from agents.ppo.learner import Learner
+from agents.td3.td3_learner import TD3Learner
 from configs.errors import CheckpointError, ConfigurationError
 from configs.loading import LoadedConfig
 from configs.schema import Config
@@ -84,9 +85,14 @@ class LoadedController(LoadedAgent):
 
 @dataclass(frozen=True)
 class LoadedTD3(LoadedAgent):
-    """One of TD3."""
+    """One of TD3.
+
+    Attributes:
+        learner: its networks, built for one environment.
+    """
 
     player: DeterministicPlayer
+    learner: TD3Learner
 
 
 def load_agent(
@@ -114,8 +120,8 @@ def load_agent(
     warn_if_changed(payload["facts"], config, path)
     seed = loaded.config.run.seed
     if config.run.agent == "TD3":
-        actor = _td3_player(path, payload, config, device, seed, greedy=greedy)
-        return LoadedTD3(*known, actor)
+        actor, td3 = _td3_player(path, payload, config, device, seed, greedy=greedy)
+        return LoadedTD3(*known, actor, td3)
     player, learner = _ppo_player(path, payload, config, device, seed, greedy=greedy)
     return LoadedPPO(*known, player, learner)
 
@@ -125,19 +131,6 @@ def action_choice(agent: LoadedAgent, *, greedy: bool) -> str:
     if isinstance(agent, LoadedController):
         return CERTAIN
     return "greedy" if greedy else "sampled"
-
-
-def ppo_of(agent: LoadedAgent, what: str) -> LoadedPPO:
-    """Return the agent as one of PPO.
-
-    Raises:
-        ConfigurationError: it is another; says that `what` is there for PPO alone.
-    """
-    if isinstance(agent, LoadedPPO):
-        return agent
-    raise ConfigurationError(
-        f"{agent.path}: its Agent = {agent.config.run.agent}, and {what} is there for PPO alone"
-    )
 
 
 def _read(path: Path) -> tuple[Payload, str]:
@@ -185,7 +178,7 @@ def _controller_player(
 
 def _td3_player(
     path: Path, payload: Payload, config: Config, device: torch.device, seed: int, *, greedy: bool
-) -> DeterministicPlayer:
+) -> tuple[DeterministicPlayer, TD3Learner]:
     """Lay out an actor of TD3; the seed is that of the noise on its actions."""
     encoder = kept_encoder(payload["facts"], config, path)
     kept = kept_transition(payload["facts"], config, path)
@@ -196,7 +189,7 @@ def _td3_player(
         learner.load_state_dict(payload["learner"])
         noise = 0.0 if greedy else config.td3.exploration_noise
         size = stack_size(config, spec)
-        return DeterministicPlayer(learner, spec, size, device, seed, noise=noise)
+        return DeterministicPlayer(learner, spec, size, device, seed, noise=noise), learner
 
 
 def run_name(options: RunOptions, agent: LoadedAgent) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.exports import policy_in
 from tests.runs import CARTPOLE, run_here, write_recipe
 from training.checkpoints.storage import load_payload
-from training.exporting.reading import load_export, load_program
+from training.exporting.exported_policy import load_program
 from training.playing.player import open_environments, play_episodes
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,12 +37,12 @@ def test_warm_up_and_updates_are_counted_and_an_evaluation_is_not(run: Path) -> 
     learner = load_payload(run / CHECKPOINT)["learner"]
     assert learner["policy.scaling.count"].item() == 3 * 16 * 2  # a warm-up, and two updates
     assert (learner["policy.scaling.m2"] > 0).all()
-    weights = load_export(run / "exports/demo")
+    weights = policy_in(run / "exports/demo")
     assert weights.config.ppo.observation_scaling == "running"
 
 
 def test_what_is_exported_plays_the_games_of_the_evaluation(run: Path) -> None:
-    found = load_export(run / "exports/demo")
+    found = policy_in(run / "exports/demo")
     played = []
     for judge in (None, load_program(run / "exports/demo")):
         with open_environments(found.config, 1, 3, num_processes=1) as environments:

@@ -14,10 +14,11 @@ import torch
 from configs.former import with_former_values
 from configs.loading import config_from_mapping
 from tests.checkpoint_files import file_of
+from tests.exports import policy_in
 from tests.runs import CARTPOLE, run_here, write_recipe
 from training.assembly import random_policy
 from training.checkpoints.storage import load_payload, pack
-from training.exporting.reading import load_export, load_program
+from training.exporting.exported_policy import load_program
 from training.playing.player import open_environments, play_episodes
 from workers.environments.parts.actions import action_map
 from workers.environments.parts.spaces import legal_action, spec_of
@@ -76,7 +77,7 @@ def scores(folder: Path) -> list[float]:
 
 def exported_scores(folder: Path) -> list[list[float]]:
     """Return what the exported weights score, and what the exported graph does."""
-    found = load_export(folder / "exports/demo", trusted_env_id=ENV_ID)
+    found = policy_in(folder / "exports/demo", trusted_env_id=ENV_ID)
     program = load_program(folder / "exports/demo")
     played: list[list[float]] = [[], []]
     for scored, judge in zip(played, (None, program), strict=True):

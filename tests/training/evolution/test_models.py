@@ -132,4 +132,7 @@ def test_an_export_is_refused_in_words(
     folder, _ = calm
     checkpoint = f"--load_model_path={checkpoint_path(folder, NAME)}"
     assert run_here(folder, "--export", "--config_path=recipe.conf", checkpoint) == 2
-    assert "its Agent = CMA-ES, and an export is there for PPO alone" in capsys.readouterr().err
+    assert (
+        "its Agent = CMA-ES, and an export is there for PPO and TD3 alone"
+        in capsys.readouterr().err
+    )

@@ -15,10 +15,10 @@ from agents.frame_stack import FrameStack
 from agents.recurrent.recollection import Recollection
 from configs.loading import config_from_mapping
 from configs.schema import Config
+from tests.exports import policy_in
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from tests.training.exporting import played_by_the_card
 from training.exporting.feeding import how_to_play, in_words
-from training.exporting.reading import load_export
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 from workers.environments.make import make_environment
@@ -44,7 +44,7 @@ OWN_ROOMS = {
 
 def games_here(folder: Path) -> list[played_by_the_card.Game]:
     """Play the evaluation's games with Scout's own environments; return them in its order."""
-    export = load_export(folder)
+    export = policy_in(folder)
     player = export.player(seed=SEED, greedy=True)
     actions: list[list[Any]] = [[] for _ in range(ENVIRONMENTS)]
     act = player.act

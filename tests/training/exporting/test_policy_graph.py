@@ -89,7 +89,9 @@ def test_an_onnx_graph_computes_nearly_the_same(kind: Kind) -> None:
     runtime = pytest.importorskip("onnxruntime")
     policy = make_learner(kind, num_envs=1).policy
     spec = spec_of(kind)
-    session = runtime.InferenceSession(onnx_bytes(trace(policy, spec, stack_of(kind)), spec))
+    session = runtime.InferenceSession(
+        onnx_bytes(trace(policy, spec, stack_of(kind)), input_names(0), output_names(spec))
+    )
     assert [output.name for output in session.get_outputs()] == list(output_names(spec))
     for count in (1, 7):
         found = session.run(None, {"observation": inputs(kind, count).numpy()})
@@ -150,7 +152,9 @@ def test_so_does_an_onnx_graph_with_a_memory(kind: Kind) -> None:
     policy = make_learner(kind, num_envs=1).policy
     spec, size = spec_of(kind), nothing(kind, 1).shape[1]
     program = trace(policy, spec, stack_of(kind), size)
-    session = runtime.InferenceSession(onnx_bytes(program, spec, size))
+    session = runtime.InferenceSession(
+        onnx_bytes(program, input_names(size), output_names(spec, size))
+    )
     assert [each.name for each in session.get_inputs()] == list(input_names(size))
     for count in (1, 3):
         memory = nothing(kind, count).numpy()

@@ -12,10 +12,13 @@ import torch
 
 from commands.run_options import default_log_name
 from configs.errors import CheckpointError
+from tests.exports import policy_in
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.checkpoints.storage import load_payload
 from training.exporting import policy_graph
-from training.exporting.reading import load_export, load_program, spec_from_json, spec_to_json
+from training.exporting.exported_policy import load_program
+from training.exporting.form import spec_from_json, spec_to_json
+from training.exporting.reading import load_export
 from training.playing.player import open_environments, play_episodes
 from workers.environments.base import EnvironmentSpec
 
@@ -67,7 +70,7 @@ def evaluation(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", ["weights", "program"])
 def test_it_plays_the_games_of_the_evaluation(either: Path, form: str) -> None:
-    found = load_export(either / EXPORT)
+    found = policy_in(either / EXPORT)
     judge = load_program(either / EXPORT) if form == "program" else None
     with open_environments(found.config, seed=1, num_environments=3) as environments:
         episodes = play_episodes(environments, found.player(seed=1, judge=judge), 3)

@@ -9,7 +9,7 @@ import torch
 from configs.loading import load_config
 from tests.runs import CARTPOLE, PONG, run_here, write_recipe
 from training.playing.film import WIDTH, captioned, compose, make_parts
-from training.playing.loaded_agent import LoadedPPO, load_agent, ppo_of
+from training.playing.loaded_agent import LoadedPPO, load_agent
 from training.playing.maps import RoomMap, StateMap
 from training.playing.panels import GROUND, Curve, Note, Part
 from training.playing.recording import Recording, record_game
@@ -23,9 +23,8 @@ def recorded(folder: Path, text: str, **values: object) -> tuple[LoadedPPO, Reco
     recipe = write_recipe(folder, text, TotalEnvSteps=32, **values)
     assert run_here(folder, "--train", f"--config_path={recipe}", "--log_name=demo") == 0
     path = folder / "checkpoints" / "demo.ckpt"
-    agent = ppo_of(
-        load_agent(path, load_config(recipe, []), torch.device("cpu"), greedy=False), "a film"
-    )
+    agent = load_agent(path, load_config(recipe, []), torch.device("cpu"), greedy=False)
+    assert isinstance(agent, LoadedPPO)
     environment = make_environment(agent.config.environment)
     recording = record_game(environment, agent.player, seed=3)
     parts = make_parts(agent, recording, environment, len(captioned(recording, "", 0)))

@@ -14,7 +14,7 @@ from configs.schema import Config
 from tests.runs import CARTPOLE, run_here, write_recipe
 from tests.training.playing.drawing_probes import STEPS
 from training.playing.film import WIDTH, film_of, make_film, why_no_film
-from training.playing.loaded_agent import LoadedPPO, load_agent, ppo_of
+from training.playing.loaded_agent import LoadedPPO, load_agent
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -41,7 +41,8 @@ def agent_for(folder: Path, name: str) -> LoadedPPO:
     """Let the policy of that run play another of the games, which differ in what they draw."""
     loaded = load_config(folder / "recipe.conf", [])
     path = folder / "checkpoints/demo.ckpt"
-    agent = ppo_of(load_agent(path, loaded, torch.device("cpu"), greedy=False), "a film")
+    agent = load_agent(path, loaded, torch.device("cpu"), greedy=False)
+    assert isinstance(agent, LoadedPPO)
     return replace(agent, config=config_of(name, agent.config))
 
 
