@@ -11,6 +11,8 @@ from training.reports.rows import Curve
 
 PANEL_SIZE = (6.4, 4.0)  # inches
 COLUMNS = 2
+KEY_HEIGHT = 0.5
+KEY_COLUMNS = 4  # for each column of panels
 BAND_OPACITY = 0.2
 
 
@@ -29,7 +31,7 @@ def load_matplotlib() -> Any:
 
 
 class Panels:
-    """Panels with env steps across; lines of one label have one colour in all of them.
+    """Panels with env steps across; lines of one label have one colour in all of them, and a key.
 
     Args:
         titles: of the panels, at least one.
@@ -38,7 +40,7 @@ class Panels:
     def __init__(self, titles: Sequence[str]) -> None:
         columns = min(COLUMNS, len(titles))
         rows = math.ceil(len(titles) / columns)
-        size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows)
+        size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + KEY_HEIGHT)
         self._figure: Any = load_matplotlib().Figure(figsize=size, layout="constrained")
         self._axes = {
             title: self._figure.add_subplot(rows, columns, place)
@@ -74,11 +76,24 @@ class Panels:
         Raises:
             StorageError: it cannot be written.
         """
-        for axis in self._axes.values():
-            if axis.lines:
-                axis.legend(fontsize="small")
+        self._draw_key()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._figure.savefig(path, dpi=120, format="png")
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def _draw_key(self) -> None:
+        """Name the lines once, below all panels, where it covers none of them."""
+        named = {}
+        for axis in self._axes.values():
+            lines, labels = axis.get_legend_handles_labels()
+            named |= dict(zip(labels, lines, strict=True))
+        if named:
+            self._figure.legend(
+                named.values(),
+                named.keys(),
+                loc="outside lower center",
+                ncols=min(len(named), KEY_COLUMNS * min(COLUMNS, len(self._axes))),
+                fontsize="small",
+            )
