@@ -85,7 +85,7 @@ class Panels:
 
     def _draw_key(self) -> None:
         """Name the lines once, below all panels, where it covers none of them."""
-        named = {}
+        named: dict[str, Any] = {}
         for axis in self._axes.values():
             lines, labels = axis.get_legend_handles_labels()
             named |= dict(zip(labels, lines, strict=True))
