@@ -42,4 +42,7 @@ class CustomModel(nn.Module):
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs [B, num_outputs], and values [B], with a bonus [B, 2]."""
         features = self.body(observations)
-        return self.policy(features), self.critic(features).squeeze(-1)
+        values = self.critic(features)
+        if self.critic.out_features == 1:  # a squeeze of more than one is no graph of ONNX's
+            values = values.squeeze(-1)
+        return self.policy(features), values

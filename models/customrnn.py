@@ -52,5 +52,7 @@ class CustomModel(nn.Module):
         """
         before = (state[0].unsqueeze(0), state[1].unsqueeze(0))
         remembered, (output, cell) = self.memory(self.body(observations), before)
-        values = self.critic(remembered).squeeze(-1)
+        values = self.critic(remembered)
+        if self.critic.out_features == 1:  # a squeeze of more than one is no graph of ONNX's
+            values = values.squeeze(-1)
         return self.policy(remembered), values, [output.squeeze(0), cell.squeeze(0)]
