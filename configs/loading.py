@@ -20,6 +20,7 @@ from configs.presets import PRESETS, PresetValue
 from configs.reading import Problems, Setting, read_file, read_overrides
 from configs.resolving import Choice, resolve
 from configs.schema import Config, Section
+from configs.sections.values import STORED
 
 # What is said of a value, by the kind of pydantic's error; anything else is out of bounds.
 _WRONG = {
@@ -119,7 +120,7 @@ def config_from_mapping(flat: Mapping[str, str]) -> Config:
     problems = Problems()
     settings = [Setting(key, value, place="stored value") for key, value in flat.items()]
     chosen, _ = resolve(settings, problems)
-    return _validated({}, chosen, problems, "stored values")
+    return _validated({}, chosen, problems, "stored values", context=STORED)
 
 
 def dump_config(config: Config) -> dict[str, str]:
@@ -142,6 +143,7 @@ def _validated(
     given: Mapping[str, Choice],
     problems: Problems,
     place: str,
+    context: str | None = None,
 ) -> Config:
     """Return the checked configuration, or raise all that is wrong, earlier problems included."""
     sections: dict[str, Section] = {}
@@ -150,7 +152,7 @@ def _validated(
         values: dict[str, object] = {key: preset[key] for key in keys & preset.keys()}
         values |= {key: given[key].value for key in keys & given.keys()}
         try:
-            sections[name] = schema.model_validate(values)
+            sections[name] = schema.model_validate(values, context=context)
         except ValidationError as error:
             _report(error, given, problems)
     if len(sections) < len(SECTIONS):

@@ -64,6 +64,11 @@ class Config(BaseModel):
         return None if self.evolution.vision_model == "none" else self.evolution.vision_model
 
     @property
+    def custom_model_name(self) -> str | None:
+        """The file of CustomModel without .py, where that is the policy; None otherwise."""
+        return self.ppo.custom_model_name if self.run.agent == "PPO" else None
+
+    @property
     def memory_units(self) -> int:
         """The units of PolicyMemory, where there is one."""
         ppo = self.ppo

@@ -127,7 +127,7 @@ def _train_in_group(
             ),
         )
         session.folder = opened or folder
-        session.source = start.source
+        session.source, session.is_resumed = start.source, start.mode == "resume"
         if opened is not None:
             lock.enter_context(opened)
             warn_of_loss(opened)

@@ -36,6 +36,7 @@ class Session:
         clock: how far the run is.
         last_checkpoint: what was saved last.
         source: the checkpoint that the run continues from, if there is one.
+        is_resumed: whether that is the run's own.
     """
 
     place: Place
@@ -44,6 +45,7 @@ class Session:
     clock: Clock = field(default_factory=Clock)
     last_checkpoint: Path | None = None
     source: Path | None = None
+    is_resumed: bool = False
 
     def remember_checkpoint(self, path: Path) -> None:
         """Note what was saved last, also in the run's folder, should the process be killed."""

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 Auto = Literal["auto"]
@@ -56,20 +56,25 @@ JsonObject = Annotated[
 _UNWRITABLE = re.compile(r"(^|\s)[#;]|[\r\n]")
 
 
-def _writable(value: Any) -> Any:
+STORED = "stored"  # context: a checkpoint's own value, which was taken before it was refused
+
+
+def _writable(value: Any, info: ValidationInfo) -> Any:
     """Refuse a path that would be another one when it is read back from a .conf file."""
+    if info.context == STORED:
+        return value
     if isinstance(value, str) and (not value.strip() or _UNWRITABLE.search(value)):
         raise PydanticCustomError("path", "no path")
     return value
 
 
-def _encoder_place(value: Any) -> Any:
+def _encoder_place(value: Any, info: ValidationInfo) -> Any:
     """Refuse anything but encoder:PATH."""
     if isinstance(value, str):
         kind, _, path = value.partition(":")
         if kind != "encoder" or not path or path != path.strip():
             raise PydanticCustomError("encoder_place", "no encoder")
-        _writable(path)
+        _writable(path, info)
     return value
 
 

@@ -78,6 +78,13 @@ def test_every_key_survives_a_file_and_a_checkpoint(write: Write, option: Option
     assert config_from_mapping(dump_config(config)) == config
 
 
+def test_a_path_that_a_file_would_cut_short_is_read_from_a_checkpoint_of_before() -> None:
+    path = "data/run #3/vae"
+    stored = {"VisionModel": path, "Backbone": f"encoder:{path}", "Representation": "finetune"}
+    config = config_from_mapping(stored)
+    assert (config.evolution.vision_model, config.ppo.encoder_path) == (path, path)
+
+
 def test_a_rendered_file_sets_every_key_so_that_no_preset_changes_it(write: Write) -> None:
     config = load_config(write("Preset = cleanrl\nAdamEps = 3e-7")).config
     again = load_config(write(render_conf(config)))

@@ -33,7 +33,7 @@ def try_custom_model(config: Config, spec: EnvironmentSpec) -> None:
     Raises:
         ConfigurationError: as `build_custom_policy`, or there are too few environments for it.
     """
-    if config.ppo.custom_model_name is None:
+    if config.custom_model_name is None:
         return
     with torch.random.fork_rng(devices=[]):
         policy = build_custom_policy(config, spec)
@@ -51,8 +51,8 @@ def build_custom_policy(config: Config, spec: EnvironmentSpec) -> CustomPolicy:
     Raises:
         ConfigurationError: the file, the class, or what it makes cannot be used.
     """
-    assert config.ppo.custom_model_name is not None
-    source = read_source(config.ppo.custom_model_name)
+    assert config.custom_model_name is not None
+    source = read_source(config.custom_model_name)
     seen = _observation_space(config, spec)
     discrete, a = spec.discrete, spec.num_actions
     # Of outputs, not of actions: ActionMapping lays the outputs out between an action's bounds.

@@ -52,10 +52,10 @@ def read_source(name: str) -> Source:
 
 def digest_of(config: Config) -> str:
     """Return the digest of the model's file here, in words where there is none."""
-    if config.ppo.custom_model_name is None:
+    if config.custom_model_name is None:
         return "none"
     try:
-        return read_source(config.ppo.custom_model_name).digest
+        return read_source(config.custom_model_name).digest
     except ConfigurationError as error:
         return str(error)
 
@@ -100,11 +100,11 @@ def _told(shapes: Any) -> str:
 def warn_if_changed(facts: Mapping[str, Any], config: Config, path: Path) -> None:
     """Say that the model's file is another one than the checkpoint at `path` was trained with."""
     digest, now = facts.get(FACT), digest_of(config)
-    if config.ppo.custom_model_name is not None and digest != now:
+    if config.custom_model_name is not None and digest != now:
         _LOG.warning(
             "models/%s.py has changed since %s was written (SHA-256 %.12s then, %.12s now): its "
             "weights may mean something else",
-            config.ppo.custom_model_name,
+            config.custom_model_name,
             path,
             printable(str(digest)),
             now,

@@ -170,7 +170,7 @@ def _unused(config: Config) -> frozenset[str]:
     if config.ppo.encoder_path is not None:
         unused.discard("ppo.state_hidden_sizes")
         unused |= OWN_BACKBONE_FIELDS
-    if config.ppo.custom_model_name is not None:
+    if config.custom_model_name is not None:
         unused |= OWN_NETWORK_FIELDS
     unused |= {name for name in NETWORK_FIELDS if _belongs_elsewhere(name, config)}
     return frozenset(unused | set(CONTROLLER_FIELDS))

@@ -34,7 +34,13 @@ from training.loop.stop_request import StopRequest
 from training.ranks.agreement import check_same_start, on_first_rank
 from training.ranks.distributed import Place, peer_errors, process_group, read_place
 from training.ranks.threads import learner_threads, set_threads
-from training.recording.describing import as_told_in, describe, episode_of, schema_from_spec
+from training.recording.describing import (
+    as_told_in,
+    describe,
+    episode_of,
+    schema_from_spec,
+    schema_told_in,
+)
 from training.recording.recorder import Lived
 from training.recording.writing import WritingThread
 from trajectories.episode import Value
@@ -94,7 +100,7 @@ def _collect(options: CollectOptions, loaded: LoadedConfig, place: Place, stop: 
     config = _for_collecting(choice.config)
     job = _Job(options, place, stop, choice, config.run.seed)
     with _open_environments(job, config) as pool:
-        schema = schema_from_spec(pool.spec, options.background)
+        schema = schema_told_in(options.out_dir, schema_from_spec(pool.spec, options.background))
         policies = [choice.make(pool.spec) for _ in range(pool.num_environments)]
         began = time.monotonic()
         with _claim(job, ranks) as claims:

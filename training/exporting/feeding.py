@@ -39,7 +39,7 @@ def how_to_play(
         }
     actions = _choices(spec, names, values) if spec.discrete else _continuous(config, spec)
     precision = {"graphs": "float32", "in_training_and_evaluation": config.run.precision}
-    kinds = [config.ppo.custom_model_name or config.ppo.memory]
+    kinds = [config.custom_model_name or config.ppo.memory]
     if encoder_remembers:
         kinds = ["encoder", *(kind for kind in kinds if kind != "none")]
     memory = {"memory": _memory(" and ".join(kinds), memory_size)} if memory_size else {}

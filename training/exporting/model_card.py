@@ -30,7 +30,7 @@ SEEDS = """\
 how many of the games it played, one after the other."""
 SAMPLING = """\
 `action` is `clip(offset + scale * mean, low, high)`. A sampled one is
-`{sampled}`.
+`{formula}`, {words}.
 """
 GRAPH_OF_BFLOAT16 = (
     "those of `play_graph` may differ: it computes in float32, and the run did in bfloat16"
@@ -187,12 +187,13 @@ def _interface(facts: Facts) -> str:
 
 def _sampling(facts: Facts) -> str:
     """Say how an output becomes an action."""
-    spec, sampled = facts.spec, facts.play["actions"]["sampled"]
+    spec = facts.spec
+    formula, _, words = facts.play["actions"]["sampled"].rpartition("), ")
     bounds = (spec.action_low, spec.action_high)
     rows = zip(range(spec.num_actions), *reach_of(spec), *bounds, strict=True)
     lines = [f"| {' | '.join(f'{value:g}' for value in row)} |" for row in rows]
     table = ["| action | offset | scale | low | high |", "|---|---|---|---|---|", *lines]
-    return "\n".join([SAMPLING.format(sampled=sampled), *table])
+    return "\n".join([SAMPLING.format(formula=f"{formula})", words=words), *table])
 
 
 def _files(graphs: list[str]) -> str:
@@ -212,7 +213,7 @@ def _commands(folder: Path, facts: Facts) -> str:
     env_id = facts.spec.env_id
     where = shlex.join([str(folder), env_id] if ":" in env_id else [str(folder)])
     lines = [f"python -m examples.play_graph {where}"]
-    if facts.config.ppo.custom_model_name is None:  # else the network is code, which no export has
+    if facts.config.custom_model_name is None:  # else the network is code, which no export has
         lines.insert(0, f"python -m examples.play_export {where}")
     said = f"From a clone of Scout; {_compared(facts)}:"
     return f"## Play it back\n\n{said}\n\n```bash\n" + "\n".join(lines) + "\n```"
@@ -223,7 +224,7 @@ def _compared(facts: Facts) -> str:
     same = "those of an evaluation of as many episodes with the same seed"
     if facts.config.run.precision != "bfloat16":
         return f"the scores are {same}"
-    if facts.config.ppo.custom_model_name is None:
+    if facts.config.custom_model_name is None:
         return f"the scores of `play_export` are {same}, and {GRAPH_OF_BFLOAT16}"
     return GRAPH_OF_BFLOAT16
 

@@ -57,7 +57,7 @@ def load_export(
 def _policy(folder: Path, config: Config, content: Mapping[str, Any]) -> ExportedPolicy:
     with laid_out("policy", folder):
         spec = spec_from_json(content["environment"])
-        if config.ppo.custom_model_name is not None:
+        if config.custom_model_name is not None:
             size = content["play"].get("memory", {"size": 0})["size"]
             return ExportedPolicy(folder, config, spec, None, size)
         encoder = kept_encoder(content, config, folder / CONFIG)

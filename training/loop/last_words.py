@@ -41,7 +41,8 @@ def full_disk_errors(session: Session) -> Iterator[None]:
 
 
 def _has_saved(session: Session) -> bool:
-    return session.last_checkpoint is not None or session.source is not None
+    """Whether --resume finds a checkpoint of this run; that of another one is none."""
+    return session.last_checkpoint is not None or session.is_resumed
 
 
 def say_how_it_ended(

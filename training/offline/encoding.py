@@ -228,6 +228,9 @@ class ShardJob:
             for part in files:
                 for place in part:
                     entry = self._dataset.episodes[own[place]].entry
+                    if entry.length == 0:  # of older writers; there is nothing to learn from
+                        count(entry.num_rows)
+                        continue
                     if entry.id in there:
                         self._check_same(entry, there[entry.id])
                         count(0)

@@ -204,5 +204,6 @@ def _figures(summary: Summary) -> str:
             f"  std {figures['std']}  95% interval [{figures['interval_low']}, "
             f"{figures['interval_high']}]"
         )
-        text += " (wide, of few episodes)" if (summary.get("n") or 0) < FEW_EPISODES else ""
+        few = (summary.get("n") or 0) < FEW_EPISODES
+        text += " (wide, of few episodes)" if few and summary.get("std") else ""
     return f"{text}  min {figures['min']}  max {figures['max']}"

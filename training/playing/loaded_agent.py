@@ -258,7 +258,7 @@ def check_import(wanted: Config, found: Config, path: Path) -> None:
             f"{path}: its EnvID = {env_id} would import the module {module}; where you trust that, "
             f"say so yourself: --set EnvType={found.environment.env_type} --set EnvID={env_id}"
         )
-    model = found.ppo.custom_model_name
+    model = found.custom_model_name
     if model is not None and wanted.ppo.custom_model_name != model:
         raise CheckpointError(
             f"{path}: its CustomModel = {model} would run models/{model}.py; where you trust that, "

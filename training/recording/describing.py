@@ -101,6 +101,20 @@ def as_told_in(folder: Path, description: Description) -> Description:
     return replace(description, facts=without_longest(description.facts))
 
 
+def schema_told_in(folder: Path, schema: Schema) -> Schema:
+    """Return the schema, with choices counted from 0 where the dataset in `folder` has them so.
+
+    They were, whatever the environment's own numbers, before a schema had a start.
+
+    Raises:
+        DatasetError: its manifest is damaged.
+    """
+    if not (folder / MANIFEST).exists():
+        return schema
+    from_zero = replace(schema, action=replace(schema.action, start=0))
+    return from_zero if read_info(folder).schema == from_zero else schema
+
+
 def without_longest(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a description tells beside its episodes' limit."""
     return {name: fact for name, fact in facts.items() if name != LONGEST_EPISODE}

@@ -16,6 +16,7 @@ from training.recording.removing import remove_dataset
 from training.world_model.stages import RANKED, Stage
 from training.world_model.stamps import Stamps
 
+REFUSED = ConfigurationError.exit_code
 HEARD = (signal.SIGTERM, *FROM_A_TERMINAL)
 
 
@@ -62,8 +63,11 @@ class Pipeline:
             self._check(stamps, [stage])  # an earlier one may just have left something else
             final_message(f"{place}: {stage.title}")
             began = time.monotonic()
+            is_known = stamps.has(stage)
             code, text = run(self._begin(stamps, stage))  # which hands signals on meanwhile
             _listen()
+            if code == REFUSED and not is_known:  # nothing was made that others would replace
+                stamps.remove(stage)
             if code == 128 + signal.SIGTERM:  # told to stop where there is nothing to save
                 code = STOPPED_EXIT_CODE
             if code != 0:

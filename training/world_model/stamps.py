@@ -59,6 +59,10 @@ class Stamps:
             return False
         return bool(stamp["product"] == _digest(stage))
 
+    def has(self, stage: Stage) -> bool:
+        """Whether a stage was begun, as far as there is a stamp."""
+        return self._path(stage).exists()
+
     def is_of_other_settings(self, stage: Stage) -> bool:
         """Whether what is there of a stage was made by another command."""
         stamp = self._read(stage)

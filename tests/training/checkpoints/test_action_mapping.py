@@ -117,7 +117,7 @@ def test_the_graph_gives_an_action_in_the_environments_units(newer: Path) -> Non
     assert torch.equal(named["action"], expected)
     card = (folder / "README.md").read_text()
     assert "| 0 | 15 | 5 | 10 | 20 |\n| 1 | -2 | 1 | -3 | inf |" in card
-    assert "clip(offset + scale * output, low, high)" in card
+    assert "`clip(offset + scale * (mean + exp(log_std) * noise), low, high)`, noise" in card
     assert f"python -m examples.play_export exports/demo {ENV_ID}\n" in card
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,12 @@ from tests.training.collecting.sets import (
 from training.collecting import collection
 from training.collecting.numbering import environment_seed
 from training.offline.samples import actions_of
-from training.recording.describing import describe
+from training.recording.describing import describe, schema_from_spec
 from trajectories.manifest import read_info
 from trajectories.reader import open_dataset
+from trajectories.schema import Schema
 from trajectories.verify import verify_folder
+from workers.environments.base import EnvironmentSpec
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -82,6 +85,23 @@ def test_choices_are_stored_in_the_environments_own_numbers(
         assert set(episode.actions.tolist()) == ({0} if policy else {-1, 0, 1})
         assert np.allclose(episode.rewards, 0.1 + episode.actions * 3.0)
         assert set(actions_of(episode.actions, action).tolist()) <= {0, 1, 2}
+
+
+def test_a_set_whose_choices_were_counted_from_0_is_completed_so(tmp_path: Path) -> None:
+    shifted = [word.replace("Noise", "Shifted") for word in NOISE]
+    arguments = (*shifted, *IN_RANK)
+    with pytest.MonkeyPatch.context() as patch:  # as before a schema had a start
+        patch.setattr(collection, "schema_from_spec", counted_from_0)
+        collect(tmp_path, *arguments, "--num_rollouts", "2")
+    dataset = open_dataset(collect(tmp_path, *arguments, "--num_rollouts", "4", "--resume"))
+    assert dataset.info.schema.action.start == 0
+    for episode in dataset.scan():
+        assert np.allclose(episode.rewards, 0.1 + (episode.actions - 1) * 3.0)
+
+
+def counted_from_0(spec: EnvironmentSpec, background: str | None) -> Schema:
+    schema = schema_from_spec(spec, background)
+    return replace(schema, action=replace(schema.action, start=0))
 
 
 @pytest.mark.slow

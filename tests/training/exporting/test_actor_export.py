@@ -127,6 +127,20 @@ def test_the_card_tells_how_it_is_fed_and_how_it_explored(run: Path, kind: str) 
     assert "python -m examples.play_export exports/demo" in card
 
 
+def test_a_model_of_the_users_that_td3_does_not_look_at_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is its file asked for, to evaluate or to export without a recipe."""
+    recipe = write_recipe(tmp_path, f"[PPO]\nCustomModel = customnet\n\n{RECIPES['states']}")
+    assert run_here(tmp_path, "--train", f"--config_path={recipe}", "--log_name=demo") == 0
+    loading = "--load_model_path=checkpoints/demo.ckpt"
+    capsys.readouterr()
+    assert run_here(tmp_path, "--eval", loading, "--episodes=1") == 0
+    assert run_here(tmp_path, "--export", loading) == 0
+    assert "customnet" not in capsys.readouterr().err
+    assert "examples.play_export" in (tmp_path / "exports/demo/README.md").read_text()
+
+
 @pytest.mark.parametrize("change", ["another shape", "one is missing", "one too many"])
 def test_weights_of_another_network_are_refused(run: Path, change: str, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(run / "exports/demo", tmp_path / "copy"))

@@ -96,6 +96,15 @@ def test_latents_are_the_encoders_own_and_all_else_is_kept(home: Path, whole: Da
     assert {e.entry.id: e.entry.split for e in whole.episodes} == splits
 
 
+def test_episodes_of_no_step_are_passed_over(home: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # older writers took those of no step
+        patch.setattr("trajectories.writer.check_episode", lambda *_: None)
+        write(tmp_path / "D", [square(steps, steps=steps) for steps in (6, 0, 4)])
+    for _ in range(2):  # also where all is there
+        assert encode(home, tmp_path / "Z", dataset=str(tmp_path / "D")) == 0
+        assert [len(episode.actions) for episode in open_dataset(tmp_path / "Z").scan()] == [6, 4]
+
+
 def test_twelve_parts_as_three_by_four_are_one_process_bit_for_bit(
     home: Path, whole: Dataset, tmp_path: Path
 ) -> None:

@@ -179,6 +179,8 @@ class Made:
         name, flag = command[2:4]
         self.begun.append(f"{name} {flag}")
         product = self.folder / f"{name}.out"
+        if self.stopped == f"{name} refused":
+            return 2, ""
         if name == self.stopped.removesuffix(" at once"):
             if flag == "--overwrite" and not self.stopped.endswith("at once"):
                 product.unlink(missing_ok=True)
@@ -264,6 +266,18 @@ def test_a_stage_that_an_earlier_one_has_just_outdated_is_not_replaced_unasked(
     with pytest.raises(ConfigurationError, match="OVERWRITE=1 makes second anew"):
         made.pipeline().run()
     assert made.begun == ["first --resume"]
+
+
+def test_a_stage_that_was_refused_is_none_of_other_settings(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Made(pipeline.folder)
+    monkeypatch.setattr(running, "run", made.run)
+    made.stopped = "first refused"
+    assert made.pipeline(1).run() == 2
+    made.stopped = ""
+    assert made.pipeline(2).run() == 0
+    assert made.begun == ["first --resume", "second --resume"]
 
 
 def test_stamps_from_before_sources_were_noted_are_taken_at_their_word(made: Made) -> None:
