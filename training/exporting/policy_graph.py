@@ -184,7 +184,8 @@ def _graph(policy: nn.Module, spec: EnvironmentSpec, memory_size: int) -> nn.Mod
 def program_bytes(program: ExportedProgram) -> bytes:
     """Return a program as the content of a .pt2 file."""
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    with _quiet():
+        torch.export.save(program, buffer)
     return buffer.getvalue()
 
 
@@ -221,7 +222,7 @@ def _any_batch(inputs: Sequence[str]) -> dict[str, dict[int, Dim]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what torch says of packages that a policy does without, and of its own layers."""
+    """Keep back what torch says of packages that a policy does without, and of how it is made."""
     logs = [logging.getLogger(f"torch.{name}") for name in ("onnx", "fx")]
     levels = [log.level for log in logs]
     for log in logs:
