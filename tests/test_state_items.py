@@ -28,19 +28,25 @@ RECIPES = {"cartpole": CARTPOLE, "pong": PONG} | COMPONENTS | ENVIRONMENTS
 # Items that change nothing in a recipe, or in any, and why.
 ONE_FRAME = "state vectors are not stacked"
 NO_LIVES = "LifeDone is off"
+NO_LIMIT = "no game comes to its limit"
 NO_ROOMS = "the game tells no rooms"
 INERT = {
     ("", "optimizer param_groups"): "the configuration's, which a user may have changed",
     ("", "environments life_was_lost"): "no life is lost between two steps",
     ("", "environments observation"): "no worker is lost before its first step",
+    ("", "best_score"): "counts beside the best checkpoint, which lies in no halfway folder",
     ("cartpole", "ages"): ONE_FRAME,
     ("continuous actions", "ages"): ONE_FRAME,
+    ("a lander", "ages"): ONE_FRAME,
+    ("joints", "ages"): ONE_FRAME,
+    ("joints", "environments num_steps"): NO_LIMIT,
+    ("joints", "environments observed"): "told beside frames alone",
     ("a memory", "ages"): ONE_FRAME,
     ("a memory and overlap", "ahead ages"): ONE_FRAME,
     ("overlap", "ahead ages"): ONE_FRAME,
     ("a memory and overlap", "policy_memory"): "lies in the rollout that waits, too",
     ("overlap on frames", "ahead episodes"): "none ends in that rollout",
-    ("cartpole", "environments num_steps"): "no game comes to its limit",
+    ("cartpole", "environments num_steps"): NO_LIMIT,
     ("pong", "environments lives"): NO_LIVES,
     ("a game with rooms", "environments lives"): NO_LIVES,
     ("pong", "environments rooms"): NO_ROOMS,
