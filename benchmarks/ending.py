@@ -86,6 +86,19 @@ class Parser(argparse.ArgumentParser):
         sys.exit(end_with(2, f"error: {message} ({self.prog} -h lists all flags)"))
 
 
+def add_seeds(parser: Parser, seeds: list[int]) -> None:
+    """Add the seeds of a study; `seeds` where none are typed."""
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        action=Once,
+        default=seeds,
+        metavar="N",
+        help=f"every arm runs with each of them ({' '.join(map(str, seeds))})",
+    )
+
+
 def add_place(parser: Parser, folder: str) -> None:
     """Add the flags that all studies have: where a study lies, and keys beside its recipes."""
     parser.add_argument(

@@ -6,7 +6,9 @@ from agents.td3.td3_learner import TD3Learner
 
 
 class ActorPolicy(nn.Module):
-    """Observations -> the actor's action, and what the first critic expects of it.
+    """Observations s -> the actor's action π(s), and the first critic's value of it, Q_1(s, π(s)).
+
+    Fujimoto et al. 2018, arXiv 1802.09477, algorithm 1.
 
     Args:
         learner: whose networks decide; they are shared with it.

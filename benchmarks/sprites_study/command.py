@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Once, Parser, add_place, goes_on
+from benchmarks.ending import Once, Parser, add_place, add_seeds, goes_on
 from benchmarks.many_runs import ManyRuns
 from benchmarks.sprites_study.plan import ARMS, ENVIRONMENTS, Plan, prepare
 from benchmarks.sprites_study.report import write_report
@@ -71,15 +71,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="ARM",
         help=f"what the policy looks through, of {' '.join(ARMS)} (all)",
     )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        nargs="+",
-        action=Once,
-        default=[1, 2, 3],
-        metavar="N",
-        help="every arm runs with each of them (1 2 3)",
-    )
+    add_seeds(parser, [1, 2, 3])
     parser.add_argument("--env_steps", type=int, default=400_000, help="of each run (%(default)s)")
     parser.add_argument(
         "--rollouts", type=int, default=1000, help="episodes of random play (%(default)s)"

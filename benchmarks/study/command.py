@@ -14,7 +14,7 @@ import os
 from collections.abc import Sequence
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Once, Parser, add_place, goes_on
+from benchmarks.ending import Once, Parser, add_place, add_seeds, goes_on
 from benchmarks.many_runs import ManyRuns, Task
 from benchmarks.study.plan import ARMS, Plan, prepare
 from benchmarks.study.report import write_report
@@ -65,15 +65,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     cores = len(os.sched_getaffinity(0))
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        nargs="+",
-        action=Once,
-        default=[1, 2, 3],
-        metavar="N",
-        help="every arm runs with each of them (1 2 3)",
-    )
+    add_seeds(parser, [1, 2, 3])
     parser.add_argument(
         "--layouts",
         type=int,

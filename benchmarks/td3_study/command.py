@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 
 from benchmarks.drawing import load_matplotlib
-from benchmarks.ending import Once, Parser, add_place, goes_on
+from benchmarks.ending import Once, Parser, add_place, add_seeds, goes_on
 from benchmarks.many_runs import ManyRuns
 from benchmarks.study_folder import keep_study
 from benchmarks.td3_study.plan import ARM_OF, RECIPES, Plan
@@ -63,15 +63,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--environment", choices=RECIPES, default="pendulum", help="whose recipe (%(default)s)"
     )
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        nargs="+",
-        action=Once,
-        default=[1, 2, 3, 4, 5],
-        metavar="N",
-        help="every arm runs with each of them (1 2 3 4 5)",
-    )
+    add_seeds(parser, [1, 2, 3, 4, 5])
     parser.add_argument("--env_steps", type=int, default=20_000, help="of each run (%(default)s)")
     parser.add_argument(
         "--policy",

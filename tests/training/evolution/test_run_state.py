@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from agents.ranks import Ranks
+from tests.best_checkpoints import best_of, fill_disk
 from tests.ranks import only_rank
-from training.checkpoints.storage import Saver, companions, load_payload
+from training.checkpoints.storage import Saver, load_payload
 from training.evolution.run_state import EvolutionState
 from training.loop.episodes import EpisodeLog
 from training.session import Clock
@@ -25,23 +26,14 @@ def save(state: EvolutionState, generation: int, score: float) -> None:
     state.save(clock, EpisodeLog(), scores=np.full(3, score), is_last=False)
 
 
-def best_of(path: Path) -> tuple[int, float]:
-    """Return of which generation the best checkpoint is, and its score."""
-    best = load_payload(companions(path)[2])
-    return best["updates"], best["best_score"]
-
-
 def test_a_best_score_that_a_full_disk_took_is_no_score_to_beat(
     ranks: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> Path:
-        raise OSError(28, "No space left on device")
-
     path = tmp_path / "run.ckpt"
     state = EvolutionState({}, ranks, Saver(path), {}, lambda path: None)
     save(state, 1, 1.0)
     with monkeypatch.context() as patched:
-        patched.setattr("training.checkpoints.storage._write_temporary", full)
+        fill_disk(patched)
         save(state, 2, 9.0)
     assert best_of(path) == (1, 1.0)
     assert state.is_best(np.full(3, 8.0))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from agents.ranks import Ranks
+from tests.best_checkpoints import best_of, fill_disk
 from tests.ranks import only_rank
-from training.checkpoints.storage import Saver, companions, load_payload
+from training.checkpoints.storage import Saver, load_payload
 from training.loop.episodes import EpisodeLog
 from training.loop.run_file import RunFile
 from training.session import Clock
@@ -31,23 +32,14 @@ def save(file: RunFile, ranks: Ranks, update: int, score: float) -> None:
     file.save(dict, dict, Clock(update, 10 * update), episodes, is_last=False)
 
 
-def best_of(path: Path) -> tuple[int, float]:
-    """Return of which update the best checkpoint is, and its score."""
-    best = load_payload(companions(path)[2])
-    return best["updates"], best["best_score"]
-
-
 def test_a_best_score_that_a_full_disk_took_is_no_score_to_beat(
     ranks: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> Path:
-        raise OSError(28, "No space left on device")
-
     path = tmp_path / "run.ckpt"
     file = run_file(ranks, path)
     save(file, ranks, 1, 1.0)
     with monkeypatch.context() as patched:
-        patched.setattr("training.checkpoints.storage._write_temporary", full)
+        fill_disk(patched)
         save(file, ranks, 2, 9.0)
     assert best_of(path) == (1, 1.0)
     save(file, ranks, 3, 8.0)
